@@ -1,0 +1,73 @@
+# Everything a person does with this repository. `make` alone lists it.
+
+SHELL := /bin/bash -o pipefail
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(firstword $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+ARGS ?=
+WORKERS ?= 2
+
+# Each stage of the set-up leaves a stamp that carries the hash of what it installed: nothing changed, nothing done.
+hash = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
+LOCKED := $(VENV)/.locked-$(call hash,requirements.lock)
+CHECKERS := $(VENV)/.checkers-$(call hash,requirements-dev.lock)
+PROJECT := $(VENV)/.project-$(call hash,pyproject.toml)
+WEIGHTS := $(VENV)/.weights-$(call hash,model/weights.lock.json)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test acceptance lint format images clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+
+setup: $(LOCKED) $(PROJECT) $(WEIGHTS) ## create .venv, install the locked requirements and the project, fetch the weights
+
+run: setup ## run the main job (ARGS="--photos DIR --set train.steps=100")
+	@$(BIN)/withanyone run $(ARGS)
+
+test: setup $(CHECKERS) ## run the tests (ARGS="tests/model -k name", WORKERS=2)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+acceptance: ## prove `make run` and `make test` in a clean container (BASE=image with Python 3.11, git and make)
+	@tests/acceptance/clean_container.sh $(BASE)
+
+lint: setup $(CHECKERS) ## check style, types and the direction of imports
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo
+
+format: $(CHECKERS) ## put the code in its one format and mend what can be mended
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+images: ## build every step's image with podman or docker (BASE=image, STEPS="curation training")
+	@components/build.sh $(STEPS)
+
+clean: ## remove the environment and the tools' caches, never runs or data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@bash .ci/system
+	$(PYTHON) -m venv --clear $(VENV)
+
+# The first line lets torch bring the CUDA libraries its wheel asks for, where it is one that does.
+$(LOCKED): | $(BIN)/python
+	$(PIP) install --quiet --constraint requirements.lock torch
+	$(PIP) install --quiet --no-deps --requirement requirements.lock
+	@rm -f $(VENV)/.locked-* && touch $@
+
+$(CHECKERS): | $(BIN)/python
+	$(PIP) install --quiet --no-deps --requirement requirements-dev.lock
+	@rm -f $(VENV)/.checkers-* && touch $@
+
+$(PROJECT): $(LOCKED)
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.project-* && touch $@
+
+$(WEIGHTS): $(PROJECT)
+	$(BIN)/python -m model.weights
+	@rm -f $(VENV)/.weights-* && touch $@
