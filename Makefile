@@ -3,8 +3,6 @@
 SHELL := /bin/bash -o pipefail
 VENV := .venv
 BIN := $(VENV)/bin
-PYTHON ?= $(firstword $(shell for p in python3.11 python3.12 python3.13 python3; do \
-	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p; done))
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ARGS ?=
 WORKERS ?= 2
@@ -52,10 +50,11 @@ clean: ## remove the environment and the tools' caches, never runs or data
 
 $(BIN)/python:
 	@bash .ci/system
-	$(PYTHON) -m venv --clear $(VENV)
+	$$(command -v python3.11 || command -v python3) -m venv --clear $(VENV)
 
 # The first line lets torch bring the CUDA libraries its wheel asks for, where it is one that does.
 $(LOCKED): | $(BIN)/python
+	@echo "installing the locked requirements: about 3 GB, a few minutes"
 	$(PIP) install --quiet --constraint requirements.lock torch
 	$(PIP) install --quiet --no-deps --requirement requirements.lock
 	@rm -f $(VENV)/.locked-* && touch $@
