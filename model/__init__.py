@@ -1,0 +1,1 @@
+"""What is learned: faces, dataset records, identity adapter, losses, trainer, sampler, presets."""

@@ -1,0 +1,69 @@
+"""Adapters on disk: safetensors under the published key names, with the sizes beside them."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from model.adapter.network import IdentityAdapter
+from model.adapter.sizes import AdapterSizes
+from model.artefacts import new_file, read_json, write_json
+from model.errors import UserError
+
+WEIGHTS = "adapter.safetensors"
+SIZES = "adapter.json"
+OTHER_BRANCH = ("ipa_sig.", "arcface_in_sig.", "siglip_in_sig.", "siglip_in_arc.")
+
+
+def save_adapter(adapter: IdentityAdapter, folder: Path, preset: str) -> None:
+    """Write `adapter.safetensors` and `adapter.json` into `folder`, an existing folder."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in adapter.state_dict().items()}
+    with new_file(folder / WEIGHTS) as draft:
+        save_file(tensors, draft, metadata={"format": "pt", "preset": preset})
+    write_json(folder / SIZES, {"schema": 1, "preset": preset, "sizes": adapter.sizes.as_dict()})
+
+
+def load_adapter(folder: Path) -> IdentityAdapter:
+    """Read the adapter of a model folder; UserError where something is missing or does not fit."""
+    described = read_description(folder)
+    with torch.device("meta"):
+        adapter = IdentityAdapter(AdapterSizes(**described["sizes"]))
+    load_weights(adapter, folder / WEIGHTS)
+    return adapter
+
+
+def read_description(folder: Path) -> dict[str, dict[str, int]]:
+    """The content of `adapter.json`: `preset` (a name) and `sizes`."""
+    path = Path(folder) / SIZES
+    if not path.is_file():
+        raise UserError(f"model {folder}: has no {SIZES}; give a folder that the train step wrote.")
+    described: dict[str, dict[str, int]] = read_json(path)
+    if described.get("schema") != 1:
+        raise UserError(f"{path}: schema is {described.get('schema')}, this version reads 1; train the model again.")
+    return described
+
+
+def load_weights(adapter: IdentityAdapter, file: Path) -> None:
+    """Load `file` into `adapter` (which may be on the meta device) in 32-bit floats.
+
+    The SigLIP branch of a published merged file is left out. UserError names the first tensor that is missing, unknown
+    or of another shape.
+    """
+    if not Path(file).is_file():
+        raise UserError(f"adapter weights {file}: there is no such file; give a model folder or an adapter.safetensors.")
+    tensors = {name: t for name, t in load_file(file).items() if not name.startswith(OTHER_BRANCH)}
+    _check(tensors, adapter, Path(file))
+    adapter.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+
+
+def _check(tensors: dict[str, Tensor], adapter: IdentityAdapter, file: Path) -> None:
+    wanted = adapter.state_dict()
+    for name in sorted(wanted.keys() | tensors.keys()):
+        if name not in tensors:
+            raise UserError(f"adapter weights {file}: {name} is missing; the file is not an adapter of this preset.")
+        if name not in wanted:
+            raise UserError(f"adapter weights {file}: {name} is unknown; the file is not an adapter of this preset.")
+        if tensors[name].shape != wanted[name].shape:
+            found, needed = tuple(tensors[name].shape), tuple(wanted[name].shape)
+            raise UserError(f"adapter weights {file}: {name} has shape {found}, the preset needs {needed}.")

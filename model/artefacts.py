@@ -1,0 +1,103 @@
+"""Reading and writing artefacts: outputs appear whole or not at all, digests say what they hold."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside `path` that takes its name when the block ends well, replacing an older one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        yield draft
+        draft.chmod(0o755)
+        _sync_tree(draft)
+        _replace_folder(draft, path)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sync_tree(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            with open(file, "rb") as handle:
+                os.fsync(handle.fileno())
+
+
+def _replace_folder(draft: Path, path: Path) -> None:
+    """Rename `draft` to `path`; a folder cannot be renamed over a full one, so the old one steps aside first."""
+    if not path.exists():
+        draft.rename(path)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / path.name
+    path.rename(old)
+    draft.rename(path)
+    shutil.rmtree(old.parent)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a hidden file name beside `path`; what is written there takes its name when the block ends well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    draft = Path(name)
+    try:
+        yield draft
+        draft.chmod(0o644)
+        with open(draft, "rb") as written:
+            os.fsync(written.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as sorted, indented JSON, atomically; NaN and infinities are refused."""
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    with new_file(path) as draft:
+        draft.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hex."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def folder_digest(path: Path) -> str:
+    """SHA-256 over the sorted relative names and contents of a folder's files, in hex."""
+    total = hashlib.sha256()
+    for file in sorted(p for p in Path(path).rglob("*") if p.is_file()):
+        total.update(f"{file.relative_to(path).as_posix()}\0{file_digest(file)}\n".encode())
+    return total.hexdigest()
+
+
+def cache_folder(*parts: str) -> Path:
+    """A folder in the user's cache ($WITHANYONE_CACHE, else the platform's own place), made when missing."""
+    root = os.environ.get("WITHANYONE_CACHE") or platformdirs.user_cache_dir("withanyone")
+    folder = Path(root).joinpath(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def work_folder(step: str, key: str) -> Path:
+    """Scratch of a step that may be killed and resumed, kept under the digest `key` of its inputs and settings."""
+    return cache_folder("work", step, key)

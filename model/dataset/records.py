@@ -1,0 +1,99 @@
+"""The dataset's four tables: their columns, and reading and writing them with the columns checked."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import UserError
+
+SCHEMA_VERSION = 1
+
+
+def _columns(**types: pa.DataType) -> list[pa.Field]:
+    return [pa.field(name, kind, nullable=False) for name, kind in types.items()]
+
+
+IMAGES = pa.schema(
+    _columns(
+        image_id=pa.string(),  # the first 16 hex digits of the source file's SHA-256
+        path=pa.string(),  # relative to the photo folder, with forward slashes
+        shard=pa.string(),  # relative to the dataset folder
+        key=pa.string(),
+        width=pa.int32(),
+        height=pa.int32(),
+        kind=pa.string(),  # 'single' or 'group'
+        faces=pa.int32(),
+        known=pa.int32(),
+        caption=pa.string(),
+        query=pa.string(),
+        source=pa.string(),
+        licence=pa.string(),
+        consent=pa.string(),
+        split=pa.string(),  # 'train', 'heldout' or 'mixed'
+        sharpness=pa.float32(),  # variance of the Laplacian of the grey photo (0..255) at 512 px
+        exposure=pa.float32(),  # mean luma, 0..1
+    )
+)
+FACES = pa.schema(
+    [
+        *_columns(face_id=pa.string(), image_id=pa.string(), index=pa.int32()),
+        pa.field("identity", pa.string()),
+        *_columns(role=pa.string(), score=pa.float32()),  # role: 'reference', 'target' or 'unknown'
+        pa.field("similarity", pa.float32()),  # cosine to the identity's centre
+        *_columns(
+            box=pa.list_(pa.float32(), 4),  # x1, y1, x2, y2 in pixels of the stored photo
+            landmarks=pa.list_(pa.float32(), 10),  # x, y of eyes, nose, mouth corners; as seen, left to right
+            embedding=pa.list_(pa.float32()),  # raw, of the training recogniser
+            sharpness=pa.float32(),  # variance of the Laplacian of the aligned grey face (0..255) at 112 px
+            fingerprint=pa.string(),  # perceptual hash of the aligned face, 16 hex digits; near-duplicates are close
+        ),
+    ]
+)
+IDENTITIES = pa.schema(
+    _columns(
+        identity=pa.string(),
+        references=pa.int32(),
+        targets=pa.int32(),
+        centre=pa.list_(pa.float32()),  # unit norm
+        spread=pa.float32(),  # mean cosine of the references to the centre
+        split=pa.string(),  # 'train' or 'heldout'
+    )
+)
+REJECTS = pa.schema(_columns(path=pa.string(), stage=pa.string(), reason=pa.string(), detail=pa.string()))
+TABLES: dict[str, pa.Schema] = {"images": IMAGES, "faces": FACES, "identities": IDENTITIES, "rejects": REJECTS}
+
+
+def write_table(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the rows of table `name` as `folder/<name>.parquet`; a wrong or missing column is an error of the caller."""
+    schema = TABLES[name]
+    rows = list(rows)
+    for row in rows:
+        if row.keys() != set(schema.names):
+            odd = sorted(row.keys() ^ set(schema.names))
+            raise ValueError(f"a row of {name} differs from its schema in {odd}")
+    table = pa.Table.from_pylist(rows, schema=schema)
+    pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+
+
+def read_table(folder: Path, name: str) -> pa.Table:
+    """Read table `name` of a dataset folder; raises `UserError` where it is missing, broken or of other columns."""
+    path = Path(folder) / f"{name}.parquet"
+    remedy = "curate the photos again"
+    if not path.is_file():
+        raise UserError(f"the dataset {folder} has no {path.name}: {remedy}")
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"the dataset table {path} cannot be read ({error}): {remedy}") from error
+    schema = TABLES[name]
+    for field in schema:
+        found = table.schema.field(field.name).type if field.name in table.column_names else None
+        if found != field.type:
+            raise UserError(f"the dataset table {path} has {field.name}: {found} instead of {field.type}: {remedy}")
+    extra = sorted(set(table.column_names) - set(schema.names))
+    if extra:
+        raise UserError(f"the dataset table {path} has the unknown columns {', '.join(extra)}: {remedy}")
+    return table.select(schema.names).cast(schema)

@@ -1,0 +1,168 @@
+"""WebDataset shards: samples of `.jpg .json .npz` in plain tars, written byte for byte the same, read at random."""
+
+import io
+import json
+import os
+import tarfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.artefacts import file_digest
+from model.errors import UserError
+
+Arrays = Mapping[str, NDArray[Any]]
+MEMBERS = ("jpg", "json", "npz")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One photo of a shard: its encoded picture, what is known of it, and its arrays (boxes, landmarks, embeddings)."""
+
+    key: str
+    jpg: bytes
+    record: Mapping[str, Any]
+    arrays: Arrays
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A written shard: its name relative to the dataset folder, its SHA-256 and its number of samples."""
+
+    name: str
+    sha256: str
+    samples: int
+
+
+def write_shards(folder: Path, part: str, samples: Iterable[Sample], per_shard: int) -> Iterator[tuple[Sample, str]]:
+    """Write `samples` in their order to `folder/<part>/part-NNNNN.tar`, yielding each with its shard's relative name.
+
+    The same samples give the same bytes: no times, owners or compression go into a tar.
+    """
+    (folder / part).mkdir(parents=True, exist_ok=True)
+    tar: tarfile.TarFile | None = None
+    name = ""
+    try:
+        for number, sample in enumerate(samples):
+            if number % per_shard == 0:
+                if tar is not None:
+                    tar.close()
+                name = f"{part}/part-{number // per_shard:05d}.tar"
+                tar = tarfile.open(folder / name, "w:", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (rolls over)
+            assert tar is not None
+            _append(tar, sample)
+            yield sample, name
+    finally:
+        if tar is not None:
+            tar.close()
+
+
+def _append(tar: tarfile.TarFile, sample: Sample) -> None:
+    record = json.dumps(sample.record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+    for suffix, data in zip(MEMBERS, (sample.jpg, record, pack_arrays(sample.arrays)), strict=True):
+        info = tarfile.TarInfo(f"{sample.key}.{suffix}")
+        info.size = len(data)
+        info.mode = 0o644
+        tar.addfile(info, io.BytesIO(data))
+
+
+def pack_arrays(arrays: Arrays) -> bytes:
+    """The arrays as an uncompressed `.npz`; object arrays, which would be pickled, are refused with `ValueError`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
+    return buffer.getvalue()
+
+
+def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz`; pickled content is refused with `ValueError`."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def list_shards(folder: Path) -> list[Shard]:
+    """All shards of a dataset folder with their digests, sorted by name."""
+    shards = []
+    for path in sorted(Path(folder).glob("*/part-*.tar")):
+        with ShardReader(folder) as reader:
+            count = len(reader.keys(path.relative_to(folder).as_posix()))
+        shards.append(Shard(path.relative_to(folder).as_posix(), file_digest(path), count))
+    return shards
+
+
+class ShardReader:
+    """Reads samples by shard name and key. Each tar's headers are scanned once; threads may share a reader."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Path(folder)
+        self._open: dict[str, tuple[int, dict[str, tuple[int, int]]]] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Worker processes get the folder alone: they open their own files.
+        return {"_folder": self._folder}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["_folder"])  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            for handle, _ in self._open.values():
+                os.close(handle)
+            self._open.clear()
+
+    def keys(self, shard: str) -> list[str]:
+        """The keys of a shard in its order."""
+        return list(dict.fromkeys(name.partition(".")[0] for name in self._index(shard)[1]))
+
+    def member(self, shard: str, key: str, suffix: str) -> bytes:
+        """The raw bytes of one member, such as the `jpg` of a sample."""
+        handle, index = self._index(shard)
+        name = f"{key}.{suffix}"
+        if name not in index:
+            raise UserError(f"the shard {self._folder / shard} holds no {name}: curate the photos again")
+        offset, size = index[name]
+        data = os.pread(handle, size, offset)
+        if len(data) != size:
+            raise UserError(f"the shard {self._folder / shard} is cut short at {name}: curate the photos again")
+        return data
+
+    def read(self, shard: str, key: str) -> Sample:
+        """One whole sample."""
+        jpg, record, arrays = (self.member(shard, key, suffix) for suffix in MEMBERS)
+        return Sample(key, jpg, json.loads(record), unpack_arrays(arrays))
+
+    def _index(self, shard: str) -> tuple[int, dict[str, tuple[int, int]]]:
+        with self._lock:
+            if shard not in self._open:
+                path = self._folder / shard
+                self._open[shard] = (_open(path), _members(path))
+            return self._open[shard]
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise UserError(f"the shard {path} cannot be opened ({error.strerror}): curate the photos again") from error
+
+
+def _members(path: Path) -> dict[str, tuple[int, int]]:
+    """Where each regular member's data lies in a tar: name to (offset, size)."""
+    try:
+        with tarfile.open(path, "r:") as tar:
+            return {info.name: (info.offset_data, info.size) for info in tar if info.isreg() and not info.issparse()}
+    except (tarfile.TarError, EOFError) as error:
+        raise UserError(f"the shard {path} is not a readable tar ({error}): curate the photos again") from error

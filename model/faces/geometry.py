@@ -1,0 +1,73 @@
+"""Geometry of faces: the alignment template, similarity transforms, differentiable warps, overlap of boxes."""
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+# The five points (eyes, nose, mouth corners) of an aligned 112 x 112 face that ArcFace-style recognisers expect, in pixels.
+TEMPLATE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+)
+TEMPLATE_SIZE = 112
+
+
+def similarity(points: NDArray[np.floating], template: NDArray[np.floating] = TEMPLATE) -> NDArray[np.float64]:
+    """The 2x3 similarity that maps `points` [N,2] onto `template` [N,2] with least squares (Umeyama 1991, eq. 40-42).
+
+    Raises ValueError when the points coincide.
+    """
+    source, target = np.asarray(points, np.float64), np.asarray(template, np.float64)
+    source_mean, target_mean = source.mean(0), target.mean(0)
+    a, b = source - source_mean, target - target_mean
+    variance = a.var(0).sum()
+    if variance < 1e-12:
+        raise ValueError("the points coincide: no similarity maps them onto the template")
+    u, d, vt = np.linalg.svd(b.T @ a / len(a))
+    sign = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
+    rotation = (u * sign) @ vt
+    scale = (d * sign).sum() / variance
+    return np.hstack([scale * rotation, (target_mean - scale * rotation @ source_mean)[:, None]])
+
+
+def align(image: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int = TEMPLATE_SIZE) -> NDArray[np.uint8]:
+    """The aligned face crop [size,size,3] of `image` [H,W,3] from five `landmarks` [5,2] in pixels."""
+    matrix = similarity(landmarks, TEMPLATE * (size / TEMPLATE_SIZE))
+    shrink = np.hypot(*matrix[:, 0])
+    if shrink < 0.5:  # a bilinear warp of a much larger face would alias: shrink the picture first
+        factor = max(2 * shrink, 1e-3)
+        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        matrix = np.hstack([matrix[:, :2] / factor, matrix[:, 2:]])
+    return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def align_batch(images: torch.Tensor, landmarks: torch.Tensor, size: int = TEMPLATE_SIZE) -> torch.Tensor:
+    """Aligned crops [B,C,size,size] of `images` [B,C,H,W] from `landmarks` [B,5,2] in pixels; differentiable in `images`.
+
+    The same mapping as `align`, without its anti-aliasing; pixels outside the picture are zero.
+    """
+    scale = size / TEMPLATE_SIZE
+    matrices = np.stack([similarity(points, TEMPLATE * scale) for points in landmarks.detach().cpu().double().numpy()])
+    inverse = np.linalg.inv(np.concatenate([matrices, np.tile([[[0.0, 0.0, 1.0]]], (len(matrices), 1, 1))], 1))[:, :2]
+    height, width = images.shape[-2:]
+    # Pixel centres in affine_grid's [-1,1] range (align_corners=False): x = (u + 1) * size / 2 - 0.5, and back with the picture's size.
+    to_pixels = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
+    to_unit = np.array([[2 / width, 0], [0, 2 / height]])
+    theta = to_unit @ (inverse @ to_pixels)
+    theta[:, :, 2] += np.array([1 / width - 1, 1 / height - 1])
+    grid = F.affine_grid(
+        torch.as_tensor(theta, dtype=images.dtype, device=images.device), [len(theta), images.shape[1], size, size], align_corners=False
+    )
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Intersection over union [N,M] of boxes `a` [N,4] and `b` [M,4], both x1 y1 x2 y2."""
+    a, b = np.asarray(a, np.float64).reshape(-1, 4), np.asarray(b, np.float64).reshape(-1, 4)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    inter = np.clip(high - low, 0, None).prod(-1)
+    area_a, area_b = ((box[:, 2:] - box[:, :2]).prod(-1) for box in (a, b))
+    union = area_a[:, None] + area_b[None] - inter
+    return np.where(union > 0, inter / np.where(union > 0, union, 1), 0.0)

@@ -1,0 +1,46 @@
+"""Pictures, latents and the packed tokens that the backbone reads: 2x2 latent pixels make one token, as in FLUX."""
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+CELL = 16
+
+
+def pack(latents: Tensor) -> Tensor:
+    """Latents [B, C, h, w] with even sides to tokens [B, (h/2)(w/2), 4C], row by row."""
+    b, c, h, w = latents.shape
+    cells = latents.reshape(b, c, h // 2, 2, w // 2, 2)
+    return cells.permute(0, 2, 4, 1, 3, 5).reshape(b, (h // 2) * (w // 2), 4 * c)
+
+
+def unpack(tokens: Tensor, width: int, height: int) -> Tensor:
+    """Tokens [B, L, 4C] of a `width` x `height` picture (pixels) back to latents [B, C, height/8, width/8]."""
+    b, _, channels = tokens.shape
+    rows, columns = height // CELL, width // CELL
+    cells = tokens.reshape(b, rows, columns, channels // 4, 2, 2)
+    return cells.permute(0, 3, 1, 4, 2, 5).reshape(b, channels // 4, 2 * rows, 2 * columns)
+
+
+def positions(width: int, height: int, device: torch.device | None = None) -> Tensor:
+    """Position ids [L, 3] of the image tokens: zero, row, column. Text tokens have all zeros."""
+    rows, columns = torch.meshgrid(
+        torch.arange(height // CELL, device=device), torch.arange(width // CELL, device=device), indexing="ij"
+    )
+    return torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).reshape(-1, 3).float()
+
+
+def encode(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
+    """Pictures [B, 3, H, W] in [-1, 1] to scaled latents [B, C, H/8, W/8]: the mean of the posterior, so always the same."""
+    mean: Tensor = autoencoder.encode(pixels).latent_dist.mode()
+    return (mean - _shift(autoencoder)) * autoencoder.config.scaling_factor
+
+
+def decode(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
+    """Scaled latents [B, C, h, w] to pictures [B, 3, 8h, 8w], about [-1, 1]; differentiable and not clipped."""
+    pixels: Tensor = autoencoder.decode(latents / autoencoder.config.scaling_factor + _shift(autoencoder)).sample
+    return pixels
+
+
+def _shift(autoencoder: AutoencoderKL) -> float:
+    return autoencoder.config.shift_factor or 0.0

@@ -1,0 +1,1 @@
+"""What training minimises: flow matching, identity, and identity contrast against a bank."""

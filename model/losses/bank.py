@@ -1,0 +1,28 @@
+"""The bank of reference embeddings that serves as negatives of the contrastive loss."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+@dataclass(frozen=True)
+class IdentityBank:
+    """Unit embeddings [M, d] and the identity code [M] of each; codes are >= 0, one per identity."""
+
+    embeddings: Tensor
+    identities: Tensor
+
+    @classmethod
+    def of(cls, embeddings: Tensor, identities: Tensor) -> "IdentityBank":
+        """A bank of raw embeddings [M, d]; ValueError for a zero embedding, which has no direction."""
+        if len(embeddings) != len(identities):
+            raise ValueError(f"bank: {len(embeddings)} embeddings but {len(identities)} identities")
+        if bool((embeddings.norm(dim=-1) == 0).any()):
+            raise ValueError("bank: an embedding is zero; drop the face it came from")
+        return cls(normalize(embeddings, dim=-1), identities)
+
+    def to(self, device: torch.device) -> "IdentityBank":
+        """The same bank on another device."""
+        return IdentityBank(self.embeddings.to(device), self.identities.to(device))

@@ -1,0 +1,45 @@
+"""Rectified flow: the path from picture to noise, its velocity, the loss and the noise levels it is asked at.
+
+Names follow the released training code: x1 is the clean latent, x0 Gaussian noise, x_t = (1 - t) x1 + t x0, and the
+network predicts v = x0 - x1. Times are in [0, 1]; 1 is pure noise.
+"""
+
+import torch
+from torch import Tensor
+
+
+def noised(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """x_t of clean latents and noise [B, ...] at times t [B]."""
+    t = _beside(t, clean)
+    return (1 - t) * clean + t * noise
+
+
+def predicted_clean(x_t: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
+    """The clean latent that a predicted velocity implies: x_t - t v."""
+    return x_t - _beside(t, x_t) * velocity
+
+
+def flow_loss(velocity: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
+    """Mean squared error of the velocity for each sample, [B], computed in at least 32 bits."""
+    kind = torch.promote_types(velocity.dtype, torch.float32)
+    return (velocity.to(kind) - (noise.to(kind) - clean.to(kind))).square().flatten(1).mean(1)
+
+
+def shifted(s: Tensor, shift: float) -> Tensor:
+    """Move uniform times towards noise: shift s / (1 + (shift - 1) s), which is FLUX's formula with shift = e^mu."""
+    return shift * s / (1 + (shift - 1) * s)
+
+
+def sample_times(count: int, shift: float, generator: torch.Generator) -> Tensor:
+    """Random shifted times [count] for training, spread evenly: one uniform draw from each of `count` equal strata."""
+    strata = torch.randperm(count, generator=generator) + torch.rand(count, generator=generator)
+    return shifted(strata / count, shift)
+
+
+def sampling_times(steps: int, shift: float) -> Tensor:
+    """The `steps + 1` shifted times from 1 down to 0 at which a sampler stands."""
+    return shifted(torch.linspace(1, 0, steps + 1, dtype=torch.float64), shift).float()
+
+
+def _beside(t: Tensor, x: Tensor) -> Tensor:
+    return t.reshape(-1, *[1] * (x.dim() - 1))

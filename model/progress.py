@@ -1,0 +1,56 @@
+"""Progress of long work: a bar with rate and time left on a terminal, plain log lines elsewhere."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+SECONDS_BETWEEN_LINES = 15.0
+log = logging.getLogger(__name__)
+
+
+def track(iterable: Iterable[Item], description: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
+    """Yield the items of `iterable` while showing how far it is, the rate in `unit` a second and the time left."""
+    if total is None and hasattr(iterable, "__len__"):
+        total = len(iterable)
+    console = Console(stderr=True)
+    if console.is_terminal and sys.stderr.isatty():
+        yield from _bar(iterable, description, total, unit, console)
+    else:
+        yield from _lines(iterable, description, total, unit)
+
+
+def _bar(iterable: Iterable[Item], description: str, total: int | None, unit: str, console: Console) -> Iterator[Item]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    start = time.monotonic()
+    with Progress(*columns, console=console, transient=False) as progress:
+        task = progress.add_task(description, total=total, rate="")
+        for done, item in enumerate(iterable, 1):
+            yield item
+            rate = done / max(time.monotonic() - start, 1e-9)
+            progress.update(task, completed=done, rate=f"{rate:.1f} {unit}/s")
+
+
+def _lines(iterable: Iterable[Item], description: str, total: int | None, unit: str) -> Iterator[Item]:
+    start = last = time.monotonic()
+    done = 0
+    for done, item in enumerate(iterable, 1):  # noqa: B007  (the count is reported after the loop)
+        yield item
+        now = time.monotonic()
+        if now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            rate = done / (now - start)
+            left = f", {(total - done) / rate:.0f} s left" if total else ""
+            log.info("%s: %d%s (%.1f %s/s%s)", description, done, f" of {total}" if total else "", rate, unit, left)
+    log.info("%s: %d done in %.1f s", description, done, time.monotonic() - start)

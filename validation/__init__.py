@@ -1,0 +1,1 @@
+"""What is judged: dataset expectations, the benchmark, the promotion gate."""
