@@ -85,14 +85,15 @@ class Dataset:
 
     def image(self, image_id: str) -> NDArray[np.uint8]:
         """The stored photo as [H, W, 3] RGB."""
-        row = self.images.loc[image_id]
-        with Image.open(io.BytesIO(self._shards.member(row["shard"], row["key"], "jpg"))) as picture:
+        with Image.open(io.BytesIO(self._shards.member(*self._place(image_id), "jpg"))) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def sample(self, image_id: str) -> Sample:
         """The stored sample: the encoded photo, its record and its arrays."""
-        row = self.images.loc[image_id]
-        return self._shards.read(row["shard"], row["key"])
+        return self._shards.read(*self._place(image_id))
+
+    def _place(self, image_id: str) -> tuple[str, str]:
+        return str(self.images.at[image_id, "shard"]), str(self.images.at[image_id, "key"])
 
     @cached_property
     def _rows_of(self) -> dict[str, Any]:

@@ -67,7 +67,7 @@ TABLES: dict[str, pa.Schema] = {"images": IMAGES, "faces": FACES, "identities": 
 
 
 def write_table(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the rows of table `name` as `folder/<name>.parquet`; a wrong or missing column is an error of the caller."""
+    """Write the rows of table `name` as `folder/<name>.parquet`; raises `ValueError` on a wrong or missing column."""
     schema = TABLES[name]
     rows = list(rows)
     for row in rows:

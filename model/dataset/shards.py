@@ -87,12 +87,9 @@ def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
 
 def list_shards(folder: Path) -> list[Shard]:
     """All shards of a dataset folder with their digests, sorted by name."""
-    shards = []
-    for path in sorted(Path(folder).glob("*/part-*.tar")):
-        with ShardReader(folder) as reader:
-            count = len(reader.keys(path.relative_to(folder).as_posix()))
-        shards.append(Shard(path.relative_to(folder).as_posix(), file_digest(path), count))
-    return shards
+    names = [path.relative_to(folder).as_posix() for path in sorted(Path(folder).glob("*/part-*.tar"))]
+    with ShardReader(folder) as reader:
+        return [Shard(name, file_digest(folder / name), len(reader.keys(name))) for name in names]
 
 
 class ShardReader:
@@ -106,15 +103,14 @@ class ShardReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
         # Worker processes get the folder alone: they open their own files.
-        return {"_folder": self._folder}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["_folder"])  # type: ignore[misc]
+        return type(self), (self._folder,)
 
     def close(self) -> None:
         """Close the files."""

@@ -1,0 +1,44 @@
+"""Perceptual fingerprints of aligned faces: which two faces come from one and the same picture.
+
+A fingerprint holds the signs of the lowest 8 x 8 cosine frequencies of the aligned grey face. Alignment undoes crops,
+scale and rotation; recompression hardly moves low frequencies; mirroring flips just the signs of the odd horizontal ones.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dctn
+
+SIDE = 32  # pixels that the face is averaged down to
+KEPT = 8  # frequencies kept per axis
+MIRRORED = np.uint64(int("01010101" * KEPT, 2))  # the bits that mirroring flips: odd horizontal frequencies
+MOST_BITS = 8  # of 64 that two near-duplicates may differ in
+LEAST_COSINE = 0.9  # that the embeddings of two near-duplicates have
+
+
+def fingerprint(face: NDArray[np.uint8]) -> str:
+    """The fingerprint of an aligned grey face [S, S] as 16 hex digits."""
+    small = cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
+    low = dctn(small - small.mean(), norm="ortho")[:KEPT, :KEPT]
+    return np.packbits(low.ravel() > 0).tobytes().hex()
+
+
+def parse(fingerprints: list[str]) -> NDArray[np.uint64]:
+    """[N] fingerprints as numbers."""
+    return np.array([int(value, 16) for value in fingerprints], np.uint64)
+
+
+def distances(first: NDArray[np.uint64], second: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """[N, M] differing bits between fingerprints [N] and [M], the smaller of as seen and mirrored."""
+    differing = first[:, None] ^ second[None, :]
+    return np.minimum(np.bitwise_count(differing), np.bitwise_count(differing ^ MIRRORED)).astype(np.int64)
+
+
+def near_duplicates(
+    first: NDArray[np.uint64],
+    first_unit: NDArray[np.float32],
+    second: NDArray[np.uint64],
+    second_unit: NDArray[np.float32],
+) -> NDArray[np.bool_]:
+    """[N, M] whether two faces come from one picture, from fingerprints [N], [M] and unit embeddings [N, d], [M, d]."""
+    return (distances(first, second) <= MOST_BITS) & (first_unit @ second_unit.T >= LEAST_COSINE)
