@@ -1,7 +1,7 @@
 """Pictures, latents and the packed tokens that the backbone reads: 2x2 latent pixels make one token, as in FLUX."""
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 CELL = 16
@@ -31,16 +31,16 @@ def positions(width: int, height: int, device: torch.device | None = None) -> Te
 
 
 def encode(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
-    """Pictures [B, 3, H, W] in [-1, 1] to scaled latents [B, C, H/8, W/8]: the mean of the posterior, so always the same."""
+    """Pictures [B, 3, H, W] in [-1, 1] to scaled latents [B, C, H/8, W/8]: the posterior's mean, so always the same."""
     mean: Tensor = autoencoder.encode(pixels).latent_dist.mode()
-    return (mean - _shift(autoencoder)) * autoencoder.config.scaling_factor
+    return (mean - _shift(autoencoder)) * autoencoder.config["scaling_factor"]
 
 
 def decode(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
     """Scaled latents [B, C, h, w] to pictures [B, 3, 8h, 8w], about [-1, 1]; differentiable and not clipped."""
-    pixels: Tensor = autoencoder.decode(latents / autoencoder.config.scaling_factor + _shift(autoencoder)).sample
+    pixels: Tensor = autoencoder.decode(latents / autoencoder.config["scaling_factor"] + _shift(autoencoder)).sample
     return pixels
 
 
 def _shift(autoencoder: AutoencoderKL) -> float:
-    return autoencoder.config.shift_factor or 0.0
+    return autoencoder.config["shift_factor"] or 0.0

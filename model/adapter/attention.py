@@ -28,7 +28,7 @@ class PerceiverAttentionCA(nn.Module):
         nn.init.zeros_(self.to_out.weight)
 
     def keys_values(self, tokens: Tensor) -> KeysValues:
-        """Keys and values [B, heads, T, head_dim] of identity tokens [B, T, hidden]; they do not depend on the noise."""
+        """Keys and values [B, heads, T, head_dim] of identity tokens [B, T, hidden], whatever the noise."""
         keys, values = self.to_kv(self.norm1(tokens)).chunk(2, dim=-1)
         return self._split(keys), self._split(values)
 

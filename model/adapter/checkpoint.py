@@ -1,6 +1,7 @@
 """Adapters on disk: safetensors under the published key names, with the sizes beside them."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -33,12 +34,12 @@ def load_adapter(folder: Path) -> IdentityAdapter:
     return adapter
 
 
-def read_description(folder: Path) -> dict[str, dict[str, int]]:
+def read_description(folder: Path) -> dict[str, Any]:
     """The content of `adapter.json`: `preset` (a name) and `sizes`."""
     path = Path(folder) / SIZES
     if not path.is_file():
         raise UserError(f"model {folder}: has no {SIZES}; give a folder that the train step wrote.")
-    described: dict[str, dict[str, int]] = read_json(path)
+    described: dict[str, Any] = read_json(path)
     if described.get("schema") != 1:
         raise UserError(f"{path}: schema is {described.get('schema')}, this version reads 1; train the model again.")
     return described
@@ -51,7 +52,9 @@ def load_weights(adapter: IdentityAdapter, file: Path) -> None:
     or of another shape.
     """
     if not Path(file).is_file():
-        raise UserError(f"adapter weights {file}: there is no such file; give a model folder or an adapter.safetensors.")
+        raise UserError(
+            f"adapter weights {file}: there is no such file; give a model folder or an adapter.safetensors."
+        )
     tensors = {name: t for name, t in load_file(file).items() if not name.startswith(OTHER_BRANCH)}
     _check(tensors, adapter, Path(file))
     adapter.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)

@@ -1,9 +1,10 @@
-"""Putting the adapter into a frozen diffusers transformer, by forward hooks that a context manager installs and removes."""
+"""Puts the adapter into a frozen diffusers transformer: forward hooks that a context manager installs and removes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -30,8 +31,8 @@ def condition(adapter: IdentityAdapter, embeddings: Tensor, regions: Regions, we
 
 
 @contextmanager
-def injected(transformer: nn.Module, conditions: Sequence[Condition]) -> Iterator[None]:
-    """While the block runs, each block k of a FluxTransformer2DModel adds sum(weight * attention_k) to its image tokens.
+def injected(transformer: FluxTransformer2DModel, conditions: Sequence[Condition]) -> Iterator[None]:
+    """Inside, each block k of a FluxTransformer2DModel adds the sum of weight * attention_k to its image tokens.
 
     A condition of weight 0 installs nothing: the backbone then computes what it computes alone, bit for bit. Raises
     ValueError where a condition has another number of blocks than the backbone.

@@ -11,8 +11,8 @@ CELL = 16
 class Regions(NamedTuple):
     """`attend` [B, 1, L, T] says which keys an image token may see; `inside` [B, L, 1] whether it is in any box.
 
-    Rows of tokens outside every box are opened in `attend`, because a softmax over nothing is undefined in some kernels;
-    the attention multiplies its result by `inside`, which makes them exactly zero.
+    Rows of tokens outside every box are opened in `attend`, because a softmax over nothing is undefined in some
+    kernels; the attention multiplies its result by `inside`, which makes them exactly zero.
     """
 
     attend: Tensor

@@ -18,10 +18,10 @@ def id_contrastive_loss(
 ) -> Tensor:
     """InfoNCE for each of F faces, [F]: -log(e^(g.p) / (e^(g.p) + sum of e^(g.n))), cosines over `temperature`.
 
-    `generated` and `target` [F, d] are embeddings of the predicted and the ground-truth faces, `identities` [F] integer
-    codes (a face nobody knows has a code of its own below 0). Negatives are the other targets of the batch and the whole
-    bank, except those of the anchor's identity. The positive is part of the denominator, as in the released code; the
-    first printed formula leaves it out.
+    `generated` and `target` [F, d] are embeddings of the predicted and the ground-truth faces, `identities` [F]
+    integer codes (a face nobody knows has a code of its own below 0). Negatives are the other targets of the batch and
+    the whole bank, except those of the anchor's identity. The positive is part of the denominator, as in the released
+    code; the first printed formula leaves it out.
     """
     anchors, positives = normalize(generated, dim=-1), normalize(target, dim=-1)
     own = (anchors * positives).sum(-1, keepdim=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from diffusers import AutoencoderKL
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from model.faces.geometry import align_batch
@@ -14,8 +14,8 @@ Recognise = Callable[[Tensor], Tensor]
 def face_embeddings(recognise: Recognise, pictures: Tensor, landmarks: Tensor, of_picture: Tensor) -> Tensor:
     """Raw embeddings [F, d] of F faces in pictures [B, 3, H, W] in [-1, 1].
 
-    `landmarks` [F, 5, 2] are pixels of the picture that `of_picture` [F] numbers; a picture may hold any number of faces.
-    Values beyond [-1, 1] are passed on rather than clipped, since a clipped pixel has no gradient.
+    `landmarks` [F, 5, 2] are pixels of the picture that `of_picture` [F] numbers, however many faces it holds. Values
+    beyond [-1, 1] are passed on rather than clipped, since a clipped pixel has no gradient.
     """
     crops = align_batch((pictures[of_picture] + 1) / 2, landmarks)
     return recognise(crops)
