@@ -1,0 +1,1 @@
+"""The evaluate step: score the model on people it has never seen."""

@@ -1,0 +1,1 @@
+"""The gate step: decide: promote, hold or reject."""

@@ -1,0 +1,1 @@
+"""The package step: build and prove the Bento of a promoted model."""

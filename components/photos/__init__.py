@@ -1,0 +1,1 @@
+"""The photos step: make the virtual cast's photographs, or take the user's folder."""

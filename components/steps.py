@@ -1,0 +1,119 @@
+"""The steps of the retraining graph, declared once; the pipeline, the command line and the checks derive from here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+
+from pydantic import BaseModel
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a step asks of the runner that executes it."""
+
+    retries: int  # further attempts after a failure
+    cpu: str  # cores, Kubernetes notation
+    memory: str  # bytes, Kubernetes notation
+    gpu: int = 0  # accelerators
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what it reads, what it makes, and where its code and its settings live."""
+
+    name: str  # also its section in params.yaml
+    folder: str  # its room under components/
+    summary: str
+    inputs: tuple[str, ...]  # outputs of earlier steps, by name
+    output: str
+    config: str  # class in components/<folder>/config.py
+    resources: Resources
+    external: tuple[str, ...] = ()  # settings that name a path outside the run
+
+    @property
+    def image(self) -> str:
+        """The container image of the step, the one of this release."""
+        return f"withanyone-{self.folder}:{version('withanyone')}"
+
+    def settings(self) -> type[BaseModel]:
+        """The class of the step's settings."""
+        return getattr(import_module(f"components.{self.folder}.config"), self.config)
+
+    def run(self) -> Callable[..., None]:
+        """The function that does the step's work; importing it loads what the step needs."""
+        return getattr(import_module(f"components.{self.folder}.step"), "run")  # noqa: B009  (keeps the type open)
+
+
+PHOTOS = Step(
+    name="photos",
+    folder="photos",
+    summary="make the virtual cast's photographs, or take the user's folder",
+    inputs=(),
+    output="photos",
+    config="PhotosConfig",
+    resources=Resources(retries=2, cpu="2", memory="4Gi"),
+    external=("folder",),
+)
+CURATE = Step(
+    name="curate",
+    folder="curation",
+    summary="turn photos into a paired dataset of faces and identities",
+    inputs=("photos",),
+    output="dataset",
+    config="CurationConfig",
+    resources=Resources(retries=2, cpu="2", memory="4Gi"),
+)
+VALIDATE = Step(
+    name="validate",
+    folder="validation",
+    summary="prove the dataset good, or stop",
+    inputs=("dataset",),
+    output="validation",
+    config="ValidationConfig",
+    resources=Resources(retries=1, cpu="1", memory="4Gi"),
+)
+TRAIN = Step(
+    name="train",
+    folder="training",
+    summary="train the identity adapter on a frozen base",
+    inputs=("dataset", "validation"),
+    output="model",
+    config="TrainingConfig",
+    resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
+)
+EVALUATE = Step(
+    name="evaluate",
+    folder="evaluation",
+    summary="score the model on people it has never seen",
+    inputs=("dataset", "model"),
+    output="scores",
+    config="EvaluationConfig",
+    resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
+)
+GATE = Step(
+    name="gate",
+    folder="gate",
+    summary="decide: promote, hold or reject",
+    inputs=("dataset", "validation", "model", "scores"),
+    output="decision",
+    config="GateConfig",
+    resources=Resources(retries=1, cpu="1", memory="2Gi"),
+    external=("champion",),
+)
+PACKAGE = Step(
+    name="package",
+    folder="packaging",
+    summary="build and prove the Bento of a promoted model",
+    inputs=("model", "scores", "decision"),
+    output="bento",
+    config="PackagingConfig",
+    resources=Resources(retries=1, cpu="2", memory="8Gi"),
+)
+STEPS = (PHOTOS, CURATE, VALIDATE, TRAIN, EVALUATE, GATE, PACKAGE)
+
+
+def edges() -> set[tuple[str, str]]:
+    """The graph as pairs of step names (earlier, later)."""
+    maker = {step.output: step.name for step in STEPS}
+    return {(maker[name], step.name) for step in STEPS for name in step.inputs}

@@ -1,0 +1,1 @@
+"""The train step: train the identity adapter on a frozen base."""

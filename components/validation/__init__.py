@@ -1,0 +1,1 @@
+"""The validate step: prove the dataset good, or stop."""
