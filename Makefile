@@ -56,7 +56,7 @@ $(BIN)/python:
 $(LOCKED): | $(BIN)/python
 	@echo "installing the locked requirements: about 3 GB, a few minutes"
 	$(PIP) install --quiet --constraint requirements.lock torch
-	$(PIP) install --quiet --no-deps --requirement requirements.lock
+	$(PIP) install --quiet --no-deps --use-pep517 --requirement requirements.lock
 	@rm -f $(VENV)/.locked-* && touch $@
 
 $(CHECKERS): | $(BIN)/python

@@ -19,7 +19,7 @@ git -C "$repository" bundle create --quiet "$hand_over/repository.bundle" HEAD
 
 cat >"$hand_over/inside.sh" <<'INSIDE'
 set -euo pipefail
-git clone --quiet /hand_over/repository.bundle /root/withanyone
+git -c advice.detachedHead=false clone --quiet /hand_over/repository.bundle /root/withanyone
 cd /root/withanyone
 git log -1 --format='commit %h: %s'
 python3 --version
