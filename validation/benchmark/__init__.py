@@ -1,0 +1,1 @@
+"""Benchmark of identity-consistent generation: cases, judges, matching, metrics and scores."""

@@ -1,0 +1,40 @@
+"""The limits that a dataset is held to, as settings."""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Limits(BaseModel):
+    """Limits of the dataset suite. Cosines are of the training recogniser, in [-1, 1]."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    minimum_references: Count = Field(2, description="photos of each person that may serve as a reference, in photos")
+    minimum_identities: Count = Field(2, description="people that may be trained on")
+    minimum_heldout: Count = Field(1, description="people kept out of training for the benchmark")
+    minimum_norm: float = Field(1e-3, gt=0, description="least length of a raw embedding, no unit")
+    maximum_norm: float = Field(1e3, gt=0, description="greatest length of a raw embedding, no unit")
+    minimum_spread: Cosine = Field(0.4, description="least mean cosine of a person's faces to their centre")
+    maximum_separation: Cosine = Field(0.75, description="greatest cosine between the centres of two people")
+    maximum_leak: Cosine = Field(
+        0.7, description="greatest cosine between a held-out person's centre and a trained person's"
+    )
+    maximum_pair: Cosine = Field(
+        0.99, description="greatest cosine between a target and its reference: above it is a copy"
+    )
+    minimum_face: float = Field(
+        16.0, gt=0, description="least shorter side of a face that is trained on or referred to, in px"
+    )
+    require_licence: bool = Field(False, description="whether every photo must name its licence")
+    allowed_licences: tuple[str, ...] = Field((), description="licences a photo may have; empty: any", strict=False)
+    require_consent: bool = Field(False, description="whether every photo must say what consent it rests on")
+
+    @model_validator(mode="after")
+    def _norms_in_order(self) -> Self:
+        if self.minimum_norm >= self.maximum_norm:
+            raise ValueError(f"minimum_norm {self.minimum_norm:g} must be below maximum_norm {self.maximum_norm:g}")
+        return self

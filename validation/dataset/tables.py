@@ -1,0 +1,210 @@
+"""A dataset's tables as frames for the suite: first their columns' types, then what is measured from them.
+
+Everything here is measured anew from embeddings and shards, never taken from a column that curation computed.
+"""
+
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from model.artefacts import file_digest
+from model.dataset.pairs import reference_choices
+from model.dataset.records import TABLES
+from model.errors import UserError
+
+ABSENT = "absent"
+FINGERPRINT = "[0-9a-f]{16}"
+
+
+def column_types(folder: Path) -> pd.DataFrame:
+    """One row a column: `column` (table.column), its `expected` and its `found` type.
+
+    A table that cannot be read has every column absent; a column that the schema does not know is expected absent.
+    """
+    rows = []
+    for name, schema in TABLES.items():
+        found = _types(folder / f"{name}.parquet")
+        expected = {field.name: str(field.type) for field in schema}
+        rows += [
+            {"column": f"{name}.{column}", "expected": expected.get(column, ABSENT), "found": found.get(column, ABSENT)}
+            for column in dict.fromkeys([*expected, *found])
+        ]
+    return pd.DataFrame(rows)
+
+
+def _types(path: Path) -> dict[str, str]:
+    try:
+        return {field.name: str(field.type) for field in pq.read_schema(path)}
+    except (pa.ArrowException, OSError):
+        return {}
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The frames that the suite runs over, by name, and the length of an embedding."""
+
+    frames: Mapping[str, pd.DataFrame]
+    dim: int
+
+
+def measured(folder: Path, manifest: Mapping[str, Any]) -> Frames:
+    """Read the tables of `folder` and measure what the suite looks at; raises UserError where data cannot be read."""
+    tables = {name: _read(folder / f"{name}.parquet") for name in TABLES}
+    dim = int(manifest["recogniser"]["dim"])
+    images, faces, identities = tables["images"], tables["faces"], tables["identities"]
+    faces = _measure_faces(faces, images, identities)
+    known = faces[faces["identity"].notna() & (faces["image_split"] != "mixed")]
+    frames = {
+        "images": images,
+        "faces": faces,
+        "identities": _measure_identities(identities, faces, dim),
+        "rejects": tables["rejects"],
+        "known faces": known,
+        "pairs": _pairs(faces, dim),
+        "people trained": identities[identities["split"] == "train"],
+        "people held out": identities[identities["split"] == "heldout"],
+        "shards": _shards(folder, manifest),
+        "counts": _counts(tables, manifest),
+    }
+    return Frames(frames, dim)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"the dataset table {path} cannot be read ({error}): curate the photos again") from error
+
+
+def _measure_faces(faces: pd.DataFrame, images: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
+    """Add the photo's size and split, the listed person and their split, the embedding's norm, the shorter side."""
+    known = images.drop_duplicates("image_id").set_index("image_id")[["width", "height", "split"]]
+    splits = identities.drop_duplicates("identity").set_index("identity")["split"]
+    frame = faces.join(known.rename(columns={"split": "image_split"}), on="image_id")
+    frame["identity_listed"] = faces["identity"].where(faces["identity"].isin(splits.index))
+    frame["identity_split"] = faces["identity"].map(splits)
+    frame["norm"] = [float(np.linalg.norm(np.asarray(vector, np.float64))) for vector in faces["embedding"]]
+    frame["side"] = [min(box[2] - box[0], box[3] - box[1]) for box in faces["box"]]
+    return frame
+
+
+def _measure_identities(identities: pd.DataFrame, faces: pd.DataFrame, dim: int) -> pd.DataFrame:
+    """Add per person what their faces say.
+
+    Reference photos, spread about the centre found, the nearest other person and their cosine, the nearest trained
+    person of one held out, and the cosine of the centre found with the stored one.
+    """
+    centres = np.full((len(identities), dim), np.nan)
+    frame = identities.assign(references_found=0, spread_found=np.nan)
+    groups = {str(name): part for name, part in faces.dropna(subset=["identity"]).groupby("identity")}
+    for row, name in enumerate(identities["identity"]):
+        part = groups.get(name)
+        if part is None:
+            continue
+        bank = part[part["role"] == "reference"]
+        frame.loc[frame.index[row], "references_found"] = bank["image_id"].nunique()
+        vectors = _units(bank["embedding"] if len(bank) else part["embedding"], dim)
+        if len(vectors):
+            centre = vectors.mean(0)
+            centres[row] = centre / max(float(np.linalg.norm(centre)), 1e-12)
+            frame.loc[frame.index[row], "spread_found"] = float((vectors @ centres[row]).mean())
+    nearest, similarity = _nearest(centres, centres)
+    names = identities["identity"].to_numpy()
+    frame["nearest"] = [names[other] if other >= 0 else None for other in nearest]
+    frame["nearest_similarity"] = similarity
+    frame["centre_agreement"] = [
+        float(centres[row] @ np.asarray(stored, np.float64)) if len(stored) == dim else np.nan
+        for row, stored in enumerate(identities["centre"])
+    ]
+    frame["nearest_trained"], frame["trained_similarity"] = _nearest_trained(frame, centres)
+    return frame
+
+
+def _units(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.float64]:
+    """The sound embeddings of a column as unit rows; those of another length or not finite are left to their rule."""
+    sound = [
+        np.asarray(vector, np.float64) for vector in embeddings if len(vector) == dim and np.isfinite(vector).all()
+    ]
+    vectors = np.array(sound).reshape(-1, dim)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float64)
+
+
+def _nearest(centres: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+    """For each centre the row of the most similar other one and the cosine; -1 and NaN where there is none."""
+    table = np.nan_to_num(centres @ others.T, nan=-np.inf)
+    if others is centres:
+        np.fill_diagonal(table, -np.inf)
+    if table.shape[1] == 0:
+        return [-1] * len(centres), [float("nan")] * len(centres)
+    best = table.argmax(axis=1)
+    value = table[np.arange(len(table)), best]
+    there = np.isfinite(value)
+    return np.where(there, best, -1).tolist(), np.where(there, value, np.nan).tolist()
+
+
+def _nearest_trained(frame: pd.DataFrame, centres: NDArray[np.float64]) -> tuple[list[str | None], list[float]]:
+    """For each held-out person the most similar trained one and the cosine; None and NaN for the trained people."""
+    heldout = (frame["split"] == "heldout").to_numpy()
+    trained = (frame["split"] == "train").to_numpy()
+    nearest, similarity = _nearest(centres, centres[trained])
+    names = frame["identity"].to_numpy()[trained]
+    people = [str(names[other]) if held and other >= 0 else None for other, held in zip(nearest, heldout, strict=True)]
+    return people, [value if held else float("nan") for value, held in zip(similarity, heldout, strict=True)]
+
+
+def _pairs(faces: pd.DataFrame, dim: int) -> pd.DataFrame:
+    """One row a face that has references: the greatest cosine to one of them, and whether one is of the same photo.
+
+    Faces with an unsound embedding or fingerprint cannot be paired; other rules name them.
+    """
+    sound = [
+        len(vector) == dim and bool(np.isfinite(vector).all()) and bool(np.any(vector)) for vector in faces["embedding"]
+    ]
+    usable = faces[pd.Series(sound, index=faces.index, dtype=bool) & faces["fingerprint"].str.fullmatch(FINGERPRINT)]
+    vectors = dict(zip(usable["face_id"], _units(usable["embedding"], dim), strict=True))
+    photos = dict(zip(usable["face_id"], usable["image_id"], strict=True))
+    rows = []
+    for split in ("train", "heldout"):
+        for target, references in reference_choices(usable[usable["image_split"] == split]).items():
+            closest = max(float(vectors[target] @ vectors[reference]) for reference in references)
+            same = any(photos[target] == photos[reference] for reference in references)
+            rows.append({"target": target, "closest": closest, "same_photo": same})
+    return pd.DataFrame(rows, columns=["target", "closest", "same_photo"])
+
+
+def _shards(folder: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """One row a shard of the manifest: its stated and found digest and number of samples."""
+    rows = []
+    for shard in manifest["shards"]:
+        path = folder / shard["name"]
+        there = path.is_file()
+        rows.append(
+            {"name": shard["name"], "sha256": shard["sha256"], "sha256_found": file_digest(path) if there else ABSENT}
+            | {"samples": int(shard["samples"]), "samples_found": _samples(path) if there else 0}
+        )
+    return pd.DataFrame(rows, columns=["name", "sha256", "sha256_found", "samples", "samples_found"])
+
+
+def _samples(path: Path) -> int:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            return sum(name.endswith(".jpg") for name in tar.getnames())
+    except tarfile.TarError:
+        return 0
+
+
+def _counts(tables: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """The manifest's counts beside those of the tables."""
+    stated = manifest["counts"]
+    heldout = int((tables["identities"]["split"] == "heldout").sum())
+    found = {"images": len(tables["images"]), "faces": len(tables["faces"])}
+    found |= {"identities": len(tables["identities"]), "heldout_identities": heldout}
+    return pd.DataFrame([{"what": what, "stated": int(stated[what]), "found": count} for what, count in found.items()])
