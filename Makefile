@@ -15,7 +15,7 @@ PROJECT := $(VENV)/.project-$(call hash,pyproject.toml)
 WEIGHTS := $(VENV)/.weights-$(call hash,model/weights.lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test acceptance lint format images clean
+.PHONY: help setup run test acceptance lint format paperwork images clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ lint: setup $(CHECKERS) ## check style, types and the direction of imports
 format: $(CHECKERS) ## put the code in its one format and mend what can be mended
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+paperwork: setup ## derive the tables in the steps' READMEs and the locks of their images from the code
+	@$(BIN)/python -m components.paperwork
 
 images: ## build every step's image with podman or docker (BASE=image, STEPS="curation training")
 	@components/build.sh $(STEPS)

@@ -1,0 +1,70 @@
+"""The tables in the steps' READMEs and the locks of their images say what the code says today."""
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from components.image_locks import LEFT_OUT, closure, image_lock
+from components.paperwork import BEGIN, END, ROOT, derived, kind, table, with_tables
+from components.steps import STEPS, Step
+
+
+def test_nothing_derived_is_out_of_date() -> None:
+    stale = [str(path.relative_to(ROOT)) for path, text in derived().items() if path.read_text() != text]
+    assert stale == [], "run `make paperwork`"
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_handwritten_parts_stay(step: Step) -> None:
+    page = with_tables(f"# before\n{BEGIN}\nold\n{END}\nafter\n", step)
+    assert page.startswith(f"# before\n{BEGIN}\n")
+    assert page.endswith(f"{END}\nafter\n")
+    assert "old" not in page
+
+
+def test_a_page_without_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks the lines"):
+        with_tables("# no marks\n", STEPS[0])
+
+
+class Inner(BaseModel):
+    share: float = Field(0.5, gt=0, le=1, description="part of it")
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str | None = None
+    inner: Inner = Inner()
+
+
+def test_nested_settings_are_listed_by_dotted_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Step, "settings", lambda self: Settings)
+    page = with_tables(f"{BEGIN}{END}", STEPS[0])
+    assert "| `photos.inner.share` | number > 0, ≤ 1 | `0.5` | part of it |" in page
+    assert "| `photos.name` | text or nothing | `None` |" in page
+
+
+def test_kinds() -> None:
+    assert kind({"enum": ["a", "b"]}) == "`a`, `b`"
+    assert kind({"type": "array", "items": {"type": "integer", "minimum": 0}}) == "list of whole number ≥ 0"
+
+
+def test_bars_do_not_break_a_table() -> None:
+    assert table(("a",), [("x|y",)]).splitlines()[-1] == r"| x\|y |"
+
+
+def test_closure_follows_own_extras_and_stops_at_what_is_left_out() -> None:
+    found = closure(["withanyone[one]"], {"one": ["withanyone[two]"], "two": ["insightface>=2"]})
+    assert {"insightface", "numpy", "scikit-image"} <= found
+    assert not found & (LEFT_OUT | {"withanyone"})
+
+
+def test_only_learning_and_drawing_images_carry_torch() -> None:
+    with_torch = {step.name for step in STEPS if "\ntorch==" in image_lock(step)}
+    assert {"validate", "gate"} & with_torch == set()
+    assert {"train", "evaluate", "package"} <= with_torch
+
+
+def test_images_with_torch_let_it_bring_its_libraries() -> None:
+    for step in STEPS:
+        containerfile = (ROOT / "components" / step.folder / "Containerfile").read_text()
+        assert ("--constraint requirements.lock torch" in containerfile) == ("\ntorch==" in image_lock(step)), step.name
