@@ -79,7 +79,7 @@ def _listen_to_runner() -> None:
     if terminal:
         sys.stderr = open(terminal, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115,PTH123  (for the life of the process)
     logging.captureWarnings(capture=True)
-    logging.basicConfig(level=logging.INFO, handlers=[_Teller(bool(terminal))], force=True)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_Teller(bool(terminal))], force=True)
     threading.Thread(target=_end_with_runner, args=(sys.stdout.fileno(),), daemon=True).start()
 
 

@@ -1,0 +1,138 @@
+"""What the user sees of a run: step names, the steps' own progress, times; everything else goes to the run's log."""
+
+import io
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from components.shell import MARK, ours
+from components.steps import Step
+
+
+@dataclass
+class StepReport:
+    """How a step of this run went."""
+
+    status: str  # running, done, cached, failed
+    seconds: float = 0.0
+    paths: dict[str, Path] = field(default_factory=dict)  # artefacts by name, as the step's process knew them
+
+
+@dataclass
+class Failure:
+    """Why a run stopped."""
+
+    step: str
+    sentence: str
+    expected: bool  # the user can mend it; else a fault of the product or the machine
+
+
+class Narrator(io.TextIOBase):
+    """Takes all that kfp.local prints, picks out what the steps tell, shows that and logs the rest."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        log: Path,
+        console: Console,
+        on_done: Callable[[Path, dict[str, Any]], None],
+        verbose: bool = False,
+        drawn_by_steps: bool = False,
+    ) -> None:
+        self.steps = steps
+        self.console = console
+        self.on_done = on_done  # called with a finished step's output and with what it was made from
+        self.verbose = verbose
+        self.drawn_by_steps = drawn_by_steps  # the steps have the terminal and show their own lines
+        self.reports: dict[str, StepReport] = {}
+        self.failure: Failure | None = None
+        self.started = 0.0
+        self.facts: dict[str, Any] = {}
+        self.width = max(len(step.name) for step in steps)
+        self.log = log.open("a", encoding="utf-8", errors="backslashreplace")
+        self.rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self.rest = (self.rest + text).split("\n")
+        for line in lines:
+            self._line(line)
+        return len(text)
+
+    def finish(self, succeeded: bool) -> None:
+        """Close the log; in a run that succeeded, the steps that never started were found in the cache."""
+        self.log.close()
+        if succeeded:
+            self._cached_before(None)
+            return
+        for name, report in self.reports.items():
+            if report.status == "running":
+                report.status, report.seconds = "failed", time.monotonic() - self.started
+                self.failure = Failure(
+                    name, f"The step {name} was ended from outside, perhaps for want of memory: start again.", False
+                )
+        if self.failure:
+            self._say(
+                f"{self.failure.step:<{self.width}}  failed after {self.reports[self.failure.step].seconds:.1f} s"
+            )
+
+    def _line(self, line: str) -> None:
+        noise, mark, event = line.partition(MARK)
+        if noise.strip():
+            self._log(noise)
+            if self.verbose:
+                self._say(noise)
+        if mark:
+            facts = json.loads(event)
+            getattr(self, f"_on_{facts.pop('event')}")(**facts)
+
+    def _on_start(self, step: str, paths: dict[str, str], config: str, version: str) -> None:
+        self._cached_before(step)
+        self.started = time.monotonic()
+        self.facts = {"step": step, "paths": paths, "config": json.loads(config), "version": version}
+        self.reports[step] = StepReport("running", paths={name: Path(path) for name, path in paths.items()})
+        summary = next(known.summary for known in self.steps if known.name == step)
+        self._log(f"{step} started with {config}")
+        self._say(f"{step:<{self.width}}  {summary}")
+
+    def _on_log(self, logger: str, level: str, message: str) -> None:
+        self._log(f"{level} {logger}: {message}")
+        if self.verbose or (ours(logger) and not self.drawn_by_steps):
+            self._say(f"{'':<{self.width}}    {message}")
+
+    def _on_done(self, step: str) -> None:
+        report = self.reports[step]
+        output = next(known.output for known in self.steps if known.name == step)
+        self.on_done(report.paths[output], self.facts)
+        report.status, report.seconds = "done", time.monotonic() - self.started
+        self._log(f"{step} done in {report.seconds:.1f} s")
+        self._say(f"{step:<{self.width}}  done in {report.seconds:.1f} s")
+
+    def _on_failed(self, step: str, sentence: str | None, error: str, traceback: str) -> None:
+        report = self.reports[step]
+        report.status, report.seconds = "failed", time.monotonic() - self.started
+        self._log(f"{step} failed\n{traceback}")
+        self.failure = Failure(step, sentence or f"The step {step} failed: {error}", sentence is not None)
+
+    def _cached_before(self, step: str | None) -> None:
+        """Steps run one after another in the graph's order: one that is passed over was found in the cache."""
+        for known in self.steps:
+            if known.name == step:
+                return
+            if known.name not in self.reports:
+                self.reports[known.name] = StepReport("cached")
+                self._say(f"{known.name:<{self.width}}  unchanged, taken from an earlier run")
+
+    def _log(self, message: str) -> None:
+        self.log.write(message + "\n")
+        self.log.flush()
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)

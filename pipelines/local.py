@@ -1,0 +1,103 @@
+"""Runs a pipeline on this machine by kfp.local: a process for each step, finished steps taken from its cache."""
+
+import contextlib
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from components.shell import EVENTS, TERMINAL
+from components.steps import Step
+from pipelines.console import Failure, Narrator, StepReport
+from pipelines.sources import ROOT
+from pipelines.store import Store, ancestry
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run has made, how each step went, and why it stopped when it did."""
+
+    artefacts: dict[str, Path]
+    steps: dict[str, StepReport]
+    failure: Failure | None
+
+
+def run_pipeline(
+    pipeline: Callable[[], Any], steps: Sequence[Step], store: Store, log: Path, console: Console, verbose: bool = False
+) -> Outcome:
+    """Run `pipeline`, a compiled kfp pipeline over `steps` that returns every step's output under the output's name.
+
+    The caller holds the store. A step that fails ends the run; artefacts made until then are in the outcome.
+    """
+    terminal = _terminal()
+    narrator = Narrator(steps, log, console, store.seal, verbose, drawn_by_steps=terminal is not None)
+    store.sweep()
+    with _environment(terminal), contextlib.redirect_stdout(narrator):
+        outputs = _execute(pipeline, store)
+    wanted = {step.output for step in steps}
+    narrator.finish(succeeded=wanted <= set(outputs))
+    if wanted <= set(outputs):
+        return Outcome({name: Path(outputs[name].uri) for name in wanted}, narrator.reports, None)
+    if narrator.failure is None:
+        raise RuntimeError(f"kfp.local ran no step and gave no result; its words are in {log}")
+    stopped = narrator.reports[narrator.failure.step].paths
+    return Outcome(
+        {name: path for name, path in ancestry(stopped).items() if path.exists()}, narrator.reports, narrator.failure
+    )
+
+
+def _execute(pipeline: Callable[[], Any], store: Store) -> dict[str, Any]:
+    """The pipeline's outputs, or none when a step failed."""
+    from kfp import local
+    from kfp.local.config import LocalExecutionConfig
+
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(store.artefacts),
+        raise_on_error=False,
+        enable_caching=True,
+        cache_root=str(store.cache),
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # "may be ... non-Python base image": it is not used here
+            return pipeline().outputs
+    finally:
+        LocalExecutionConfig.instance = None
+
+
+def _terminal() -> str | None:
+    """The terminal that the user watches, or None where output goes to a file or a pipe."""
+    return os.ttyname(sys.stderr.fileno()) if sys.stderr.isatty() else None
+
+
+@contextlib.contextmanager
+def _environment(terminal: str | None) -> Iterator[None]:
+    """The environment of the steps' processes.
+
+    kfp puts sys.executable, unquoted, wherever "python3" stands in a step's arguments, paths and settings included.
+    With the name "python3" itself, found first on the PATH, nothing is altered and folders with spaces work.
+    """
+    saved, executable = dict(os.environ), sys.executable
+    with tempfile.TemporaryDirectory(prefix="withanyone-") as scratch:  # kfp leaves a folder behind for each step
+        os.environ[EVENTS] = "1"
+        os.environ["TMPDIR"] = scratch
+        os.environ["PYTHONIOENCODING"] = "utf-8:backslashreplace"
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), saved.get("PYTHONPATH")]))
+        if terminal:
+            os.environ[TERMINAL] = terminal
+        if (Path(executable).parent / "python3").exists():
+            os.environ["PATH"] = os.pathsep.join([str(Path(executable).parent), saved.get("PATH", os.defpath)])
+            sys.executable = "python3"
+        try:
+            yield
+        finally:
+            sys.executable = executable
+            os.environ.clear()
+            os.environ.update(saved)

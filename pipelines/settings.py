@@ -1,0 +1,123 @@
+"""Settings of a run: params.yaml and `--set section.key=value`, checked against the steps' own settings classes."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from components.steps import STEPS, Step
+from model.errors import UserError
+
+FILE = "params.yaml"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 numbers: 1e-4 is a number, as everybody who writes a learning rate expects."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def load_settings(
+    file: Path | None, changes: Iterable[str] = (), steps: Iterable[Step] = STEPS
+) -> dict[str, BaseModel]:
+    """Checked settings of every step: its defaults, over them `file`, over that each `section.key=value` of `changes`.
+
+    Raises UserError that names the first unknown or ill-typed key and the nearest valid one.
+    """
+    known = {step.name: step for step in steps}
+    values = _read(file, known) if file else {}
+    for change in changes:
+        _change(values, change, known)
+    return {name: check(step, values.get(name) or {}) for name, step in known.items()}
+
+
+def _read(file: Path, known: Mapping[str, Step]) -> dict[str, dict[str, Any]]:
+    try:
+        values = yaml.load(file.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506  (a SafeLoader)
+    except FileNotFoundError:
+        raise UserError(f"There is no settings file {file}: name one that exists, or leave the option out.") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"The settings file {file} cannot be read: {' '.join(str(error).split())}.") from None
+    if not isinstance(values, dict):
+        raise UserError(f"The settings file {file} must hold sections ({', '.join(known)}), not {values!r}.")
+    for section, content in values.items():
+        if section not in known:
+            raise UserError(f"{file}: {section!r} is no section of the settings{_nearest(str(section), known)}.")
+        if not isinstance(content, dict | None):
+            raise UserError(f"{file}: the section {section} must hold `key: value` lines, not {content!r}.")
+    return {section: dict(content or {}) for section, content in values.items()}
+
+
+def _change(values: dict[str, dict[str, Any]], change: str, known: Mapping[str, Step]) -> None:
+    """Apply one `section.key=value` to `values`; a key with further dots reaches into nested settings."""
+    path, equals, text = change.partition("=")
+    section, dot, key = path.strip().partition(".")
+    if not (equals and dot and key):
+        raise UserError(f"--set {change!r} must have the form section.key=value, for example {_example(known)}.")
+    if section not in known:
+        raise UserError(f"--set {change!r}: {section!r} is no section of the settings{_nearest(section, known)}.")
+    try:
+        value = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError:
+        raise UserError(f"--set {change!r}: the value {text!r} is not YAML; put it in quotes.") from None
+    place = values.setdefault(section, {})
+    *parents, last = key.split(".")
+    for parent in parents:
+        place = place.setdefault(parent, {})
+        if not isinstance(place, dict):
+            raise UserError(f"--set {change!r}: {section}.{parent} holds a value, not settings of its own.")
+    place[last] = value
+
+
+def check(step: Step, values: Mapping[str, Any]) -> BaseModel:
+    """The settings object of `step`; through JSON, so that lists may fill tuples while numbers stay numbers."""
+    settings = step.settings()
+    text = json.dumps(values, default=str)
+    if "{{$" in text:
+        raise UserError(f"A setting of {step.name} contains '{{{{$', which Kubeflow would replace: write it otherwise.")
+    try:
+        return settings.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(_sentence(step.name, settings, error)) from None
+
+
+def _sentence(section: str, settings: type[BaseModel], error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = [str(part) for part in first["loc"]]
+    name = ".".join([section, *place])
+    if first["type"] != "extra_forbidden":
+        rule = first["msg"][:1].lower() + first["msg"][1:]
+        return f"The setting {name} = {first['input']!r} is refused: {rule.removeprefix('value error, ')}."
+    fields = _fields(settings, place[:-1])
+    prefix = ".".join([section, *place[:-1]])
+    near = _nearest(place[-1], fields) or f"; {prefix} has {', '.join(fields) or 'no settings'}"
+    return f"There is no setting {name}{near}."
+
+
+def _fields(settings: type[BaseModel], path: list[str]) -> list[str]:
+    """Names of the settings at `path`, going down through nested settings classes."""
+    for part in path:
+        inner = settings.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        settings = inner
+    return list(settings.model_fields)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _example(known: Mapping[str, Step]) -> str:
+    step = next(iter(known.values()))
+    return f"{step.name}.{next(iter(step.settings().model_fields), 'key')}=..."

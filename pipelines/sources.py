@@ -1,0 +1,85 @@
+"""What a step's result depends on beside inputs and settings: its code, its assets, folders outside the run."""
+
+import ast
+import hashlib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from components.steps import Step
+from model.artefacts import file_digest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("components", "validation", "model")
+NO_SOURCE = (".pyc", ".md")
+
+
+def step_version(step: Step, settings: Mapping[str, Any]) -> str:
+    """Digest of the step's code and assets, and of the folders outside the run that its settings name."""
+    total = hashlib.sha256(code_version(ROOT, step.folder).encode())
+    for field in step.external:
+        if settings.get(field):
+            total.update(f"{field}\0{listing_digest(Path(settings[field]))}\n".encode())
+    return total.hexdigest()
+
+
+@cache
+def code_version(root: Path, folder: str) -> str:
+    """Digest of every source and asset below `root` that the step in components/<folder> can reach by its imports."""
+    total = hashlib.sha256()
+    for file in sorted(_reachable_files(root, root / "components" / folder)):
+        total.update(f"{file.relative_to(root).as_posix()}\0{file_digest(file)}\n".encode())
+    return total.hexdigest()
+
+
+def listing_digest(path: Path) -> str:
+    """Digest of the names, sizes and times of change of all files of a folder: cheap, and changes when a file does."""
+    total = hashlib.sha256()
+    for file in sorted(_files(path)):
+        facts = file.lstat()
+        total.update(repr((str(file.relative_to(path)), facts.st_size, facts.st_mtime_ns)).encode())
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (p for p in folder.rglob("*") if not p.is_dir() and "__pycache__" not in p.parts)
+
+
+def _reachable_files(root: Path, room: Path) -> set[Path]:
+    """The room, the modules it imports from our packages directly or through others, and the assets beside those."""
+    found = {file for file in _files(room) if file.suffix not in NO_SOURCE}
+    open_files = [file for file in found if file.suffix == ".py"]
+    while open_files:
+        for imported in _imports(root, open_files.pop()) - found:
+            found.add(imported)
+            open_files.append(imported)
+    folders = {file.parent for file in found if file.parent != root / "components"}
+    return found | {asset for folder in folders for asset in _assets(folder)}
+
+
+def _imports(root: Path, file: Path) -> set[Path]:
+    """Files of our packages that `file` imports anywhere in its text, packages' __init__ files included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    found: set[Path] = set()
+    for name in names:
+        parts = name.split(".")
+        if parts[0] in PACKAGES:
+            base = root.joinpath(*parts)
+            steps = [root.joinpath(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+            found.update(p for p in (base.with_suffix(".py"), *steps) if p.is_file())
+    return found
+
+
+def _assets(folder: Path) -> Iterator[Path]:
+    """Files in `folder` that are no Python, and whole subfolders without Python: weights, templates, locks."""
+    for entry in folder.iterdir():
+        if entry.is_file() and entry.suffix not in (".py", *NO_SOURCE):
+            yield entry
+        elif entry.is_dir() and entry.name != "__pycache__" and not any(entry.rglob("*.py")):
+            yield from _files(entry)

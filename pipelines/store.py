@@ -1,0 +1,106 @@
+"""The store of a runs folder: artefacts that kfp.local made, each unique and never changed, and its cache of steps."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.artefacts import read_json, write_json
+from model.errors import UserError
+from pipelines.sources import listing_digest
+
+SEAL = "seal.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Artefacts lie at artefacts/<execution>/<step>/<output>; a seal beside each says where it comes from."""
+
+    folder: Path
+
+    @property
+    def artefacts(self) -> Path:
+        return self.folder / "artefacts"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @contextmanager
+    def only_user(self) -> Iterator[None]:
+        """Hold the store for one run; a second one would work on the same scratch folders. Raises UserError."""
+        import fcntl  # only where runs are made: serving and listing work on systems without it
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"Another run is at work in {self.folder.parent}: wait for it, or give this one another --runs folder."
+                ) from None
+            yield
+
+    def busy(self) -> bool:
+        """Whether a run holds the store now."""
+        if not (self.folder / "lock").exists():
+            return False
+        try:
+            with self.only_user():
+                return False
+        except UserError:
+            return True
+
+    def seal(self, output: Path, facts: dict[str, Any]) -> None:
+        """Record, when a step has made `output`, what it was made from and what it looks like."""
+        write_json(output.parent / SEAL, {"schema": 1, **facts, "listing": listing_digest(output)})
+
+    def sweep(self) -> None:
+        """Drop what a killed run left behind, and forget results that somebody has altered since they were made."""
+        from kfp.local.cache import LocalCache
+
+        cache = LocalCache(str(self.cache))
+        kept: set[Path] = set()
+        for entry in self.cache.glob("*.json"):
+            outputs = [Path(output.uri) for output in (cache.get(entry.stem) or {}).values()]
+            if outputs and all(_intact(output) for output in outputs):
+                kept.update(output.parent for output in outputs)
+            else:
+                entry.unlink()
+        for task in self.artefacts.glob("*/*"):
+            if task not in kept:
+                shutil.rmtree(task)
+        for execution in self.artefacts.glob("*"):
+            if not any(execution.iterdir()):
+                execution.rmdir()
+
+
+def _intact(output: Path) -> bool:
+    seal = output.parent / SEAL
+    return seal.is_file() and read_json(seal)["listing"] == listing_digest(output)
+
+
+def ancestry(paths: dict[str, Path]) -> dict[str, Path]:
+    """`paths` (artefacts by name) and all the artefacts that they were made from, read from the seals."""
+    found = dict(paths)
+    for path in paths.values():
+        seal = path.parent / SEAL
+        if seal.is_file():
+            sources = {name: Path(source) for name, source in read_json(seal)["paths"].items() if Path(source) != path}
+            found = {**ancestry(sources), **found}
+    return found
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Show the folder `source` at `target`: hard links where the file system has them, copies elsewhere."""
+    shutil.copytree(source, target, copy_function=_link, symlinks=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)

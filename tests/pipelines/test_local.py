@@ -1,0 +1,198 @@
+"""The local runner: results, cache, failures, kills."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipelines.local import Outcome, run_pipeline
+from pipelines.sources import ROOT
+from pipelines.store import Store
+from tests.pipelines.tiny import TINY, TinyConfig
+from tests.pipelines.tiny_graph import tiny_pipeline
+
+
+class Bench:
+    """A runs folder with a name that is hard on shells, and a counter of executions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runs = folder / 'it\'s a python3 "folder"'
+        self.count = folder / "count"
+        self.count.mkdir()
+        self.runs.mkdir()
+        self.store = Store(self.runs / ".store")
+        self.shown = io.StringIO()
+
+    def config(self, **values: object) -> TinyConfig:
+        return TinyConfig.model_validate({"count": str(self.count), **values})
+
+    def run(self, versions: dict[str, str] | None = None, **configs: TinyConfig) -> Outcome:
+        settings = {name: self.config() for name in ("one", "two", "three")} | configs
+        console = Console(file=self.shown, width=100)
+        with self.store.only_user():
+            return run_pipeline(tiny_pipeline(settings, versions), TINY, self.store, self.runs / "run.log", console)
+
+    def executions(self) -> list[str]:
+        """Names of the steps executed since the last call, in order."""
+        files = sorted(
+            (p for p in self.count.iterdir() if p.name.count("-") == 2), key=lambda p: int(p.name.split("-")[2])
+        )
+        for file in files:
+            file.unlink()
+        return [file.name.split("-")[0] for file in files]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def statuses(outcome: Outcome) -> list[str]:
+    return [outcome.steps[step.name].status for step in TINY if step.name in outcome.steps]
+
+
+def test_steps_run_in_order_and_a_second_run_takes_all_from_the_cache(bench: Bench) -> None:
+    nasty = """it's "quoted" \\ python3 é \n end"""
+    first = bench.run(one=bench.config(text=nasty))
+    assert first.failure is None
+    assert bench.executions() == ["one", "two", "three"]
+    assert (first.artefacts["third"] / "text").read_text() == (f"three(plain,one({nasty},)+two(plain,one({nasty},)))")
+    second = bench.run(one=bench.config(text=nasty))
+    assert bench.executions() == []
+    assert second.artefacts == first.artefacts
+    assert statuses(second) == ["cached"] * 3
+
+
+def test_a_setting_or_the_code_of_a_step_redoes_it_and_what_follows(bench: Bench) -> None:
+    bench.run()
+    bench.executions()
+    assert statuses(bench.run(two=bench.config(text="new"))) == ["cached", "done", "done"]
+    assert bench.executions() == ["two", "three"]
+    bench.run(versions={"three": "2"})
+    assert bench.executions() == ["three"]
+
+
+def test_an_altered_artefact_is_made_again(bench: Bench) -> None:
+    outcome = bench.run()
+    bench.executions()
+    (outcome.artefacts["second"] / "text").write_text("altered by hand")
+    again = bench.run()
+    assert bench.executions() == ["two", "three"]
+    assert (again.artefacts["second"] / "text").read_text() == "two(plain,one(plain,))"
+
+
+def test_a_users_mistake_comes_back_as_its_sentence_with_what_was_made(bench: Bench) -> None:
+    outcome = bench.run(two=bench.config(fail="user"))
+    assert outcome.failure is not None
+    assert (outcome.failure.step, outcome.failure.expected) == ("two", True)
+    assert outcome.failure.sentence == 'The folder "it\'s" has no photo: give one.'
+    assert set(outcome.artefacts) == {"first"}
+    assert statuses(outcome) == ["done", "failed"]
+    assert bench.executions() == ["one", "two"]  # retries are for a cluster: here nothing is tried again unasked
+
+
+def test_a_failed_steps_output_is_kept_and_so_are_cached_ones(bench: Bench) -> None:
+    bench.run()
+    outcome = bench.run(three=bench.config(fail="partly"))
+    assert set(outcome.artefacts) == {"first", "second", "third"}
+    assert statuses(outcome) == ["cached", "cached", "failed"]
+
+
+def test_a_fault_of_the_product_is_told_apart_and_its_traceback_logged(bench: Bench) -> None:
+    outcome = bench.run(one=bench.config(fail="bug"))
+    assert outcome.failure is not None
+    assert not outcome.failure.expected
+    assert outcome.failure.sentence == "The step one failed: ValueError: wrong"
+    assert "Traceback" in (bench.runs / "run.log").read_text()
+
+
+def test_a_full_disk_is_one_sentence(bench: Bench) -> None:
+    outcome = bench.run(one=bench.config(fail="full"))
+    assert outcome.failure is not None
+    assert outcome.failure.expected
+    assert outcome.failure.sentence.startswith("The disk is full at /disk: free some space")
+
+
+def test_a_killed_step_is_the_only_one_redone(bench: Bench) -> None:
+    killed = bench.run(two=bench.config(fail="kill"))
+    assert killed.failure is not None
+    assert "ended from outside" in killed.failure.sentence
+    assert bench.executions() == ["one", "two"]
+    assert bench.run(two=bench.config(fail="kill")).failure is None
+    assert bench.executions() == ["two", "three"]
+
+
+RUN = """
+import sys
+from pathlib import Path
+from tests.pipelines.test_local import Bench
+folder = Path(sys.argv[1])
+bench = Bench.__new__(Bench)
+bench.runs, bench.count = folder / "runs", folder / "count"
+from pipelines.store import Store
+import io
+bench.store, bench.shown = Store(bench.runs / ".store"), io.StringIO()
+bench.run(two=bench.config(fail="wait"))
+"""
+
+
+def test_a_killed_runner_takes_its_step_along_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "count").mkdir()
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    runner = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], env=env, cwd=ROOT)
+    marker = tmp_path / "count" / "wait-once"
+    for _ in range(600):
+        if marker.exists():
+            break
+        time.sleep(0.05)
+    step = next(int(p.name.split("-")[1]) for p in (tmp_path / "count").glob("two-*"))
+    os.kill(runner.pid, signal.SIGKILL)
+    runner.wait()
+    for _ in range(100):
+        if not Path(f"/proc/{step}").exists() or "Z" in Path(f"/proc/{step}/stat").read_text().split(")")[1][:3]:
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the step outlived its runner")
+    subprocess.run([sys.executable, "-c", RUN, str(tmp_path)], env=env, cwd=ROOT, check=True)
+    done = sorted(p.name.split("-")[0] for p in (tmp_path / "count").iterdir() if p.name.count("-") == 2)
+    assert done == ["one", "three", "two", "two"]
+    leftovers = [p for p in (tmp_path / "runs" / ".store" / "artefacts").glob("*/*") if not (p / "seal.json").exists()]
+    assert leftovers == []
+
+
+def test_the_user_sees_steps_and_their_lines_and_not_kfps(bench: Bench) -> None:
+    bench.run()
+    bench.run()
+    lines = bench.shown.getvalue().splitlines()
+    assert lines[0] == "one    do one"
+    assert lines[1] == "         working on one"
+    assert lines[2].startswith("one    done in ")
+    assert lines[-1] == "three  unchanged, taken from an earlier run"
+    assert len(lines) == 12
+    log = (bench.runs / "run.log").read_text()
+    assert "chatter" in log
+    assert "KFP Executor" in log
+
+
+def test_nothing_of_a_run_stays_in_this_process(bench: Bench) -> None:
+    before = (dict(os.environ), sys.executable, sys.stdout)
+    bench.run()
+    assert (dict(os.environ), sys.executable, sys.stdout) == before
+
+
+def test_seals_say_what_an_artefact_was_made_from(bench: Bench) -> None:
+    outcome = bench.run(versions={"three": "v3"})
+    seal = json.loads((outcome.artefacts["third"].parent / "seal.json").read_text())
+    assert seal["step"] == "three"
+    assert seal["version"] == "v3"
+    assert seal["config"]["text"] == "plain"
+    assert {name: Path(path) for name, path in seal["paths"].items()} == outcome.artefacts

@@ -1,0 +1,72 @@
+"""Throw-away steps for tests of the runner: each counts its executions and copies text from input to output."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from components.steps import Resources, Step
+from model.artefacts import new_folder
+from model.errors import UserError
+
+
+class TinyConfig(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    text: str = "plain"
+    count: str = ""  # folder that gets a file for every execution
+    size: int = Field(default=1, ge=1)
+    rate: float = 0.5
+    sizes: tuple[int, ...] = (1, 2)
+    fail: str = ""  # user, bug, partly, kill or wait
+
+
+class TinyStep(Step):
+    def settings(self) -> type[BaseModel]:
+        return TinyConfig
+
+    def run(self) -> Callable[..., None]:
+        def work(*, config: TinyConfig, **paths: Path) -> None:
+            output = paths.pop(self.output)
+            trouble(config, self.name)
+            with new_folder(output) as draft:
+                read = "+".join((paths[name] / "text").read_text() for name in self.inputs)
+                (draft / "text").write_text(f"{self.name}({config.text},{read})")
+            if config.fail == "partly":
+                raise UserError(f"The {self.name} suite failed: see {output}.")
+
+        return work
+
+
+def trouble(config: TinyConfig, name: str) -> None:
+    import logging
+    import time
+
+    logging.getLogger("pipelines.tiny").info("working on %s", name)
+    logging.getLogger("somebody.else").info("chatter")
+    if config.count:
+        (Path(config.count) / f"{name}-{os.getpid()}-{time.time_ns()}").touch()
+    marker = Path(config.count) / f"{config.fail}-once"
+    if config.fail == "user":
+        raise UserError('The folder "it\'s" has no photo: give one.')
+    if config.fail == "bug":
+        raise ValueError("wrong")
+    if config.fail == "full":
+        raise OSError(28, "No space left on device", "/disk")
+    if config.fail == "kill" and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if config.fail == "wait" and not marker.exists():
+        marker.touch()
+        time.sleep(60)
+
+
+def tiny(name: str, inputs: tuple[str, ...], output: str) -> TinyStep:
+    return TinyStep(name, "tiny", f"do {name}", inputs, output, "TinyConfig", Resources(2, "1", "1Gi"))
+
+
+ONE = tiny("one", (), "first")
+TWO = tiny("two", ("first",), "second")
+THREE = tiny("three", ("first", "second"), "third")
+TINY = (ONE, TWO, THREE)
