@@ -3,6 +3,7 @@
 `python -m components.paperwork` rewrites what is out of date (`make paperwork`); a test fails while something is.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,7 +69,7 @@ def _rows(schema: Mapping[str, Any], shared: Mapping[str, Any], prefix: str) -> 
         if "properties" in nested:
             yield from _rows(nested, shared, f"{prefix}{name}.")
         else:
-            default = f"`{entry['default']!r}`" if "default" in entry else "none"
+            default = f"`{json.dumps(entry['default'])}`" if "default" in entry else "none"
             yield f"`{prefix}{name}`", kind({**nested, **entry}), default, entry.get("description", "")
 
 
@@ -82,7 +83,7 @@ def kind(entry: Mapping[str, Any]) -> str:
         return f"`{entry['const']}`"
     if entry.get("type") == "array":
         return "list" + (f" of {kind(entry['items'])}" if entry.get("items") else "")
-    bounds = [f"{sign} {entry[key]:g}" for key, sign in LIMITS.items() if key in entry]
+    bounds = [f"{sign} {entry[key]:,}" for key, sign in LIMITS.items() if key in entry]
     return " ".join([KINDS.get(entry.get("type", ""), "any"), ", ".join(bounds)]).strip()
 
 

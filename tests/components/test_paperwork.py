@@ -40,7 +40,7 @@ def test_nested_settings_are_listed_by_dotted_key(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Step, "settings", lambda self: Settings)
     page = with_tables(f"{BEGIN}{END}", STEPS[0])
     assert "| `photos.inner.share` | number > 0, ≤ 1 | `0.5` | part of it |" in page
-    assert "| `photos.name` | text or nothing | `None` |" in page
+    assert "| `photos.name` | text or nothing | `null` |" in page
 
 
 def test_kinds() -> None:
