@@ -20,6 +20,7 @@ from model.errors import UserError
 EVENTS = "WITHANYONE_EVENTS"  # set: this process tells its runner what happens, as marked JSON lines on stdout
 TERMINAL = "WITHANYONE_TERMINAL"  # the terminal of the person who waits: bars are drawn there
 MARK = "\x1e"  # ASCII record separator: no ordinary output starts a line with it
+OURS = ("model", "validation", "components", "pipelines")  # loggers whose lines are for the user
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -77,7 +78,7 @@ def _listen_to_runner() -> None:
     """Send log records to the runner, draw on the user's terminal, and end when the runner is gone."""
     terminal = os.environ.get(TERMINAL)
     if terminal:
-        sys.stderr = open(terminal, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115,PTH123  (for the life of the process)
+        sys.stderr = open(terminal, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115  (kept open)
     logging.captureWarnings(capture=True)
     logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=[_Teller(bool(terminal))], force=True)
     threading.Thread(target=_end_with_runner, args=(sys.stdout.fileno(),), daemon=True).start()
@@ -99,7 +100,7 @@ class _Teller(logging.Handler):
 
 def ours(logger: str) -> bool:
     """Whether a logger belongs to this product, so that its lines are for the user and not for the log file alone."""
-    return logger.partition(".")[0] in ("model", "validation", "components", "pipelines")
+    return logger.partition(".")[0] in OURS
 
 
 def _end_with_runner(stdout: int) -> None:

@@ -63,6 +63,7 @@ CURATE = Step(
     output="dataset",
     config="CurationConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
+    external=("pack",),
 )
 VALIDATE = Step(
     name="validate",

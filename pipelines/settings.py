@@ -16,6 +16,10 @@ from model.errors import UserError
 FILE = "params.yaml"
 
 
+class SettingsError(UserError):
+    """A setting or its file that cannot be used."""
+
+
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 numbers: 1e-4 is a number, as everybody who writes a learning rate expects."""
 
@@ -30,7 +34,7 @@ def load_settings(
 ) -> dict[str, BaseModel]:
     """Checked settings of every step: its defaults, over them `file`, over that each `section.key=value` of `changes`.
 
-    Raises UserError that names the first unknown or ill-typed key and the nearest valid one.
+    Raises SettingsError that names the first unknown or ill-typed key and the nearest valid one.
     """
     known = {step.name: step for step in steps}
     values = _read(file, known) if file else {}
@@ -43,16 +47,18 @@ def _read(file: Path, known: Mapping[str, Step]) -> dict[str, dict[str, Any]]:
     try:
         values = yaml.load(file.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506  (a SafeLoader)
     except FileNotFoundError:
-        raise UserError(f"There is no settings file {file}: name one that exists, or leave the option out.") from None
+        raise SettingsError(
+            f"There is no settings file {file}: name one that exists, or leave the option out."
+        ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"The settings file {file} cannot be read: {' '.join(str(error).split())}.") from None
+        raise SettingsError(f"The settings file {file} cannot be read: {' '.join(str(error).split())}.") from None
     if not isinstance(values, dict):
-        raise UserError(f"The settings file {file} must hold sections ({', '.join(known)}), not {values!r}.")
+        raise SettingsError(f"The settings file {file} must hold sections ({', '.join(known)}), not {values!r}.")
     for section, content in values.items():
         if section not in known:
-            raise UserError(f"{file}: {section!r} is no section of the settings{_nearest(str(section), known)}.")
+            raise SettingsError(f"{file}: {section!r} is no section of the settings{_nearest(str(section), known)}.")
         if not isinstance(content, dict | None):
-            raise UserError(f"{file}: the section {section} must hold `key: value` lines, not {content!r}.")
+            raise SettingsError(f"{file}: the section {section} must hold `key: value` lines, not {content!r}.")
     return {section: dict(content or {}) for section, content in values.items()}
 
 
@@ -61,19 +67,19 @@ def _change(values: dict[str, dict[str, Any]], change: str, known: Mapping[str, 
     path, equals, text = change.partition("=")
     section, dot, key = path.strip().partition(".")
     if not (equals and dot and key):
-        raise UserError(f"--set {change!r} must have the form section.key=value, for example {_example(known)}.")
+        raise SettingsError(f"--set {change!r} must have the form section.key=value, for example {_example(known)}.")
     if section not in known:
-        raise UserError(f"--set {change!r}: {section!r} is no section of the settings{_nearest(section, known)}.")
+        raise SettingsError(f"--set {change!r}: {section!r} is no section of the settings{_nearest(section, known)}.")
     try:
         value = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError:
-        raise UserError(f"--set {change!r}: the value {text!r} is not YAML; put it in quotes.") from None
+        raise SettingsError(f"--set {change!r}: the value {text!r} is not YAML; put it in quotes.") from None
     place = values.setdefault(section, {})
     *parents, last = key.split(".")
     for parent in parents:
         place = place.setdefault(parent, {})
         if not isinstance(place, dict):
-            raise UserError(f"--set {change!r}: {section}.{parent} holds a value, not settings of its own.")
+            raise SettingsError(f"--set {change!r}: {section}.{parent} holds a value, not settings of its own.")
     place[last] = value
 
 
@@ -82,11 +88,13 @@ def check(step: Step, values: Mapping[str, Any]) -> BaseModel:
     settings = step.settings()
     text = json.dumps(values, default=str)
     if "{{$" in text:
-        raise UserError(f"A setting of {step.name} contains '{{{{$', which Kubeflow would replace: write it otherwise.")
+        raise SettingsError(
+            f"A setting of {step.name} contains '{{{{$', which Kubeflow would replace: write it otherwise."
+        )
     try:
         return settings.model_validate_json(text)
     except ValidationError as error:
-        raise UserError(_sentence(step.name, settings, error)) from None
+        raise SettingsError(_sentence(step.name, settings, error)) from None
 
 
 def _sentence(section: str, settings: type[BaseModel], error: ValidationError) -> str:

@@ -40,7 +40,7 @@ class Store:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(
-                    f"Another run is at work in {self.folder.parent}: wait for it, or give this one another --runs folder."
+                    f"Another run is at work in {self.folder.parent}: wait for it, or name another --runs folder."
                 ) from None
             yield
 

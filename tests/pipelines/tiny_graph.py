@@ -1,4 +1,4 @@
-"""The throw-away steps as a pipeline; apart from them, for a step's process cannot import a module that makes components."""
+"""The throw-away steps as a pipeline; apart, for a step's process cannot import a module that makes components."""
 
 from typing import Any, NamedTuple
 

@@ -1,0 +1,43 @@
+"""The command line `withanyone`. Nothing heavy is imported before a command runs, so that --help answers at once."""
+
+import sys
+
+import typer
+
+from components.steps import STEPS
+from model.errors import UserError
+from pipelines.commands import main_job, outside
+from pipelines.commands.step import command_name, step_command
+from pipelines.settings import SettingsError
+
+EXIT_CODES = (
+    "Exit codes: 0 done; 1 something unexpected; 2 wrong usage or settings; 3 an input cannot be used; "
+    "4 the dataset failed its validation; 5 `withanyone gate` said hold or reject."
+)
+
+app = typer.Typer(
+    help=f"Retrain identity-consistent image generation: photos in, a judged and packaged model out.\n\n{EXIT_CODES}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command()(main_job.run)
+for step in STEPS:
+    app.command(command_name(step))(step_command(step))
+app.command()(outside.serve)
+app.command("compile")(outside.compile_pipeline)
+app.add_typer(main_job.runs_app, name="runs")
+app.command()(outside.weights)
+
+
+def main() -> None:
+    """Run the command line; a problem that the user can mend is one sentence on stderr."""
+    try:
+        app()
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2 if isinstance(error, SettingsError) else 3)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""`withanyone run` and `withanyone runs`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.options import RUNS, Changes, Json, Params, RunsFolder, Verbose, settings_of
+
+runs_app = typer.Typer(help="List the runs, or choose the champion.", invoke_without_command=True)
+
+
+def run(
+    photos: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of photos; without it the virtual cast is made."),
+    ] = None,
+    changes: Changes = None,
+    package_anyway: Annotated[
+        bool, typer.Option("--package-anyway", help="Package for a trial whatever the verdict.")
+    ] = False,
+    params: Params = None,
+    runs: RunsFolder = RUNS,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run the whole job: photos in, a judged and packaged model out; steps with nothing changed are not redone."""
+    from rich.console import Console
+
+    from pipelines.main_job import run_main_job
+    from pipelines.runs import Runs
+    from pipelines.summary import show, summarise
+
+    first = [f"photos.folder={json.dumps(str(photos.resolve()))}"] if photos else []
+    last = ["package.anyway=true"] if package_anyway else []
+    settings = settings_of(params, [*first, *(changes or []), *last])
+    record = run_main_job(Runs(runs), settings, Console(stderr=True), verbose)
+    folder = (runs / record["id"]).absolute()
+    summary = summarise(folder, record)
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+    else:
+        show(summary, Console(highlight=False, soft_wrap=True, markup=False))
+    failure = record["failure"]
+    if failure:
+        typer.echo(
+            failure["sentence"] if failure["expected"] else f"{failure['sentence']} The log is {folder}/run.log.",
+            err=True,
+        )
+        raise typer.Exit(_exit_code(failure, folder))
+
+
+def _exit_code(failure: dict[str, object], run: Path) -> int:
+    from pipelines.commands.step import validation_failed
+
+    if not failure["expected"]:
+        return 1
+    return 4 if failure["step"] == "validate" and validation_failed(run / "validation") else 3
+
+
+@runs_app.callback()
+def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = False) -> None:
+    """List the runs, oldest first."""
+    if context.invoked_subcommand:
+        context.obj = runs
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    from pipelines.runs import Runs
+
+    records = Runs(runs).records()
+    if as_json:
+        typer.echo(json.dumps(records, indent=2))
+        return
+    table = Table("run", "status", "verdict", "seconds", "", box=None)
+    for record in records:
+        marks = " ".join(mark for mark in ("latest", "champion") if record[mark])
+        table.add_row(record["id"], record["status"], record.get("verdict"), str(record.get("seconds", "")), marks)
+    Console(highlight=False).print(table if records else f"no run in {runs} yet")
+
+
+@runs_app.command()
+def champion(context: typer.Context, run: Annotated[str, typer.Argument(help="Id of the run, or latest.")]) -> None:
+    """Make a run the champion: later models are judged against its scores."""
+    from pipelines.runs import Runs
+
+    typer.echo(f"champion: {Runs(context.obj).crown(run).name}")

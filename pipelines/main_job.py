@@ -1,0 +1,89 @@
+"""The main job: settings in, the graph run on this machine, a run folder and its record out."""
+
+import logging
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+
+from components.steps import STEPS
+from model.artefacts import read_json
+from pipelines.console import StepReport
+from pipelines.runs import Runs
+
+log = logging.getLogger(__name__)
+PACKAGES = ("withanyone", "kfp", "torch", "diffusers")
+
+
+def run_main_job(
+    runs: Runs, settings: Mapping[str, BaseModel], console: Console, verbose: bool = False
+) -> dict[str, Any]:
+    """Run the graph with `settings` and return the run's record; failures are in the record (`failure`), not raised.
+
+    The champion of `runs`, when there is one and the settings name no other, is what the gate compares with.
+    """
+    from pipelines.local import run_pipeline
+    from pipelines.retrain import retrain_pipeline
+    from pipelines.runners import LOCAL
+
+    settings = _complete(runs, settings)
+    facts = {
+        "settings": {name: values.model_dump(mode="json") for name, values in settings.items()},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+    with runs.store.only_user():
+        run = runs.begin(facts)
+        console.print(f"run {run.name}: {run}", markup=False, highlight=False, soft_wrap=True)
+        (run / "run.log").write_text(f"{LOCAL.notice()}\n", encoding="utf-8")
+        try:
+            outcome = run_pipeline(
+                retrain_pipeline(settings, LOCAL), STEPS, runs.store, run / "run.log", console, verbose
+            )
+        except BaseException as error:
+            failure = {
+                "step": None,
+                "sentence": f"The run was stopped: {type(error).__name__} {error}".strip(),
+                "expected": False,
+            }
+            runs.finish(run, {}, {"status": "failed", "failure": failure})
+            raise
+        failed = outcome.failure
+        return runs.finish(
+            run,
+            outcome.artefacts,
+            {
+                "status": "failed" if failed else "done",
+                "failure": failed and {"step": failed.step, "sentence": failed.sentence, "expected": failed.expected},
+                "steps": {name: _report(report) for name, report in outcome.steps.items()},
+                "verdict": _verdict(outcome.artefacts),
+            },
+        )
+
+
+def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
+    """`settings` with the champion filled in and with every outside folder as an absolute path."""
+    complete = dict(settings)
+    champion = runs.champion_scores()
+    for step in STEPS:
+        values = complete[step.name]
+        changes = {}
+        for field in step.external:
+            path = getattr(values, field) or (str(champion) if champion and field == "champion" else "")
+            if path:
+                changes[field] = str(Path(path).expanduser().resolve())
+        complete[step.name] = values.model_copy(update=changes)
+    return complete
+
+
+def _report(report: StepReport) -> dict[str, Any]:
+    return {"status": report.status, "seconds": round(report.seconds, 1)}
+
+
+def _verdict(artefacts: Mapping[str, Path]) -> str | None:
+    """The verdict as the decision file has it."""
+    decision = artefacts.get("decision")
+    return read_json(decision / "decision.json")["verdict"] if decision else None

@@ -1,0 +1,96 @@
+"""The runs folder: runs/<id>/ with every artefact by name and run.json, the links `latest` and `champion`."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model.artefacts import read_json, write_json
+from model.errors import UserError
+from pipelines.store import Store, link_tree
+
+LATEST, CHAMPION = "latest", "champion"
+
+
+@dataclass(frozen=True)
+class Runs:
+    """All runs below one folder, and the store that their artefacts are linked from."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / ".store")
+
+    def begin(self, facts: Mapping[str, Any]) -> Path:
+        """Make the folder of a new run, with its run.json, and point `latest` to it."""
+        now = datetime.now(UTC)
+        name = now.strftime("%Y%m%d-%H%M%S")
+        number = 1
+        while (run := self.folder / (name if number == 1 else f"{name}-{number}")).exists():
+            number += 1
+        run.mkdir(parents=True)
+        record = {"schema": 1, "id": run.name, "status": "running", "started": now.isoformat(timespec="seconds")}
+        write_json(run / "run.json", {**record, **facts})
+        self._point(LATEST, run)
+        return run
+
+    def finish(self, run: Path, artefacts: Mapping[str, Path], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Show the artefacts in the run's folder and complete its run.json, which is returned."""
+        for name, source in artefacts.items():
+            link_tree(source, run / name)
+        ended = datetime.now(UTC)
+        record = read_json(run / "run.json")
+        seconds = (ended - datetime.fromisoformat(record["started"])).total_seconds()
+        record |= {"finished": ended.isoformat(timespec="seconds"), "seconds": round(seconds, 1), **facts}
+        write_json(run / "run.json", record)
+        return dict(record)
+
+    def find(self, name: str = LATEST) -> Path:
+        """The folder of the run `name`, which may be `latest` or `champion`. Raises UserError when there is none."""
+        run = self.folder / name
+        if (run / "run.json").is_file():
+            return run.resolve()
+        known = [path.name for path in self._all()]
+        if not known:
+            raise UserError(f"{self.folder} holds no run yet: make one with `withanyone run`.")
+        raise UserError(f"There is no run {name!r} in {self.folder}: name one of {', '.join(known[-5:])} or latest.")
+
+    def crown(self, name: str) -> Path:
+        """Make the run `name` the champion that later models are judged against. Raises UserError."""
+        run = self.find(name)
+        if not (run / "scores" / "scores.json").is_file():
+            raise UserError(f"The run {run.name} has no scores, so nothing can be judged against it: choose another.")
+        self._point(CHAMPION, run)
+        return run
+
+    def champion_scores(self) -> Path | None:
+        """The champion's scores, or None while there is no champion."""
+        link = self.folder / CHAMPION
+        return self.find(CHAMPION) / "scores" if link.is_symlink() else None
+
+    def records(self) -> list[dict[str, Any]]:
+        """The records of all runs, oldest first; one that a kill left at `running` is `interrupted`."""
+        busy = self.store.busy()
+        latest = (self.folder / LATEST).resolve()
+        champion = (self.folder / CHAMPION).resolve()
+        records = []
+        for path in self._all():
+            record = read_json(path / "run.json")
+            if record["status"] == "running" and not (busy and path == latest):
+                record["status"] = "interrupted"
+            records.append({**record, "latest": path == latest, "champion": path == champion})
+        return records
+
+    def _all(self) -> list[Path]:
+        files = self.folder.resolve().glob("*/run.json")
+        return sorted(file.parent for file in files if not file.parent.is_symlink())
+
+    def _point(self, name: str, run: Path) -> None:
+        """Point the link `name` at `run` in one move, so that a reader finds the old one or the new one."""
+        draft = self.folder / f".{name}.{os.getpid()}"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(run.name)
+        draft.replace(self.folder / name)
