@@ -13,12 +13,12 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    minimum_references: Count = Field(2, description="photos of each person that may serve as a reference, in photos")
-    minimum_identities: Count = Field(2, description="people that may be trained on")
+    minimum_references: Count = Field(1, description="photos of each person that may serve as a reference, in photos")
+    minimum_identities: Count = Field(2, description="trained people with a photo to draw and another to refer to")
     minimum_heldout: Count = Field(1, description="people kept out of training for the benchmark")
     minimum_norm: float = Field(1e-3, gt=0, description="least length of a raw embedding, no unit")
     maximum_norm: float = Field(1e3, gt=0, description="greatest length of a raw embedding, no unit")
-    minimum_spread: Cosine = Field(0.4, description="least mean cosine of a person's faces to their centre")
+    minimum_spread: Cosine = Field(0.3, description="least mean cosine between two reference faces of a person")
     maximum_separation: Cosine = Field(0.75, description="greatest cosine between the centres of two people")
     maximum_leak: Cosine = Field(
         0.7, description="greatest cosine between a held-out person's centre and a trained person's"

@@ -139,7 +139,7 @@ def _face_checks(limits: Limits, dim: int) -> list[Check]:
 def _identity_checks(limits: Limits, dim: int) -> list[Check]:
     spread, apart, least = limits.minimum_spread, limits.maximum_separation, limits.minimum_references
     finite = ExpectVectorsToBeFinite(column="centre", length=dim)
-    together = f"the faces of a person have a mean cosine of at least {spread:g} to their centre"
+    together = f"the reference faces of a person have a mean cosine of at least {spread:g} with each other"
     current = f"stored centres point where the faces do (cosine at least {CENTRE_AGREEMENT:g})"
     separate = f"no two people's centres have a cosine above {apart:g}"
     return [
@@ -172,7 +172,7 @@ def _split_checks(limits: Limits) -> list[Check]:
     known = partial(Check, table="known faces", key="face_id")
     return [
         Check(
-            "people trained", f"{trained} or more people are trained on", trained_count, "people trained", "identity"
+            "people paired", f"{trained} or more trained people have pairs", trained_count, "people paired", "identity"
         ),
         Check(
             "people held out", f"{heldout} or more people are held out", heldout_count, "people held out", "identity"

@@ -32,17 +32,18 @@ def column_types(folder: Path) -> pd.DataFrame:
     rows = []
     for name, schema in TABLES.items():
         found = _types(folder / f"{name}.parquet")
-        expected = {field.name: str(field.type) for field in schema}
-        rows += [
-            {"column": f"{name}.{column}", "expected": expected.get(column, ABSENT), "found": found.get(column, ABSENT)}
-            for column in dict.fromkeys([*expected, *found])
-        ]
+        expected = {field.name: field.type for field in schema}
+        for column in dict.fromkeys([*expected, *found]):
+            want, have = expected.get(column), found.get(column)
+            # Equal types may print differently: parquet renames the items of lists.
+            shown = str(want or ABSENT) if want == have else str(have or ABSENT)
+            rows.append({"column": f"{name}.{column}", "expected": str(want or ABSENT), "found": shown})
     return pd.DataFrame(rows)
 
 
-def _types(path: Path) -> dict[str, str]:
+def _types(path: Path) -> dict[str, pa.DataType]:
     try:
-        return {field.name: str(field.type) for field in pq.read_schema(path)}
+        return {field.name: field.type for field in pq.read_schema(path)}
     except (pa.ArrowException, OSError):
         return {}
 
@@ -61,6 +62,7 @@ def measured(folder: Path, manifest: Mapping[str, Any]) -> Frames:
     dim = int(manifest["recogniser"]["dim"])
     images, faces, identities = tables["images"], tables["faces"], tables["identities"]
     faces = _measure_faces(faces, images, identities)
+    pairs = _pairs(faces, dim)
     known = faces[faces["identity"].notna() & (faces["image_split"] != "mixed")]
     frames = {
         "images": images,
@@ -68,8 +70,8 @@ def measured(folder: Path, manifest: Mapping[str, Any]) -> Frames:
         "identities": _measure_identities(identities, faces, dim),
         "rejects": tables["rejects"],
         "known faces": known,
-        "pairs": _pairs(faces, dim),
-        "people trained": identities[identities["split"] == "train"],
+        "pairs": pairs,
+        "people paired": identities[(identities["split"] == "train") & identities["identity"].isin(pairs["identity"])],
         "people held out": identities[identities["split"] == "heldout"],
         "shards": _shards(folder, manifest),
         "counts": _counts(tables, manifest),
@@ -99,7 +101,7 @@ def _measure_faces(faces: pd.DataFrame, images: pd.DataFrame, identities: pd.Dat
 def _measure_identities(identities: pd.DataFrame, faces: pd.DataFrame, dim: int) -> pd.DataFrame:
     """Add per person what their faces say.
 
-    Reference photos, spread about the centre found, the nearest other person and their cosine, the nearest trained
+    Reference photos, mean cosine between them, the nearest other person and their cosine, the nearest trained
     person of one held out, and the cosine of the centre found with the stored one.
     """
     centres = np.full((len(identities), dim), np.nan)
@@ -112,10 +114,10 @@ def _measure_identities(identities: pd.DataFrame, faces: pd.DataFrame, dim: int)
         bank = part[part["role"] == "reference"]
         frame.loc[frame.index[row], "references_found"] = bank["image_id"].nunique()
         vectors = _units(bank["embedding"] if len(bank) else part["embedding"], dim)
+        frame.loc[frame.index[row], "spread_found"] = _mean_pairwise(vectors)
         if len(vectors):
             centre = vectors.mean(0)
             centres[row] = centre / max(float(np.linalg.norm(centre)), 1e-12)
-            frame.loc[frame.index[row], "spread_found"] = float((vectors @ centres[row]).mean())
     nearest, similarity = _nearest(centres, centres)
     names = identities["identity"].to_numpy()
     frame["nearest"] = [names[other] if other >= 0 else None for other in nearest]
@@ -135,6 +137,17 @@ def _units(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.float64]:
     ]
     vectors = np.array(sound).reshape(-1, dim)
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float64)
+
+
+def _mean_pairwise(vectors: NDArray[np.float64]) -> float:
+    """Mean cosine between two different unit rows [N, d]; NaN below two.
+
+    The mean cosine to the centre would flatter small groups: for n orthogonal vectors it is 1 / sqrt(n), not 0.
+    """
+    count = len(vectors)
+    if count < 2:
+        return float("nan")
+    return float((np.square(vectors.sum(0)).sum() - count) / (count * (count - 1)))
 
 
 def _nearest(centres: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[list[int], list[float]]:
@@ -171,13 +184,14 @@ def _pairs(faces: pd.DataFrame, dim: int) -> pd.DataFrame:
     usable = faces[pd.Series(sound, index=faces.index, dtype=bool) & faces["fingerprint"].str.fullmatch(FINGERPRINT)]
     vectors = dict(zip(usable["face_id"], _units(usable["embedding"], dim), strict=True))
     photos = dict(zip(usable["face_id"], usable["image_id"], strict=True))
+    people = dict(zip(usable["face_id"], usable["identity"], strict=True))
     rows = []
     for split in ("train", "heldout"):
         for target, references in reference_choices(usable[usable["image_split"] == split]).items():
             closest = max(float(vectors[target] @ vectors[reference]) for reference in references)
             same = any(photos[target] == photos[reference] for reference in references)
-            rows.append({"target": target, "closest": closest, "same_photo": same})
-    return pd.DataFrame(rows, columns=["target", "closest", "same_photo"])
+            rows.append({"target": target, "identity": people[target], "closest": closest, "same_photo": same})
+    return pd.DataFrame(rows, columns=["target", "identity", "closest", "same_photo"])
 
 
 def _shards(folder: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:

@@ -1,0 +1,227 @@
+"""The dataset suite: sound data passes, and each planted fault is named by its own expectation."""
+
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from model.artefacts import read_json, write_json
+from tests.validation.datasets import DIM, SIDE, edit, sound_dataset
+from validation.dataset.limits import Limits
+from validation.dataset.rules import checks, type_checks
+from validation.dataset.suite import Outcome, as_json, validate
+
+STRICT = Limits(require_licence=True, allowed_licences=("CC0-1.0",), require_consent=True, minimum_references=2)
+Frame = Any  # a pandas frame, whose cells may hold vectors
+
+
+def outcomes(folder: Path, limits: Limits = STRICT) -> dict[str, Outcome]:
+    return {outcome.name: outcome for outcome in validate(folder, read_json(folder / "manifest.json"), limits)}
+
+
+def failed(folder: Path, limits: Limits = STRICT) -> set[str]:
+    return {name for name, outcome in outcomes(folder, limits).items() if not outcome.success}
+
+
+def put(column: str, row: int, value: Any) -> Callable[[Frame], Frame]:
+    def change(frame: Frame) -> Frame:
+        frame = frame.astype({column: object})
+        frame.at[frame.index[row], column] = value
+        return frame
+
+    return change
+
+
+def first_of(frame: Frame, **values: str) -> int:
+    chosen = np.logical_and.reduce([frame[column] == value for column, value in values.items()])
+    return int(np.flatnonzero(chosen)[0])
+
+
+def as_face_of(name: str, other: str) -> Callable[[Frame], Frame]:
+    """The faces of `name` get the embeddings of `other`: two names, one face."""
+
+    def change(frame: Frame) -> Frame:
+        donor = frame.at[first_of(frame, identity=other), "embedding"]
+        frame["embedding"] = [
+            donor + 0.001 * np.arange(DIM) if who == name else vector
+            for who, vector in zip(frame["identity"], frame["embedding"], strict=True)
+        ]
+        return frame
+
+    return change
+
+
+def stranger_embedding(frame: Frame) -> Frame:
+    """One person's faces point everywhere."""
+    rng = np.random.default_rng(0)
+    frame["embedding"] = [
+        rng.normal(size=DIM) if who == "p00" else vector
+        for who, vector in zip(frame["identity"], frame["embedding"], strict=True)
+    ]
+    return frame
+
+
+def copied_reference(frame: Frame) -> Frame:
+    """A photo of p00 is in the dataset twice, disguised by another fingerprint."""
+    rows = np.flatnonzero(frame["identity"] == "p00")
+    frame["embedding"] = frame["embedding"].astype(object)
+    frame.at[rows[1], "embedding"] = frame.at[rows[0], "embedding"]
+    return frame
+
+
+def repeated_first_row(frame: Frame) -> Frame:
+    return pd.concat([frame, frame.iloc[:1]], ignore_index=True)
+
+
+def move(column: str, before: str, after: str) -> Callable[[Frame], Frame]:
+    return lambda frame: frame.assign(**{column: frame[column].replace(before, after)})
+
+
+FAULTS: list[tuple[str, str, Callable[[Frame], Frame]]] = [
+    ("photo keys", "images", repeated_first_row),
+    ("face keys", "faces", repeated_first_row),
+    ("identity keys", "identities", repeated_first_row),
+    ("faces have photos", "faces", put("image_id", 0, "f" * 16)),
+    ("faces have people", "faces", put("identity", 0, "nobody")),
+    ("table counts", "images", lambda frame: frame.iloc[:-1]),
+    ("reject reasons", "rejects", put("reason", 0, "")),
+    ("photo widths", "images", put("width", 0, 0)),
+    ("photo heights", "images", put("height", 0, 0)),
+    ("photo kinds", "images", put("kind", 0, "crowd")),
+    ("photo splits", "images", put("split", 0, "test")),
+    ("exposure", "images", put("exposure", 0, 1.5)),
+    ("photo sharpness", "images", put("sharpness", 0, -1.0)),
+    ("face sharpness", "faces", put("sharpness", 0, -1.0)),
+    ("detection scores", "faces", put("score", 0, 1.1)),
+    ("similarities", "faces", put("similarity", 0, -2.0)),
+    ("roles", "faces", put("role", 0, "extra")),
+    ("identity splits", "identities", put("split", 0, "test")),
+    ("boxes inside", "faces", put("box", 0, [100.0, 100.0, SIDE + 1.0, 140.0])),
+    ("boxes inside", "faces", put("box", 0, [50.0, 50.0, 50.0, 90.0])),
+    ("boxes inside", "faces", put("box", 0, [np.nan, 50.0, 90.0, 90.0])),
+    ("face sizes", "faces", put("box", 0, [10.0, 10.0, 20.0, 60.0])),
+    ("landmarks", "faces", put("landmarks", 0, [np.nan] * 10)),
+    ("fingerprints", "faces", put("fingerprint", 0, "none")),
+    ("embeddings finite", "faces", put("embedding", 0, [np.inf] * DIM)),
+    ("embeddings finite", "faces", put("embedding", 0, [1.0] * (DIM - 1))),
+    ("embedding norms", "faces", put("embedding", 0, [0.0] * DIM)),
+    ("minimum references", "faces", lambda frame: frame.assign(role="target")),
+    ("centres finite", "identities", put("centre", 0, [np.nan] * DIM)),
+    ("centres up to date", "identities", put("centre", 0, [1.0] + [0.0] * (DIM - 1))),
+    ("identity spread", "faces", stranger_embedding),
+    ("identity separation", "faces", as_face_of("p00", "p01")),
+    ("references are no copies", "faces", copied_reference),
+    ("people paired", "identities", lambda frame: frame.assign(split="heldout")),
+    ("people held out", "identities", lambda frame: frame.assign(split="train")),
+    ("splits disjoint by name", "images", move("split", "heldout", "train")),
+    ("splits disjoint by face", "faces", as_face_of("p00", "p07")),
+    ("licences named", "images", put("licence", 0, "")),
+    ("licences allowed", "images", put("licence", 0, "all rights reserved")),
+    ("consent named", "images", put("consent", 0, "")),
+]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sound_dataset(tmp_path_factory.mktemp("sound") / "dataset")
+
+
+def test_a_sound_dataset_passes_every_expectation(sound: Path) -> None:
+    found = outcomes(sound)
+    assert [name for name, outcome in found.items() if not outcome.success] == []
+    assert list(found) == [check.name for check in [*type_checks(), *checks(STRICT, DIM)]]
+    result = as_json(list(found.values()))
+    assert result["success"] is True
+    assert all(set(row) == {"name", "table", "success", "observed", "rule", "rows"} for row in result["expectations"])
+
+
+@pytest.mark.parametrize(("name", "table", "change"), FAULTS, ids=[f"{name} in {table}" for name, table, _ in FAULTS])
+def test_a_planted_fault_is_named(tmp_path: Path, name: str, table: str, change: Callable[[Frame], Frame]) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    edit(folder, table, change)
+    assert name in failed(folder)
+
+
+def test_the_rows_that_broke_a_rule_are_listed(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    edit(folder, "faces", put("score", 4, 1.5))
+    face_id = pq.read_table(folder / "faces.parquet")["face_id"][4].as_py()
+    found = outcomes(folder)["detection scores"]
+    assert found.rows == (face_id,)
+    assert found.observed.startswith("1 of ")
+
+
+def test_every_rule_has_a_planted_fault() -> None:
+    planted = {name for name, _, _ in FAULTS} | {
+        "column types",
+        "shard digests",
+        "shard samples",
+        "references from other photos",
+    }
+    assert {check.name for check in [*type_checks(), *checks(STRICT, DIM)]} == planted
+
+
+def test_a_reference_in_its_targets_own_photo_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+
+    def careless(faces: Frame) -> dict[str, tuple[str, ...]]:
+        return {name: (name,) for name in faces["face_id"]}
+
+    monkeypatch.setattr("validation.dataset.tables.reference_choices", careless)
+    assert {"references from other photos", "references are no copies"} <= failed(folder)
+
+
+def test_an_altered_shard_is_named(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    shard = next(folder.glob("references/*.tar"))
+    with tarfile.open(shard, "a:") as tar:
+        tar.addfile(tarfile.TarInfo("more.jpg"))
+    found = outcomes(folder)
+    assert found["shard digests"].rows == found["shard samples"].rows == (f"references/{shard.name}",)
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    next(folder.glob("images/*.tar")).unlink()
+    assert {"shard digests", "shard samples"} <= failed(folder)
+
+
+@pytest.mark.parametrize("damage", ["column dropped", "other type", "other column", "no table", "no parquet"])
+def test_wrong_columns_end_the_suite_at_the_types(tmp_path: Path, damage: str) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    path = folder / "faces.parquet"
+    table = pq.read_table(path)
+    if damage == "column dropped":
+        pq.write_table(table.drop_columns(["box"]), path)
+    elif damage == "other type":
+        pq.write_table(table.set_column(table.column_names.index("score"), "score", table["face_id"]), path)
+    elif damage == "other column":
+        pq.write_table(table.append_column("nickname", table["face_id"]), path)
+    elif damage == "no table":
+        path.unlink()
+    else:
+        path.write_bytes(b"not parquet")
+    found = outcomes(folder)
+    assert set(found) == {"column types"}
+    rows = {"column dropped": "faces.box", "other type": "faces.score", "other column": "faces.nickname"}
+    assert rows.get(damage, "faces.face_id") in found["column types"].rows
+
+
+def test_rights_are_asked_for_as_configured(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    edit(folder, "images", lambda frame: frame.assign(licence="", consent=""))
+    assert failed(folder, Limits()) == set()
+    assert failed(folder, Limits(require_consent=True)) == {"consent named"}
+
+
+def test_stated_counts_are_checked(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    manifest = read_json(folder / "manifest.json")
+    manifest["counts"]["heldout_identities"] += 1
+    write_json(folder / "manifest.json", manifest)
+    assert failed(folder) == {"table counts"}
