@@ -1,0 +1,1 @@
+"""The virtual cast: photographs of people who do not exist."""
