@@ -71,5 +71,5 @@ $(PROJECT): $(LOCKED)
 	@rm -f $(VENV)/.project-* && touch $@
 
 $(WEIGHTS): $(PROJECT)
-	$(BIN)/python -m model.weights
+	$(BIN)/withanyone weights
 	@rm -f $(VENV)/.weights-* && touch $@
