@@ -1,0 +1,54 @@
+"""The Bento's README: the model's card, how to call the service, and what it may be used for."""
+
+from pathlib import Path
+
+from components.packaging import limits
+from components.packaging.lineage import Lineage
+from components.packaging.terms import RESEARCH
+
+_TEMPLATE = """# WithAnyone service {short}
+
+Pictures of one to {references} people in a scene, each recognisable from a single reference picture.
+
+**Licence.** {licence}
+
+| | |
+| --- | --- |
+{rows}
+
+## Start it
+
+    pip install --no-deps -r env/python/requirements.txt
+    bentoml serve .
+
+It listens on 127.0.0.1:3000; `BENTOML_HOST` and `BENTOML_PORT` change that. `/docs.json` has the schema, `/readyz`
+answers once a picture was made. Model and weights are inside: nothing is fetched.
+
+## Call it
+
+    import base64, pathlib, httpx
+
+    face = base64.b64encode(pathlib.Path("face.jpg").read_bytes()).decode()
+    answer = httpx.post("http://127.0.0.1:3000/generate", timeout=300,
+                        json={{"prompt": "a person smiling", "references": [face], "seed": 7}})
+    pathlib.Path("out.png").write_bytes(answer.raise_for_status().content)
+
+`POST /faces` with `{{"picture": ...}}` says what the service sees in a reference and why it would refuse it.
+`POST /model` tells lineage, licence, limits, layouts and scores. A refusal is `application/problem+json` with one
+sentence in `detail`.
+
+{card}
+"""
+
+
+def write_readme(file: Path, card: Path, lineage: Lineage) -> None:
+    """Write the README of the Bento around the model's `card`."""
+    rows = "\n".join(f"| {name} | `{value}` |" for name, value in lineage.model_dump().items())
+    text = _TEMPLATE.format(
+        short=lineage.model[:12],
+        references=limits.REFERENCES,
+        licence=RESEARCH,
+        rows=rows,
+        card=card.read_text(encoding="utf-8"),
+    )
+    file.write_text(text, encoding="utf-8")

@@ -1,0 +1,26 @@
+"""How a built Bento is started: the command and its environment."""
+
+import os
+import sys
+from pathlib import Path
+
+from model.artefacts import read_json
+from model.errors import UserError
+
+
+def command(bento: Path, host: str = "127.0.0.1", port: int = 3000) -> list[str]:
+    """The command that serves the Bento in folder `bento`; raises UserError when there is none."""
+    if (bento / "skipped.json").exists():
+        raise UserError(f"{bento} holds no service: {read_json(bento / 'skipped.json')['reason']}")
+    if not (bento / "bento.yaml").exists():
+        raise UserError(f"{bento} is no Bento folder, as it has no bento.yaml; give the folder that `package` wrote")
+    return [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", host, "--port", str(port)]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment for bentoml's commands: no reports to anybody, and `home` instead of the user's own store.
+
+    PYTHONPATH is dropped, so that a Bento runs on the sources it carries.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**kept, "BENTOML_HOME": str(home), "BENTOML_DO_NOT_TRACK": "True"}

@@ -1,0 +1,23 @@
+"""What a packaged model may be used for, from the licences of its parts."""
+
+from typing import Any
+
+from model.weights import licences
+
+# The pretrained weights that serving reads: faces are found and embedded, prompts are encoded.
+SERVED_WEIGHTS = ("retinaface", "facesdk", "minilm", "minilm-tokenizer")
+
+RESEARCH = (
+    "Research use only: the recogniser that reads the references, and the generator of the virtual people that the "
+    "base was trained on, come from data that allows no commercial use. References of real people need their consent."
+)
+
+
+def terms(training: dict[str, Any]) -> dict[str, Any]:
+    """The permitted use, the licence of each pretrained part, and those of the photos named in `training.json`."""
+    return {
+        "use": "research",
+        "sentence": RESEARCH,
+        "parts": licences(list(SERVED_WEIGHTS)),
+        "photos": training["licences"],
+    }
