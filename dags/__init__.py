@@ -1,0 +1,1 @@
+"""When the product runs: the schedules."""

@@ -1,0 +1,114 @@
+"""The command line: quick help, sentences instead of tracebacks, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.steps import STEPS
+from model.artefacts import write_json
+from pipelines.runs import Runs
+from pipelines.sources import ROOT
+
+HEAVY = ("torch", "kfp", "pandas", "numpy", "pyarrow", "great_expectations", "bentoml", "diffusers", "airflow", "dvc")
+COMMANDS = [
+    "run",
+    "cast",
+    "curate",
+    "validate",
+    "train",
+    "evaluate",
+    "gate",
+    "package",
+    "serve",
+    "compile",
+    "runs",
+    "weights",
+]
+
+
+def withanyone(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_loads_nothing_heavy_and_names_commands_and_exit_codes(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pipelines import cli\nsys.argv = ['withanyone', '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        f"print('HEAVY', sorted(set(sys.modules) & set({HEAVY!r})))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout
+    for command in COMMANDS:
+        assert f" {command} " in done.stdout
+    assert "Exit codes: 0 done" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(tmp_path: Path, command: str) -> None:
+    done = withanyone(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+
+
+def test_a_steps_command_asks_for_the_steps_inputs(tmp_path: Path) -> None:
+    for step in STEPS[1:]:
+        text = withanyone(step.name, "--help", cwd=tmp_path).stdout
+        for name in step.inputs:
+            assert f"--{name} " in text
+        missing = withanyone(step.name, cwd=tmp_path)
+        assert missing.returncode == 2
+        assert f"--{step.inputs[0]}" in missing.stderr
+
+
+def test_an_unknown_setting_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    done = withanyone("run", "--set", "photos.peeple=3", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "There is no setting photos.peeple; did you mean people?\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_missing_photo_folder_is_exit_2(tmp_path: Path) -> None:
+    done = withanyone("run", "--photos", str(tmp_path / "nowhere"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+
+
+def test_an_input_that_cannot_be_used_is_one_sentence_and_exit_3(tmp_path: Path) -> None:
+    done = withanyone("serve", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr == "runs holds no run yet: make one with `withanyone run`.\n"
+
+
+def test_runs_are_listed_and_crowned(tmp_path: Path) -> None:
+    runs = Runs(tmp_path / "runs")
+    write_json(tmp_path / "scores" / "scores.json", {})
+    run = runs.begin({})
+    runs.finish(run, {"scores": tmp_path / "scores"}, {"status": "done", "verdict": "promote"})
+    crowned = withanyone("runs", "champion", "latest", cwd=tmp_path)
+    assert crowned.stdout == f"champion: {run.name}\n"
+    listed = json.loads(withanyone("runs", "--json", cwd=tmp_path).stdout)
+    assert [(record["id"], record["verdict"], record["champion"]) for record in listed] == [(run.name, "promote", True)]
+    table = withanyone("runs", cwd=tmp_path).stdout
+    assert run.name in table
+    assert "latest champion" in table
+
+
+def test_serving_a_run_without_a_bento_says_why(tmp_path: Path) -> None:
+    run = Runs(tmp_path / "runs").begin({})
+    done = withanyone("serve", run.name, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (
+        3,
+        f"The run {run.name} has packaged no model: serve another, or run again.\n",
+    )

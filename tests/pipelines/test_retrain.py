@@ -1,0 +1,121 @@
+"""The graph, its mirror in dvc.yaml, and what each runner makes of the steps' settings."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.steps import STEPS, Resources, Step, edges
+from pipelines.commands.step import command_name
+from pipelines.retrain import retrain_pipeline
+from pipelines.runners import CLUSTER, LOCAL, SETTINGS, Runner
+from pipelines.settings import load_settings
+from pipelines.sources import ROOT, _reachable_files
+
+Spec = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def specs() -> dict[str, Spec]:
+    from google.protobuf.json_format import MessageToDict
+
+    settings = load_settings(None)
+    return {runner.name: MessageToDict(retrain_pipeline(settings, runner).pipeline_spec) for runner in (LOCAL, CLUSTER)}
+
+
+def test_the_pipeline_has_the_declared_steps_and_edges(specs: dict[str, Spec]) -> None:
+    for spec in specs.values():
+        tasks = spec["root"]["dag"]["tasks"]
+        assert set(tasks) == {step.name for step in STEPS}
+        assert {
+            (earlier, name) for name, task in tasks.items() for earlier in task.get("dependentTasks", [])
+        } == edges()
+
+
+def test_each_step_is_a_parameter_with_its_settings_as_default(specs: dict[str, Spec]) -> None:
+    parameters = specs["cluster"]["root"]["inputDefinitions"]["parameters"]
+    settings = load_settings(None)
+    assert {name: entry["defaultValue"] for name, entry in parameters.items()} == {
+        name: values.model_dump_json() for name, values in settings.items()
+    }
+
+
+def test_dvc_mirrors_the_graph() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert list(stages) == [step.name for step in STEPS]
+    for step in STEPS:
+        stage = stages[step.name]
+        options = [f"--{name} data/{name}" for name in step.inputs]
+        command = " ".join(["withanyone", command_name(step), *options, f"--out data/{step.output}"])
+        assert stage["cmd"].removesuffix(" || test $? -eq 5") == command
+        assert [dep for dep in stage["deps"] if dep.startswith("data/")] == [f"data/{name}" for name in step.inputs]
+        assert stage["outs"] == [f"data/{step.output}"]
+        assert stage["params"] == [step.name]
+
+
+def test_dvc_watches_the_code_that_each_step_reaches() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for step in STEPS:
+        deps = stages[step.name]["deps"]
+        reached = _reachable_files(ROOT, ROOT / "components" / step.folder)
+        tops = {file.relative_to(ROOT).parts[0] for file in reached} - {"components"}
+        assert tops <= set(deps), step.name
+        assert f"components/{step.folder}" in deps
+
+
+def test_params_yaml_is_accepted_and_has_every_section() -> None:
+    file = ROOT / "params.yaml"
+    load_settings(file)
+    assert list(yaml.safe_load(file.read_text())) == [step.name for step in STEPS]
+
+
+def applied(spec: Spec, step: Step) -> dict[str, object]:
+    """The settings of a step as a compiled pipeline has them."""
+    task = spec["root"]["dag"]["tasks"][step.name]
+    executor = spec["deploymentSpec"]["executors"][spec["components"][f"comp-{step.name}"]["executorLabel"]][
+        "container"
+    ]
+    resources = executor.get("resources", {})
+    return {
+        "retries": task.get("retryPolicy", {}).get("maxRetryCount", 0),
+        "cpu": resources.get("cpuLimit", 0),
+        "memory": resources.get("memoryLimit", 0),
+        "gpu": int(resources.get("accelerator", {}).get("resourceCount", 0)),
+        "image": executor["image"],
+    }
+
+
+@pytest.mark.parametrize("runner", [LOCAL, CLUSTER], ids=lambda runner: runner.name)
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_every_setting_is_applied_or_named_as_not_applied(
+    specs: dict[str, Spec], runner: Runner, setting: str, step: Step
+) -> None:
+    value = applied(specs[runner.name], step)[setting]
+    if setting in runner.applies:
+        asked = step.image if setting == "image" else getattr(step.resources, setting)
+        assert bool(value) == bool(asked)
+        if setting in ("retries", "gpu", "image"):
+            assert value == asked
+    else:
+        assert setting in (runner.notice() or "")
+        assert not value or setting == "image"  # kfp wants an image even where it starts a plain process
+
+
+def test_every_declared_resource_is_one_of_the_settings() -> None:
+    assert set(Resources.__dataclass_fields__) | {"image"} == set(SETTINGS)
+
+
+def test_every_component_declares_what_its_step_declares() -> None:
+    from importlib import import_module
+
+    for step in STEPS:
+        spec = getattr(import_module(f"components.{step.folder}.component"), step.name).component_spec
+        assert set(spec.inputs) == {*step.inputs, "config", "version"}
+        assert set(spec.outputs) == {step.output}
+
+
+def test_external_settings_exist(tmp_path: Path) -> None:
+    for step in STEPS:
+        assert set(step.external) <= set(step.settings().model_fields), step.name

@@ -1,0 +1,85 @@
+"""The runs folder: records, links, champion, interrupted runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from model.artefacts import read_json, write_json
+from model.errors import UserError
+from pipelines.runs import Runs
+from pipelines.store import link_tree
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Runs:
+    return Runs(tmp_path / "runs")
+
+
+def finished(runs: Runs, artefacts: dict[str, Path] | None = None) -> Path:
+    run = runs.begin({"settings": {}})
+    runs.finish(run, artefacts or {}, {"status": "done"})
+    return run
+
+
+def test_a_run_shows_its_artefacts_as_links_into_the_store(runs: Runs, tmp_path: Path) -> None:
+    made = tmp_path / "store" / "dataset"
+    (made / "images").mkdir(parents=True)
+    (made / "images" / "part-00000.tar").write_bytes(b"x" * 10)
+    run = finished(runs, {"dataset": made})
+    shown = run / "dataset" / "images" / "part-00000.tar"
+    assert shown.samefile(made / "images" / "part-00000.tar")
+    assert runs.find() == run.resolve()
+    assert read_json(run / "run.json")["status"] == "done"
+
+
+def test_where_no_hard_link_can_be_made_a_copy_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "file").write_text("content")
+    link_tree(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b" / "file").read_text() == "content"
+    assert not (tmp_path / "a" / "file").samefile(tmp_path / "b" / "file")
+
+
+def test_two_runs_of_one_second_have_two_folders_and_the_later_is_latest(runs: Runs) -> None:
+    names = [finished(runs).name for _ in range(3)]
+    assert len(set(names)) == 3
+    assert runs.find().name == names[-1]
+    assert [record["id"] for record in runs.records()] == sorted(names)
+
+
+def test_a_run_that_was_killed_is_listed_as_interrupted(runs: Runs) -> None:
+    runs.begin({})
+    assert [record["status"] for record in runs.records()] == ["interrupted"]
+    with runs.store.only_user():
+        assert [record["status"] for record in runs.records()] == ["running"]
+
+
+def test_a_second_run_at_the_same_time_is_refused(runs: Runs) -> None:
+    with runs.store.only_user(), pytest.raises(UserError, match="Another run is at work"), runs.store.only_user():
+        pass
+
+
+def test_the_champion_is_a_run_with_scores(runs: Runs, tmp_path: Path) -> None:
+    assert runs.champion_scores() is None
+    bare = finished(runs)
+    with pytest.raises(UserError, match="has no scores"):
+        runs.crown(bare.name)
+    write_json(tmp_path / "scores" / "scores.json", {})
+    scored = finished(runs, {"scores": tmp_path / "scores"})
+    runs.crown("latest")
+    finished(runs)
+    assert runs.champion_scores() == scored.resolve() / "scores"
+    assert [record["id"] for record in runs.records() if record["champion"]] == [scored.name]
+
+
+def test_an_unknown_run_is_refused_by_name(runs: Runs) -> None:
+    with pytest.raises(UserError, match="no run yet"):
+        runs.find()
+    finished(runs)
+    with pytest.raises(UserError, match="There is no run 'nobody'"):
+        runs.find("nobody")

@@ -1,0 +1,110 @@
+"""Digests of code: what a step reaches counts, what it does not reach leaves its results valid."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from components.steps import STEPS
+from pipelines.sources import ROOT, code_version, listing_digest
+
+FILES = {
+    "components/__init__.py": "",
+    "components/paint/__init__.py": "",
+    "components/paint/step.py": "def run():\n    from model.colours.mix import mix\n    import model.faces\n",
+    "components/paint/brush.txt": "soft",
+    "components/print/step.py": "from validation.page import render\n",
+    "model/__init__.py": "",
+    "model/lock.json": "{}",
+    "model/assets/nano/weights.safetensors": "1",
+    "model/colours/__init__.py": "",
+    "model/colours/mix.py": "from model import base\n",
+    "model/colours/table.json": "[]",
+    "model/colours/other.py": "",
+    "model/base.py": "",
+    "model/faces/__init__.py": "",
+    "validation/__init__.py": "",
+    "validation/page.py": "",
+    "validation/templates/page.html": "<p>",
+}
+REACHED = {
+    "components/paint/step.py",
+    "components/paint/brush.txt",
+    "model/__init__.py",
+    "model/lock.json",
+    "model/assets/nano/weights.safetensors",
+    "model/colours/__init__.py",
+    "model/colours/mix.py",
+    "model/colours/table.json",
+    "model/base.py",
+    "model/faces/__init__.py",
+}
+NOT_REACHED = {
+    "components/print/step.py",
+    "model/colours/other.py",
+    "validation/page.py",
+    "validation/templates/page.html",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def version(tree: Path) -> str:
+    code_version.cache_clear()
+    return code_version(tree, "paint")
+
+
+@pytest.mark.parametrize("name", sorted(REACHED))
+def test_a_change_of_what_the_step_reaches_changes_its_version(tree: Path, name: str) -> None:
+    before = version(tree)
+    (tree / name).write_text(FILES[name] + "\n# changed\n")
+    assert version(tree) != before
+
+
+@pytest.mark.parametrize("name", sorted(NOT_REACHED))
+def test_a_change_elsewhere_does_not(tree: Path, name: str) -> None:
+    before = version(tree)
+    (tree / name).write_text("changed = True\n")
+    assert version(tree) == before
+
+
+def test_compiled_files_and_texts_for_readers_do_not_count(tree: Path) -> None:
+    before = version(tree)
+    (tree / "model" / "__pycache__").mkdir()
+    (tree / "model" / "__pycache__" / "base.cpython-311.pyc").write_text("x")
+    (tree / "components" / "paint" / "README.md").write_text("x")
+    assert version(tree) == before
+
+
+def test_a_template_counts_for_the_step_that_prints(tree: Path) -> None:
+    code_version.cache_clear()
+    before = code_version(tree, "print")
+    (tree / "validation" / "templates" / "page.html").write_text("<div>")
+    code_version.cache_clear()
+    assert code_version(tree, "print") != before
+
+
+def test_every_step_of_the_product_has_a_version_of_its_own() -> None:
+    assert len({code_version(ROOT, step.folder) for step in STEPS}) == len(STEPS)
+
+
+def test_a_listing_sees_names_sizes_and_times(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.jpg").write_text("one")
+    os.utime(photos / "a.jpg", ns=(1, 1))
+    first = listing_digest(photos)
+    (photos / "a.jpg").write_text("two")
+    os.utime(photos / "a.jpg", ns=(2, 2))
+    second = listing_digest(photos)
+    (photos / "a.jpg").rename(photos / "b.jpg")
+    third = listing_digest(photos)
+    (photos / "sub").mkdir()
+    (photos / "sub" / "c.jpg").symlink_to("nowhere")
+    assert len({first, second, third, listing_digest(photos)}) == 4
