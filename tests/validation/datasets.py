@@ -21,7 +21,7 @@ Frame = Any  # a pandas frame, whose cells may hold vectors
 
 
 def sound_dataset(folder: Path, people: int = 8, heldout: int = 3, singles: int = 3, groups: int = 4) -> Path:
-    """People p00, p01, ...; the last `heldout` are held out; each has `singles` photos, neighbours stand in `groups`."""
+    """People p00, p01, ...; the last `heldout` are held out; each has `singles` photos, neighbours are in `groups`."""
     rng = np.random.default_rng(3)
     centres = np.linalg.qr(rng.normal(size=(max(people, DIM), DIM)))[0][:people]
     names = [f"p{index:02d}" for index in range(people)]

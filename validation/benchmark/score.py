@@ -17,6 +17,7 @@ from validation.benchmark.cases import Case
 from validation.benchmark.matching import MISSING, assign
 
 Figures = dict[str, Figure]
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Sample:
     embeddings: Mapping[str, NDArray[np.float32]]
 
 
-def score(case: Case, sample: Sample, truths: Mapping[str, Truth]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def score(case: Case, sample: Sample, truths: Mapping[str, Truth]) -> tuple[Rows, Rows]:
     """Rows of the wanted faces and of the picture, for each judge of `truths`.
 
     An embedding that is not finite is treated as a missing face, as is a person that no face was left for.
     """
     chosen = assign(sample.boxes, case.boxes())
-    face_rows: list[dict[str, Any]] = []
-    case_rows: list[dict[str, Any]] = []
+    face_rows: Rows = []
+    case_rows: Rows = []
     for judge, truth in truths.items():
         drawn = _drawn(sample.embeddings[judge], chosen, truth.targets.shape[1])
         found = np.any(drawn != 0, axis=1)

@@ -1,0 +1,96 @@
+"""Draw every case with every system and seed; what was drawn is kept, so that a killed evaluation goes on."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.artefacts import new_file
+from model.dataset.dataset import Dataset
+from model.pipeline import Request
+from model.progress import track
+from validation.benchmark.cases import Case
+
+WEIGHTS = {"model": 1.0, "adapter_off": 0.0}  # of the adapter, in the systems that are drawn
+
+
+class Pipe(Protocol):
+    """What draws: the pipeline's call."""
+
+    def __call__(
+        self, requests: Sequence[Request], *, steps: int | None = None, id_weight: float = 1.0
+    ) -> list[Image.Image]:
+        """One RGB picture for each request."""
+        ...
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One picture to be made: which case, by which system, from which of the settings' seeds."""
+
+    case: Case
+    system: str
+    seed: int
+
+    @property
+    def noise_seed(self) -> int:
+        """Seed of the noise: the same for all systems, another for each case, so that no case repeats another's luck."""
+        return int(hashlib.sha256(f"{self.case.case_id}/{self.seed}".encode()).hexdigest()[:7], 16)
+
+
+def drawings(cases: Iterable[Case], seeds: Sequence[int]) -> list[Drawing]:
+    """Every case with every drawn system and seed."""
+    return [Drawing(case, system, seed) for case in cases for system in WEIGHTS for seed in seeds]
+
+
+def draw(
+    pipe: Pipe, dataset: Dataset, wanted: Sequence[Drawing], folder: Path, *, steps: int | None, batch: int
+) -> list[NDArray[np.uint8]]:
+    """The pictures [H, W, 3] of `wanted`, in their order; those that `folder` holds already are not drawn again."""
+    rows = {str(name): row for row, name in enumerate(dataset.faces["face_id"])}
+    requests = [_request(drawing, dataset, rows) for drawing in wanted]
+    places = [folder / f"{_key(r, steps, WEIGHTS[d.system])}.png" for r, d in zip(requests, wanted, strict=True)]
+    missing = [index for index, place in enumerate(places) if not place.exists()]
+    # Pictures of one system and size go together, because the pipeline batches by size.
+    missing.sort(key=lambda index: (wanted[index].system, requests[index].width * requests[index].height, index))
+    chunks = [
+        part[start : start + batch]
+        for system in WEIGHTS
+        for part in [[index for index in missing if wanted[index].system == system]]
+        for start in range(0, len(part), batch)
+    ]
+    for chunk in track(chunks, "pictures", total=len(chunks), unit="batch"):
+        weight = WEIGHTS[wanted[chunk[0]].system]
+        for index, picture in zip(
+            chunk, pipe([requests[i] for i in chunk], steps=steps, id_weight=weight), strict=True
+        ):
+            with new_file(places[index]) as draft:
+                picture.save(draft, "PNG")
+    return [_read(place) for place in places]
+
+
+def _request(drawing: Drawing, dataset: Dataset, rows: Mapping[str, int]) -> Request:
+    case = drawing.case
+    embeddings = dataset.embeddings[[rows[person.reference] for person in case.people]]
+    width, height = case.placement.size
+    return Request(case.prompt, embeddings, case.boxes(), width, height, drawing.noise_seed)
+
+
+def _key(request: Request, steps: int | None, weight: float) -> str:
+    """Digest of all that a picture depends on besides the model."""
+    shape = [request.prompt, request.width, request.height, request.seed, steps, weight, len(request.boxes)]
+    total = hashlib.sha256(json.dumps(shape).encode())
+    total.update(np.ascontiguousarray(request.embeddings, np.float32).tobytes())
+    total.update(np.ascontiguousarray(request.boxes, np.float32).tobytes())
+    return total.hexdigest()
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))

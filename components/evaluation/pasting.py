@@ -1,0 +1,42 @@
+"""The copy-paste baseline: the reference photo's face, cut out and pasted where the person is wanted."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+MARGIN = 0.2  # of the box's size, kept around the face on each side so that a detector knows it for one
+SOFTNESS = 0.06  # of the pasted size, over which its rim fades into the picture
+
+
+def paste_face(
+    picture: NDArray[np.uint8], wanted: NDArray[np.float32], photo: NDArray[np.uint8], face: NDArray[np.float32]
+) -> NDArray[np.uint8]:
+    """`picture` [H, W, 3] with the face of `photo` (box `face`) laid over the box `wanted`, both x1 y1 x2 y2 in px.
+
+    The face keeps its proportions and covers the wanted box; an oval mask with a soft rim hides the seam.
+    """
+    grown = _grown(face)
+    target = _grown(wanted)
+    scale = max((target[2] - target[0]) / (grown[2] - grown[0]), (target[3] - target[1]) / (grown[3] - grown[1]))
+    size = (round(float(grown[2] - grown[0]) * scale), round(float(grown[3] - grown[1]) * scale))
+    cut = Image.fromarray(photo).crop(tuple(round(float(v)) for v in grown))
+    patch = cut.resize(size, Image.Resampling.LANCZOS)
+    centre = ((target[0] + target[2]) / 2, (target[1] + target[3]) / 2)
+    result = Image.fromarray(picture)
+    corner = (round(float(centre[0]) - size[0] / 2), round(float(centre[1]) - size[1] / 2))
+    result.paste(patch, corner, _oval(size))
+    return np.asarray(result)
+
+
+def _grown(box: NDArray[np.float32]) -> NDArray[np.float64]:
+    left, top, right, bottom = np.asarray(box, np.float64)
+    x, y = (right - left) * MARGIN, (bottom - top) * MARGIN
+    return np.array([left - x, top - y, right + x, bottom + y])
+
+
+def _oval(size: tuple[int, int]) -> Image.Image:
+    width, height = size
+    mask = Image.new("L", size, 0)
+    rim = SOFTNESS * max(size)
+    ImageDraw.Draw(mask).ellipse((rim, rim, width - 1 - rim, height - 1 - rim), fill=255)
+    return mask.filter(ImageFilter.GaussianBlur(rim / 2))

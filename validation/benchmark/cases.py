@@ -1,0 +1,122 @@
+"""The benchmark's cases: photos of held-out people as ground truth, with another photo of each person as reference."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.dataset.buckets import Placement, Size, place
+from model.dataset.dataset import Dataset
+from model.dataset.pairs import Choices, dataset_pairs
+from model.errors import UserError
+
+SPLIT = "heldout"
+LEAST_FACE = 20  # px after fitting: below it neither the training nor a recogniser sees a face
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person of a case: face ids of target and reference, and the box x1 y1 x2 y2 in px of the picture."""
+
+    identity: str
+    target: str
+    reference: str
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One picture to draw: `case_id` is the ground-truth photo's id, `placement` cuts it to the size that is drawn."""
+
+    case_id: str
+    prompt: str
+    placement: Placement
+    people: tuple[Person, ...]
+
+    def boxes(self) -> NDArray[np.float32]:
+        """The people's boxes [P, 4] in px of the picture."""
+        return np.array([person.box for person in self.people], np.float32).reshape(-1, 4)
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The chosen cases, sorted by people and id, and how many held-out photos could not be a case, by reason."""
+
+    chosen: tuple[Case, ...]
+    left_out: Mapping[str, int]
+
+
+def build_cases(dataset: Dataset, buckets: Sequence[Size], most: int) -> Cases:
+    """At most `most` cases for each number of people, from the held-out photos whose faces are all known.
+
+    The same dataset gives the same cases. Raises UserError when no photo can be one.
+    """
+    choices = dataset_pairs(dataset, SPLIT)
+    photos = dataset.images[dataset.images["split"] == SPLIT]
+    left_out: Counter[str] = Counter()
+    by_people: dict[int, list[Case]] = defaultdict(list)
+    for image_id in photos["image_id"]:
+        case = _case(dataset, str(image_id), buckets, choices)
+        if isinstance(case, str):
+            left_out[case] += 1
+        else:
+            by_people[len(case.people)].append(case)
+    chosen = [case for count in sorted(by_people) for case in _spread(by_people[count], most)]
+    if not chosen:
+        raise UserError(
+            f"the dataset {dataset.folder} has no case to evaluate: none of its {len(photos)} held-out photos shows "
+            "known people alone, each with another photo; give more photos or raise curate.heldout_fraction"
+        )
+    surplus = sum(map(len, by_people.values())) - len(chosen)
+    return Cases(tuple(chosen), dict(left_out) | ({"beyond the limit of cases": surplus} if surplus else {}))
+
+
+def _case(dataset: Dataset, image_id: str, buckets: Sequence[Size], choices: Choices) -> Case | str:
+    """The case of a photo, or the reason why it is none."""
+    photo, faces = dataset.images.loc[[image_id]].iloc[0].to_dict(), dataset.faces_of(image_id)
+    if faces.empty or bool(faces["identity"].isna().any()):
+        return "a face nobody knows, or none"
+    if not faces["identity"].is_unique:
+        return "one person twice"
+    if not all(face in choices for face in faces["face_id"]):
+        return "a person without another photo"
+    boxes = np.stack(faces["box"].to_list()).astype(np.float32)
+    placement = place(int(photo["width"]), int(photo["height"]), boxes, buckets)
+    if placement is None:
+        return "faces that no picture size holds"
+    fitted = placement.boxes(boxes)
+    if (fitted[:, 2:] - fitted[:, :2]).min() < LEAST_FACE:
+        return f"a face below {LEAST_FACE} px"
+    # People stand from left to right, as a reader of the page names them.
+    people = [
+        Person(str(face["identity"]), str(face["face_id"]), _pick(choices, str(face["face_id"])), (x1, y1, x2, y2))
+        for (_, face), (x1, y1, x2, y2) in zip(faces.iterrows(), fitted.tolist(), strict=True)
+    ]
+    return Case(image_id, str(photo["caption"]), placement, tuple(sorted(people, key=lambda person: person.box)))
+
+
+def _pick(choices: Choices, target: str) -> str:
+    """One of a target's references: chosen by the target's name, so that a person's cases do not share one photo."""
+    allowed = choices[target]
+    return allowed[int(_shuffle(target), 16) % len(allowed)]
+
+
+def _shuffle(name: str) -> str:
+    """A fixed pseudo-random order of names."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _spread(cases: Sequence[Case], most: int) -> list[Case]:
+    """At most `most` of the cases, those first whose people were taken least so far; sorted by id."""
+    waiting = sorted(cases, key=lambda case: _shuffle(case.case_id))
+    taken: Counter[str] = Counter()
+    chosen: list[Case] = []
+    while waiting and len(chosen) < most:
+        best = min(waiting, key=lambda case: sum(taken[person.identity] for person in case.people))
+        waiting.remove(best)
+        chosen.append(best)
+        taken.update(person.identity for person in best.people)
+    return sorted(chosen, key=lambda case: case.case_id)

@@ -1,0 +1,65 @@
+"""What a reader must know before believing the figures, in plain sentences made from them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from validation.benchmark.metrics import METRICS
+
+NAMES = {
+    "model": "the model",
+    "adapter_off": "the adapter switched off",
+    "reference_pasted": "the reference face pasted in",
+}
+
+
+def comparison_notes(differences: Mapping[str, Any], judge: str) -> list[str]:
+    """A sentence for each baseline and each metric with a better side: better, not better, or undecided."""
+    notes = []
+    for baseline, by_judge in differences.items():
+        for name, metric in METRICS.items():
+            found = by_judge[judge].get(name)
+            if metric.better == "neither" or found is None:
+                continue
+            verdict = _verdict(found, metric.better)
+            figure = (
+                f"{found['mean']:+.3f}, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}, {found['n']} cases"
+            )
+            notes.append(f"{metric.label}: the model is {verdict} {NAMES.get(baseline, baseline)} ({figure}).")
+    return notes
+
+
+def _verdict(found: Mapping[str, float], better: str) -> str:
+    low, high = (found["low"], found["high"]) if better == "higher" else (-found["high"], -found["low"])
+    if low > 0:
+        return "better than"
+    if high < 0:
+        return "NOT better than, but worse than,"
+    return "NOT shown to be better than"
+
+
+def case_notes(cases: int, identities: int, left_out: Mapping[str, int]) -> list[str]:
+    """How many cases of how many people there are, and which held-out photos were no case."""
+    notes = [f"{cases} cases of {identities} held-out people; intervals treat the cases as independent."]
+    if left_out:
+        notes.append(
+            "Held-out photos not used: " + "; ".join(f"{why}: {n}" for why, n in sorted(left_out.items())) + "."
+        )
+    return notes
+
+
+def judge_notes(standing: Mapping[str, bool]) -> list[str]:
+    """Which judge decides and which one cannot."""
+    first = next(iter(standing))
+    notes = [f"{first} decides: it was not in the training loss."]
+    loss = [name for name, in_loss in standing.items() if in_loss]
+    if loss:
+        notes.append(
+            f"{', '.join(loss)} was in the training loss: its figures are flattered, it is shown for comparison."
+        )
+    return notes
+
+
+METHOD_NOTES = [
+    "A person without a face in the picture is a failure: similarity 0, copy-paste 0, and missing from the coverage.",
+    "Faces are tied to people by place, once for all judges; nothing is trimmed and no case is dropped.",
+]

@@ -1,0 +1,138 @@
+"""Charts as inline SVG: no script, no network, colours and fonts from the page's style sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+Interval = tuple[float, float, float]  # mean, low end, high end
+
+
+@dataclass(frozen=True)
+class Point:
+    """One system on the plane: intervals along x and y; `style` is the class of its colour and shape."""
+
+    label: str
+    style: str
+    x: Interval
+    y: Interval
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One line of an interval chart; `good` says whether it lies on the better side, None where neither is better."""
+
+    label: str
+    value: Interval
+    good: bool | None
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear scale from data [low, high] to pixels [start, end]."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """Pixel of a value, rounded to tenths so that files stay small."""
+        share = (value - self.low) / (self.high - self.low)
+        return round(self.start + share * (self.end - self.start), 1)
+
+    def ticks(self, step: float) -> list[float]:
+        """Multiples of `step` inside the axis."""
+        first, last = -int(-self.low / step // 1), int(self.high / step // 1)
+        return [round(index * step, 6) for index in range(first, last + 1)]
+
+
+def _tag(name: str, content: str | Markup | None = None, **attributes: object) -> Markup:
+    inside = Markup("").join(
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()
+    )
+    if content is None:
+        return Markup("<{}{}/>").format(Markup(name), inside)
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), inside, escape(content))
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
+    return _tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=style)
+
+
+def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> Markup:
+    return _tag("text", words, x=x, y=y, text_anchor=anchor, class_=style)
+
+
+def _svg(width: int, height: int, title: str, parts: Sequence[Markup]) -> Markup:
+    body = _tag("title", title) + Markup("").join(parts)
+    return _tag("svg", body, viewBox=f"0 0 {width} {height}", role="img", class_="chart", width=width)
+
+
+def _mark(style: str, x: float, y: float) -> Markup:
+    """A dot whose shape tells the systems apart without colour."""
+    if style == "adapter_off":
+        return _tag("rect", x=x - 5, y=y - 5, width=10, height=10, class_=f"mark {style}")
+    if style == "reference_pasted":
+        return _tag("polygon", points=f"{x},{y - 7} {x + 7},{y + 5} {x - 7},{y + 5}", class_=f"mark {style}")
+    if style == "bound":
+        return _tag("circle", cx=x, cy=y, r=4, class_="mark bound")
+    return _tag("circle", cx=x, cy=y, r=6.5, class_=f"mark {style}")
+
+
+def plane(points: Sequence[Point], x_label: str, y_label: str) -> Markup:
+    """Systems on two axes with the interval of each along both; [-1, 1] along x, what the points need along y."""
+    width, height, left, bottom = 620, 380, 62, 330
+    lowest = min([0.0, *(point.y[1] for point in points)])
+    highest = max([0.2, *(point.y[2] for point in points)])
+    x_axis = Axis(-1.0, 1.0, left + 8, width - 16)
+    y_axis = Axis(lowest - 0.05, highest + 0.08, bottom, 20)
+    parts = [_line(x_axis.at(tick), 20, x_axis.at(tick), bottom, "grid") for tick in x_axis.ticks(0.25)]
+    parts += [_line(left, y_axis.at(tick), width - 12, y_axis.at(tick), "grid") for tick in y_axis.ticks(0.2)]
+    parts += [_line(left, bottom, width - 12, bottom, "axis"), _line(left, 20, left, bottom, "axis")]
+    parts += [_text(x_axis.at(tick), bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_axis.ticks(0.5)]
+    parts += [_text(left - 8, y_axis.at(tick) + 4, f"{tick:g}", "tick", "end") for tick in y_axis.ticks(0.2)]
+    parts += [
+        _text((left + width) / 2, height - 10, x_label, "label", "middle"),
+        _turned(16, (20 + bottom) / 2, y_label),
+    ]
+    for point in points:
+        x, y = x_axis.at(point.x[0]), y_axis.at(point.y[0])
+        parts += [_line(x_axis.at(point.x[1]), y, x_axis.at(point.x[2]), y, f"whisker {point.style}")]
+        parts += [_line(x, y_axis.at(point.y[1]), x, y_axis.at(point.y[2]), f"whisker {point.style}")]
+        parts += [_mark(point.style, x, y)]
+        near_edge = x > width - 170
+        parts += [
+            _text(
+                x - 11 if near_edge else x + 11,
+                y - 9,
+                point.label,
+                f"name {point.style}",
+                "end" if near_edge else "start",
+            )
+        ]
+    return _svg(width, height, f"{y_label} against {x_label}", parts)
+
+
+def _turned(x: float, y: float, words: str) -> Markup:
+    return _tag("text", words, x=x, y=y, text_anchor="middle", class_="label", transform=f"rotate(-90 {x} {y})")
+
+
+def intervals(bars: Sequence[Bar], title: str) -> Markup:
+    """Means with their intervals along one axis, zero marked, one line each."""
+    row, left, width, top = 30, 190, 620, 12
+    bottom = top + row * len(bars)
+    reach = max([0.1, *(abs(end) for bar in bars for end in bar.value)]) * 1.12
+    axis = Axis(-reach, reach, left, width - 14)
+    step = next(step for step in (0.05, 0.1, 0.25, 0.5, 1.0) if reach / step <= 4)
+    parts = [_line(axis.at(tick), top, axis.at(tick), bottom, "grid" if tick else "zero") for tick in axis.ticks(step)]
+    parts += [
+        _text(axis.at(tick), bottom + 18, f"{tick:+g}" if tick else "0", "tick", "middle") for tick in axis.ticks(step)
+    ]
+    for index, bar in enumerate(bars):
+        y = top + row * (index + 0.5)
+        style = {True: "better", False: "worse", None: "open"}[bar.good]
+        parts += [_text(left - 12, y + 4, bar.label, "label", "end")]
+        parts += [_line(axis.at(bar.value[1]), y, axis.at(bar.value[2]), y, f"whisker {style}")]
+        parts += [_tag("circle", cx=axis.at(bar.value[0]), cy=y, r=5, class_=f"mark {style}")]
+    return _svg(width, bottom + 30, title, parts)

@@ -1,0 +1,48 @@
+"""Rendering of the pages: one template environment that escapes everything, and the forms figures are written in."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+TEMPLATES = Path(__file__).with_name("templates")
+QUALITY = 88  # of pictures inside a page
+
+
+def render(template: str, **context: Any) -> str:
+    """The HTML of a template; all text is escaped, an unknown name is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"signed": signed, "plain": plain, "short": short}
+    return environment.get_template(template).render(**context)
+
+
+def plain(value: float) -> str:
+    """A figure with three decimals and a true minus sign."""
+    return f"{value:.3f}".replace("-0.000", "0.000").replace("-", "\N{MINUS SIGN}")
+
+
+def signed(value: float) -> str:
+    """A difference with its sign and three decimals."""
+    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")
+
+
+def short(digest: str) -> str:
+    """The first 12 digits of a digest."""
+    return digest[:12]
+
+
+def picture_uri(path: Path) -> str:
+    """A picture file as a data URI, so that the page needs no other file."""
+    buffer = io.BytesIO()
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,0 +1,117 @@
+"""The scores page: figures with intervals, charts, and the best and worst cases side by side."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+from markupsafe import Markup
+
+from model.artefacts import read_json
+from validation.benchmark.metrics import METRICS
+from validation.report.charts import Bar, Interval, Point, intervals, plane
+from validation.report.page import picture_uri, render
+
+NAMES = {"model": "model", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
+SHOWN = 6  # cases at each end
+Row = dict[str, Any]
+
+
+def scores_page(folder: Path) -> str:
+    """The page of a scores folder, from its own files alone."""
+    scores = read_json(folder / "scores.json")
+    faces = pq.read_table(folder / "faces.parquet").to_pandas()
+    cases = pq.read_table(folder / "cases.parquet").to_pandas()
+    judge = scores["judge"]
+    ranked = _ranked(cases, judge)
+    worst = ranked.head(SHOWN)
+    best = ranked.iloc[max(SHOWN, len(ranked) - SHOWN) :].iloc[::-1]
+    return render(
+        "scores.html.j2",
+        scores=scores,
+        metrics=METRICS,
+        names=NAMES,
+        plane=_plane(scores, judge),
+        forests={other: _forest(by_judge[judge], other) for other, by_judge in scores["differences"].items()},
+        groups=[
+            (
+                "Worst cases",
+                "lowest SimGT of the model",
+                [_case(folder, row, faces, judge) for row in worst.to_dict("records")],
+            ),
+            (
+                "Best cases",
+                "highest SimGT of the model",
+                [_case(folder, row, faces, judge) for row in best.to_dict("records")],
+            ),
+        ],
+    )
+
+
+def _interval(figure: Mapping[str, float]) -> Interval:
+    return figure["mean"], figure["low"], figure["high"]
+
+
+def _plane(scores: Mapping[str, Any], judge: str) -> Markup:
+    """SimGT against copy-paste: the systems, and the two bounds that the sanity rows give."""
+    points = [
+        Point(NAMES[system], system, _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
+        for system, found in scores["systems"].items()
+    ]
+    bounds = [
+        Point(name, "bound", _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
+        for name, found in scores["sanity"].items()
+        if name in ("output = reference", "ground truth at this size")
+    ]
+    return plane([*bounds, *points], "copy-paste (lower is better)", "SimGT (higher is better)")
+
+
+def _forest(figures: Mapping[str, Mapping[str, float]], other: str) -> Markup:
+    """The model's differences to one baseline, metric by metric."""
+    bars = [
+        Bar(metric.label, _interval(figures[name]), _good(figures[name], metric.better))
+        for name, metric in METRICS.items()
+        if name in figures
+    ]
+    return intervals(bars, f"model minus {NAMES[other]}")
+
+
+def _good(figure: Mapping[str, float], better: str) -> bool | None:
+    """Whether the whole interval is on the better side; None where zero is inside or no side is better."""
+    if better == "neither" or figure["low"] <= 0 <= figure["high"]:
+        return None
+    return (figure["low"] > 0) == (better == "higher")
+
+
+def _ranked(cases: pd.DataFrame, judge: str) -> pd.DataFrame:
+    """The model's pictures from the lowest SimGT to the highest, one picture a case: its worst seed."""
+    chosen = cases[(cases["system"] == "model") & (cases["judge"] == judge)]
+    ordered = chosen.sort_values(["sim_gt", "case_id", "seed"], kind="stable")
+    return ordered.drop_duplicates("case_id")
+
+
+def _case(folder: Path, row: Row, faces: pd.DataFrame, judge: str) -> Row:
+    """What the page shows of one case: pictures as data URIs, and the figures of each person under each picture."""
+    case_id, seed = str(row["case_id"]), int(row["seed"])
+    place = folder / "images" / case_id
+    chosen = faces[(faces["case_id"] == case_id) & (faces["seed"] == seed) & (faces["judge"] == judge)]
+    people = chosen[chosen["system"] == "model"].sort_values("person")["identity"].tolist()
+    pictures = [
+        {
+            "name": NAMES[system],
+            "uri": picture_uri(place / f"{system}-{seed}.png"),
+            "faces": chosen[chosen["system"] == system].sort_values("person").to_dict("records"),
+        }
+        for system in NAMES
+    ]
+    return {
+        "case_id": case_id,
+        "seed": seed,
+        "sim_gt": row["sim_gt"],
+        "people": [
+            {"name": name, "uri": picture_uri(place / f"reference-{index}.jpg")} for index, name in enumerate(people)
+        ],
+        "truth": picture_uri(place / "truth.png"),
+        "pictures": pictures,
+    }
