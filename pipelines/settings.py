@@ -56,7 +56,7 @@ def _read(file: Path, known: Mapping[str, Step]) -> dict[str, dict[str, Any]]:
         raise SettingsError(f"The settings file {file} must hold sections ({', '.join(known)}), not {values!r}.")
     for section, content in values.items():
         if section not in known:
-            raise SettingsError(f"{file}: {section!r} is no section of the settings{_nearest(str(section), known)}.")
+            raise SettingsError(f"{file}: {section!r} is no section of the settings{_nearest(str(section), known)}")
         if not isinstance(content, dict | None):
             raise SettingsError(f"{file}: the section {section} must hold `key: value` lines, not {content!r}.")
     return {section: dict(content or {}) for section, content in values.items()}
@@ -69,7 +69,7 @@ def _change(values: dict[str, dict[str, Any]], change: str, known: Mapping[str, 
     if not (equals and dot and key):
         raise SettingsError(f"--set {change!r} must have the form section.key=value, for example {_example(known)}.")
     if section not in known:
-        raise SettingsError(f"--set {change!r}: {section!r} is no section of the settings{_nearest(section, known)}.")
+        raise SettingsError(f"--set {change!r}: {section!r} is no section of the settings{_nearest(section, known)}")
     try:
         value = yaml.load(text, _Loader)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError:
@@ -106,8 +106,8 @@ def _sentence(section: str, settings: type[BaseModel], error: ValidationError) -
         return f"The setting {name} = {first['input']!r} is refused: {rule.removeprefix('value error, ')}."
     fields = _fields(settings, place[:-1])
     prefix = ".".join([section, *place[:-1]])
-    near = _nearest(place[-1], fields) or f"; {prefix} has {', '.join(fields) or 'no settings'}"
-    return f"There is no setting {name}{near}."
+    others = f"; {prefix} has {', '.join(fields) or 'none'}."
+    return f"There is no setting {name}{_nearest(place[-1], fields, others)}"
 
 
 def _fields(settings: type[BaseModel], path: list[str]) -> list[str]:
@@ -120,10 +120,10 @@ def _fields(settings: type[BaseModel], path: list[str]) -> list[str]:
     return list(settings.model_fields)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else ""
+def _nearest(name: str, known: Iterable[str], otherwise: str = ".") -> str:
+    """The end of a sentence that refuses `name`: the nearest of the known names, when one is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else otherwise
 
 
 def _example(known: Mapping[str, Step]) -> str:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from components.steps import STEPS, Resources, Step, edges
+from pipelines.cli import app
 from pipelines.commands.step import command_name
 from pipelines.retrain import retrain_pipeline
 from pipelines.runners import CLUSTER, LOCAL, SETTINGS, Runner
@@ -18,7 +20,7 @@ Spec = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def specs() -> dict[str, Spec]:
-    from google.protobuf.json_format import MessageToDict
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
     settings = load_settings(None)
     return {runner.name: MessageToDict(retrain_pipeline(settings, runner).pipeline_spec) for runner in (LOCAL, CLUSTER)}
@@ -119,3 +121,13 @@ def test_every_component_declares_what_its_step_declares() -> None:
 def test_external_settings_exist(tmp_path: Path) -> None:
     for step in STEPS:
         assert set(step.external) <= set(step.settings().model_fields), step.name
+
+
+def test_compile_writes_a_pipeline_file_with_the_given_settings(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["compile", "--out", str(tmp_path / "sub" / "graph.yaml"), "--set", "photos.seed=77"]
+    )
+    assert done.exit_code == 0, done.output
+    written = next(yaml.safe_load_all((tmp_path / "sub" / "graph.yaml").read_text()))
+    assert '"seed":77' in written["root"]["inputDefinitions"]["parameters"]["photos"]["defaultValue"]
+    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["graph.yaml"]
