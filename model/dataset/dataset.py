@@ -93,7 +93,7 @@ class Dataset:
         return self._shards.read(*self._place(image_id))
 
     def _place(self, image_id: str) -> tuple[str, str]:
-        return str(self.images.at[image_id, "shard"]), str(self.images.at[image_id, "key"])
+        return str(self.images.loc[image_id, "shard"]), str(self.images.loc[image_id, "key"])
 
     @cached_property
     def _rows_of(self) -> dict[str, Any]:

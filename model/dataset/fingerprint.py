@@ -1,7 +1,7 @@
 """Perceptual fingerprints of aligned faces: which two faces come from one and the same picture.
 
 A fingerprint holds the signs of the lowest 8 x 8 cosine frequencies of the aligned grey face. Alignment undoes crops,
-scale and rotation; recompression hardly moves low frequencies; mirroring flips just the signs of the odd horizontal ones.
+scale and rotation; recompression hardly moves low frequencies; mirroring flips just the odd horizontal ones.
 """
 
 import cv2

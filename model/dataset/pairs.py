@@ -13,13 +13,13 @@ Choices = Mapping[str, tuple[str, ...]]
 
 
 def dataset_pairs(dataset: Dataset, split: str) -> Choices:
-    """The reference choices of every known face in the photos of `split` ('train' or 'heldout'), from the same photos."""
+    """The reference choices of every known face in the photos of `split` ('train' or 'heldout')."""
     inside = dataset.faces["image_id"].map(dataset.images["split"]).eq(split)
     return reference_choices(dataset.faces[inside])
 
 
 def reference_choices(faces: pd.DataFrame) -> Choices:
-    """For each face with an identity, the face ids that may be its reference, best quality first; faces with none: absent.
+    """For each face with an identity, the face ids that may be its reference, best first; faces with none are absent.
 
     A reference has the role 'reference' and the target's identity, is in another photo and is no near-duplicate of the
     target (`fingerprint.near_duplicates`). The order is total: quality, then face id. `faces` has the columns of
@@ -29,7 +29,7 @@ def reference_choices(faces: pd.DataFrame) -> Choices:
     choices: dict[str, tuple[str, ...]] = {}
     for _, group in known.groupby("identity", sort=True):
         references = group[group["role"] == "reference"]
-        order = np.lexsort((references["face_id"].to_numpy(str), -quality(references)))
+        order = np.lexsort((references["face_id"].to_numpy(str), -_quality(references)))
         references = references.iloc[order]
         allowed = _allowed(group, references)
         names = references["face_id"].to_numpy(str)
@@ -39,14 +39,22 @@ def reference_choices(faces: pd.DataFrame) -> Choices:
     return choices
 
 
-def quality(faces: pd.DataFrame) -> NDArray[np.float64]:
-    """How well each face [N] shows the person, 0..1: detector score, size up to the recogniser's 112 px, sharpness."""
+def quality(
+    score: NDArray[np.floating], box: NDArray[np.floating], sharpness: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """How well faces show a person [N], 0..1: detector score, size up to the recogniser's 112 px, sharpness.
+
+    `score` [N] is 0..1, `box` [N, 4] pixels, `sharpness` [N] as in `records.FACES`.
+    """
+    side = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]).astype(np.float64)
+    return score * np.clip(side / 112, 0, 1) * sharpness / (sharpness + 100.0)
+
+
+def _quality(faces: pd.DataFrame) -> NDArray[np.float64]:
     if faces.empty:
         return np.zeros(0)
-    boxes = np.stack(faces["box"].to_list()).astype(np.float64)
-    side = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    sharpness = faces["sharpness"].to_numpy(np.float64)
-    return faces["score"].to_numpy(np.float64) * np.clip(side / 112, 0, 1) * sharpness / (sharpness + 100)
+    boxes = np.stack(faces["box"].to_list())
+    return quality(faces["score"].to_numpy(np.float64), boxes, faces["sharpness"].to_numpy(np.float64))
 
 
 def _allowed(targets: pd.DataFrame, references: pd.DataFrame) -> NDArray[np.bool_]:
@@ -54,13 +62,8 @@ def _allowed(targets: pd.DataFrame, references: pd.DataFrame) -> NDArray[np.bool
     if references.empty:
         return np.zeros((len(targets), 0), np.bool_)
     same_photo = targets["image_id"].to_numpy(str)[:, None] == references["image_id"].to_numpy(str)[None, :]
-    copies = near_duplicates(
-        parse(targets["fingerprint"].to_list()),
-        _unit(targets),
-        parse(references["fingerprint"].to_list()),
-        _unit(references),
-    )
-    return ~same_photo & ~copies
+    prints = [parse(faces["fingerprint"].to_list()) for faces in (targets, references)]
+    return ~same_photo & ~near_duplicates(prints[0], _unit(targets), prints[1], _unit(references))
 
 
 def _unit(faces: pd.DataFrame) -> NDArray[np.float32]:

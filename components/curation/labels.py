@@ -1,0 +1,108 @@
+"""Who is who after bank and retrieval, without copies and without people that no pair could be made of."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.curation.found import Found
+from components.curation.items import Reject
+from model.dataset.fingerprint import near_duplicates
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The found photos and faces with their people.
+
+    `names` and unit `centres` [I, d] of the people; for each face [N] its person (-1: unknown), and whether it is a
+    `reference`, that is of the bank.
+    """
+
+    found: Found
+    names: list[str]
+    centres: NDArray[np.float32]
+    identity: NDArray[np.intp]
+    reference: NDArray[np.bool_]
+
+    def faces_of(self) -> Iterator[tuple[int, NDArray[np.intp]]]:
+        """Each person that has faces, with the places of those."""
+        order = np.argsort(self.identity, kind="stable")
+        numbers, starts = np.unique(self.identity[order], return_index=True)
+        for number, faces in zip(numbers, np.split(order, starts[1:]), strict=True):
+            if number >= 0:
+                yield int(number), faces
+
+    def keep(self, photos: NDArray[np.bool_]) -> "Labels":
+        """Only the marked photos."""
+        rows = photos[self.found.photo]
+        found = self.found.keep(photos, np.ones(len(rows), np.bool_))
+        return replace(self, found=found, identity=self.identity[rows], reference=self.reference[rows])
+
+
+def drop_duplicates(labels: Labels) -> tuple[Labels, list[Reject]]:
+    """Without photos whose every known face is a near-duplicate of one in an earlier photo (bank photos come first)."""
+    found = labels.found
+    known = np.bincount(found.photo[labels.identity >= 0], minlength=len(found.photos))
+    copied: dict[int, dict[int, int]] = {}  # photo -> original -> faces copied from it
+    for _, found_faces in labels.faces_of():
+        faces = found_faces[np.argsort(~labels.reference[found_faces], kind="stable")]
+        same = near_duplicates(found.fingerprint[faces], found.unit[faces], found.fingerprint[faces], found.unit[faces])
+        for later, earlier in np.argwhere(np.tril(same, -1)):
+            photo, original = int(found.photo[faces[later]]), int(found.photo[faces[earlier]])
+            if photo != original and not labels.reference[faces[later]]:
+                originals = copied.setdefault(photo, {})
+                originals[original] = originals.get(original, 0) + 1
+    keep = np.ones(len(found.photos), np.bool_)
+    rejects = []
+    for photo, originals in sorted(copied.items()):
+        whole = [other for other, faces in originals.items() if faces >= known[photo] and keep[other]]
+        if whole and found.counts[photo] <= found.counts[whole[0]]:
+            keep[photo] = False
+            path = found.photos[whole[0]].item.path
+            rejects.append(
+                Reject(found.photos[photo].item.path, "retrieve", "near_duplicate", f"it is a copy of {path}")
+            )
+    return labels.keep(keep), rejects
+
+
+def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:
+    """Without people of whom no pair can be made; their bank photos go, their faces elsewhere become unknown."""
+    found = labels.found
+    paired = np.zeros(len(labels.names), np.bool_)
+    keep = np.ones(len(found.photos), np.bool_)
+    rejects = []
+    for person, faces in labels.faces_of():
+        paired[person] = bool(_can_pair(labels, faces).any())
+        if paired[person]:
+            continue
+        photos = np.unique(found.photo[faces[labels.reference[faces]]])
+        lone = len(np.unique(found.photo[faces])) == 1
+        reason, why = (
+            ("one_photo", "appears in no other photo") if lone else ("no_pair", "appears only in copies of it")
+        )
+        keep[photos] = False
+        rejects += [
+            Reject(found.photos[photo].item.path, "pairs", reason, f"{labels.names[person]} {why}: add a second photo")
+            for photo in photos
+        ]
+    number = np.append(np.where(paired, np.cumsum(paired) - 1, -1), -1)  # the last is where the unknown, -1, look
+    kept = replace(
+        labels,
+        names=[name for name, stays in zip(labels.names, paired, strict=True) if stays],
+        centres=labels.centres[paired],
+        identity=number[labels.identity],
+    )
+    return kept.keep(keep), rejects
+
+
+def _can_pair(labels: Labels, faces: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """[T, R] of one person's faces, which of their bank faces may be the reference of which."""
+    found = labels.found
+    bank = faces[labels.reference[faces]]
+    prints, unit = found.fingerprint, found.unit
+    copies = near_duplicates(prints[faces], unit[faces], prints[bank], unit[bank])
+    return ~copies & (found.photo[faces][:, None] != found.photo[bank][None, :])

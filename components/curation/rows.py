@@ -1,0 +1,107 @@
+"""The rows of the dataset's tables, made of the labelled photos."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.curation.caption import caption
+from components.curation.labels import Labels
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A photo on its way into a shard: its place among the photos, its row without the shard, its faces' rows."""
+
+    place: int
+    image: Row
+    faces: list[Row]
+
+    @property
+    def shelf(self) -> tuple[str, str]:
+        """Where it is sorted: by its first person, so that one person's photos share few shards; strangers last."""
+        people = sorted(face["identity"] for face in self.faces if face["identity"] is not None)
+        return (people[0] if people else "\U0010ffff", self.image["image_id"])
+
+
+def entries(labels: Labels, splits: list[str]) -> list[Entry]:
+    """Every photo, sorted by its first person."""
+    found = labels.found
+    similarity = _similarities(labels)
+    starts = np.concatenate([[0], np.cumsum(found.counts)])
+    made = []
+    for place, split in enumerate(splits):
+        rows = np.arange(starts[place], starts[place + 1])
+        rows = rows[np.lexsort((found.box[rows, 1], found.box[rows, 0] + found.box[rows, 2]))]  # left to right
+        faces = [_face_row(labels, similarity, int(row), index) for index, row in enumerate(rows)]
+        made.append(Entry(place, _image_row(labels, place, faces, split), faces))
+    return sorted(made, key=lambda entry: entry.shelf)
+
+
+def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> list[Row]:
+    """One row per person, by name."""
+    similarity = _similarities(labels)
+    rows = []
+    for person, faces in labels.faces_of():
+        bank = faces[labels.reference[faces]]
+        row = {
+            "identity": labels.names[person],
+            "references": len(bank),
+            "targets": len(faces) - len(bank),
+            "centre": labels.centres[person],
+            "spread": float(similarity[bank].mean()),
+            "split": "heldout" if held[person] else "train",
+        }
+        rows.append(row)
+    return rows
+
+
+def _similarities(labels: Labels) -> NDArray[np.float32]:
+    """[N] the cosine of each face to its person's centre; meaningless where it has none."""
+    return np.asarray(np.einsum("nd,nd->n", labels.found.unit, labels.centres[labels.identity]), np.float32)
+
+
+def _face_row(labels: Labels, similarity: NDArray[np.float32], row: int, index: int) -> Row:
+    found = labels.found
+    image_id = found.photos[found.photo[row]].image_id
+    person = int(labels.identity[row])
+    return {
+        "face_id": f"{image_id}-{index}",
+        "image_id": image_id,
+        "index": index,
+        "identity": labels.names[person] if person >= 0 else None,
+        "role": "unknown" if person < 0 else "reference" if labels.reference[row] else "target",
+        "score": float(found.score[row]),
+        "similarity": float(similarity[row]) if person >= 0 else None,
+        "box": found.box[row],
+        "landmarks": found.landmarks[row],
+        "embedding": found.embedding[row],
+        "sharpness": float(found.sharpness[row]),
+        "fingerprint": f"{int(found.fingerprint[row]):016x}",
+    }
+
+
+def _image_row(labels: Labels, place: int, faces: list[Row], split: str) -> Row:
+    photo = labels.found.photos[place]
+    landmarks = np.array([face["landmarks"] for face in faces], np.float32)
+    return {
+        "image_id": photo.image_id,
+        "path": photo.item.path,
+        "key": photo.image_id,
+        "width": photo.width,
+        "height": photo.height,
+        "kind": "single" if len(faces) == 1 else "group",
+        "faces": len(faces),
+        "known": sum(face["identity"] is not None for face in faces),
+        "caption": caption(photo, landmarks),
+        "query": photo.item.query,
+        "source": photo.item.source,
+        "licence": photo.item.licence,
+        "consent": photo.item.consent,
+        "split": split,
+        "sharpness": photo.sharpness,
+        "exposure": photo.exposure,
+    }

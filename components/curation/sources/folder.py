@@ -1,0 +1,138 @@
+"""A folder of images, with or without `photos.csv`: every entry becomes a photo to look at or a reject.
+
+A `photos.csv` says who and whose the photos are; files that it does not list are nameless, of unknown licence.
+Without one, each photo in a sub-folder of two or more is taken to show the person the sub-folder is named after, as a
+hint that the faces must confirm; photos beside the sub-folders are nameless candidates.
+"""
+
+import logging
+import os
+import unicodedata
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+from components.curation.items import Item, Reject
+from components.curation.sources.listing import LISTING, Row, read_listing
+from model.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def scan(folder: Path) -> tuple[list[Item], list[Reject]]:
+    """The photos of `folder` and what is refused of it, both sorted; raises `UserError` where nothing can be read."""
+    if not folder.is_dir():
+        raise UserError(f"the photo folder {folder} does not exist or is no folder: give a folder of images")
+    files, rejects = _walk(folder)
+    listing = folder / LISTING
+    if LISTING in files:
+        rows, bad_rows = read_listing(listing)
+        items, refused = _listed(folder, sorted(files - {LISTING}), rows, {reject.path for reject in rejects})
+        rejects += bad_rows + refused
+    else:
+        items = _unlisted(sorted(files))
+    return sorted(items), sorted(rejects)
+
+
+def _walk(folder: Path) -> tuple[set[str], list[Reject]]:
+    """The regular files under `folder` as relative paths, and a reject for everything else. Links are not followed."""
+    files: set[str] = set()
+    rejects: list[Reject] = []
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        try:
+            entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+        except OSError as error:
+            name = _printable(place.relative_to(folder).as_posix())
+            rejects.append(Reject(name, "source", "unreadable", f"the folder cannot be listed: {error.strerror}"))
+            continue
+        for entry in entries:
+            path = Path(entry.path).relative_to(folder).as_posix()
+            refusal = _refusal(entry)
+            if refusal:
+                rejects.append(Reject(_printable(path), "source", *refusal))
+            elif entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            else:
+                files.add(path)
+    return files, rejects
+
+
+def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:
+    """Reason and detail when an entry of the folder is neither a plain file nor a plain folder with a printable name."""
+    if entry.name != _printable(entry.name):
+        return "encoding", "the name is not valid UTF-8: rename it"
+    if entry.name.startswith("."):
+        return "hidden", "names that begin with a dot are left alone"
+    if entry.is_symlink():
+        return "symlink", "links are not followed: put the photo itself into the folder"
+    if not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
+        return "not_a_file", "it is neither a file nor a folder"
+    return None
+
+
+def _printable(path: str) -> str:
+    """A path with the bytes that are no UTF-8 written as escapes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _unlisted(files: list[str]) -> list[Item]:
+    parents = {path: PurePosixPath(path).parent.name for path in files}
+    sizes = Counter(PurePosixPath(path).parent for path in files)
+    items = []
+    for path in files:
+        named = parents[path] != "" and sizes[PurePosixPath(path).parent] >= 2
+        items.append(Item(path, parents[path], "folder") if named else Item(path))
+    return items
+
+
+def _listed(folder: Path, files: list[str], rows: list[Row], refused: set[str]) -> tuple[list[Item], list[Reject]]:
+    """Join the rows of the listing with the files that are there."""
+    listing = folder / LISTING
+    actual = {unicodedata.normalize("NFC", path): path for path in files} | {path: path for path in files}
+    items: dict[str, Item] = {}
+    rejects: list[Reject] = []
+    for row in rows:
+        path = _inside(folder, row.path)
+        found = None if path is None else actual.get(path) or actual.get(unicodedata.normalize("NFC", path))
+        if found is None:
+            if path not in refused:  # what the walk refused is in the rejects already
+                rejects.append(_missing(folder, row, path))
+        elif found in items:
+            rejects.append(Reject(found, "source", "duplicate_row", f"line {row.line} of {LISTING} lists it once more"))
+        else:
+            items[found] = row.item(found)
+    unlisted = [Item(path) for path in files if path not in items]
+    if unlisted:
+        log.warning(
+            "%d files are not listed in %s: their people, licence and consent are unknown", len(unlisted), listing
+        )
+    return [*items.values(), *unlisted], rejects
+
+
+def _inside(folder: Path, path: str) -> str | None:
+    """The path relative to the folder in its plain form, or None when it leaves the folder or can name no file."""
+    if "\0" in path:
+        return None
+    if Path(path).is_absolute():
+        root = folder.resolve()
+        return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) and ".." not in path else None
+    plain = os.path.normpath(path)
+    return None if plain in (".", "..") or plain.startswith("../") else plain
+
+
+def _missing(folder: Path, row: Row, path: str | None) -> Reject:
+    where = f"line {row.line} of {LISTING}"
+    if path is None:
+        return Reject(
+            row.path.replace("\0", "\\0"), "source", "outside_folder", f"{where} names a path outside the folder"
+        )
+    try:
+        parents = [folder / parent for parent in PurePosixPath(path).parents if parent.name]
+        if any(parent.is_symlink() for parent in parents):
+            return Reject(path, "source", "symlink", f"{where} names a path through a link: links are not followed")
+        if (folder / path).is_dir():
+            return Reject(path, "source", "not_a_file", f"{where} names a folder")
+    except OSError as error:  # such as a name longer than the file system allows
+        return Reject(path, "source", "missing", f"{where} names a path that cannot be: {error.strerror}")
+    return Reject(path, "source", "missing", f"{where} names a file that is not there")

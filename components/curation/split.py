@@ -1,0 +1,82 @@
+"""Who is held out of training for the benchmark, and which photos that leaves to whom.
+
+People who appear together should stay together, so the graph of who appears with whom is cut along its connected
+components: the smallest, then the rarest, are held out first. Where the next component is larger than what is still to be
+held out, people are taken out of it one by one so that the fewest photos end up with both kinds ('mixed', used by none).
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from components.curation.config import CurationConfig
+from components.curation.labels import Labels
+
+Mask = NDArray[np.bool_]
+
+
+def hold_out(labels: Labels, config: CurationConfig) -> Mask:
+    """[I] who is held out: `heldout_fraction` of the people, at least one where there are two, never all."""
+    people = len(labels.names)
+    quota = min(people - 1, max(1, round(people * config.heldout_fraction))) if config.heldout_fraction else 0
+    appears = _appearances(labels)
+    together = (appears.T @ appears + csr_array(labels.centres @ labels.centres.T >= config.threshold)).astype(np.bool_)
+    _, component = connected_components(together, directed=False)
+    tie = [hashlib.sha256(name.encode()).hexdigest() for name in labels.names]
+    photos = np.asarray(appears.sum(axis=0)).ravel()
+    groups = [np.flatnonzero(component == number) for number in np.unique(component)]
+    groups.sort(key=lambda group: (len(group), photos[group].sum(), min(tie[one] for one in group)))
+    held = np.zeros(people, np.bool_)
+    for group in groups:
+        left = quota - int(held.sum())
+        if left <= 0:
+            break
+        held[group if len(group) <= left else _carve(appears, group, left, photos, tie)] = True
+    return held
+
+
+def _appearances(labels: Labels) -> csr_array:
+    """[photos, people] who is in which photo, as ones."""
+    known = labels.identity >= 0
+    cells = (labels.found.photo[known], labels.identity[known])
+    shape = (len(labels.found.photos), len(labels.names))
+    return csr_array((np.ones(int(known.sum()), np.int32), cells), shape=shape)
+
+
+def _carve(
+    appears: csr_array, group: NDArray[np.intp], wanted: int, photos: NDArray[np.int32], tie: list[str]
+) -> NDArray[np.intp]:
+    """`wanted` people of a component, each next one so that the fewest photos are mixed; ties to the rarest."""
+    known = np.asarray(appears.sum(axis=1)).ravel()
+    held = np.zeros(len(known), np.intp)  # held-out people per photo
+    taken: list[int] = []
+    for _ in range(wanted):
+        cost = appears.T @ ((held == 0) & (known > 1)).astype(np.intp)
+        cost = cost - appears.T @ ((held > 0) & (held + 1 == known)).astype(np.intp)
+        free = [int(person) for person in group if person not in taken]
+        best = min(free, key=lambda person: (cost[person], photos[person], tie[person]))
+        taken.append(best)
+        held += appears[:, [best]].toarray().ravel()
+    return np.array(taken, np.intp)
+
+
+def photo_splits(labels: Labels, held: Mask, config: CurationConfig) -> list[str]:
+    """The split of each photo: 'heldout' when all its known people are, 'train' when none is, else 'mixed'.
+
+    A photo is also mixed when an unknown face in it might be a held-out person: within the margin of the threshold.
+    """
+    found = labels.found
+    count = len(found.photos)
+    known = labels.identity >= 0
+    out = np.bincount(found.photo[known], held[labels.identity[known]], count)
+    people = np.bincount(found.photo[known], minlength=count)
+    doubt = np.zeros(count, np.bool_)
+    if held.any() and (~known).any():
+        near = (found.unit[~known] @ labels.centres[held].T).max(axis=1) >= config.threshold - config.margin
+        doubt[found.photo[~known][near]] = True
+    train = (out == 0) & ~doubt
+    heldout = (out == people) & (people > 0)
+    return [("train" if train[place] else "heldout" if heldout[place] else "mixed") for place in range(count)]

@@ -1,0 +1,110 @@
+"""The curate step: photos in, a paired dataset out."""
+
+import hashlib
+import json
+import logging
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from components.curation.bank import NAMELESS_LINK, build_bank, same_people
+from components.curation.config import CurationConfig
+from components.curation.faces_pass import find_faces
+from components.curation.filters import drop_copies, drop_unusable, good_faces
+from components.curation.found import Found
+from components.curation.items import Reject
+from components.curation.labels import Labels, drop_duplicates, drop_unpaired
+from components.curation.retrieve import retrieve
+from components.curation.sources.folder import scan
+from components.curation.split import hold_out, photo_splits
+from components.curation.tables import write_dataset
+from model.artefacts import file_digest, folder_digest, new_folder, read_json, work_folder
+from model.errors import UserError
+from model.faces.analyser import Analyser, load_analyser
+from model.weights import weight
+
+PASS_VERSION = 1  # counts up when the faces pass changes what it finds or keeps
+PIXEL_SETTINGS = ("recogniser", "pack", "max_pixels", "min_side", "max_side")  # all that the faces pass depends on
+log = logging.getLogger(__name__)
+
+
+def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
+    """Curate the photos that the artefact `photos` points to into the folder `dataset`.
+
+    Raises `UserError` when no pair of photos of one person can be made of them.
+    """
+    about = read_json(photos / "photos.json")
+    folder = photos / about["folder"]  # an absolute path stays as it is
+    items, rejects = scan(folder)
+    if not items:
+        raise UserError(
+            f"the photo folder {folder} holds no file that can be used{_tally(rejects)}: put photos into it"
+        )
+    recogniser = _recogniser(config)
+    work = work_folder("curate", _work_key(about["digest"], recogniser, config))
+    found, refused = find_faces(folder, items, config, lambda: _load(config), work)
+    rejects += refused
+    dim = found.embedding.shape[1]
+    labels, dropped = label(found, config)
+    rejects += dropped
+    if not labels.names:
+        raise UserError(
+            f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and name them "
+            "in photos.csv or by one sub-folder per person"
+        )
+    held = hold_out(labels, config)
+    facts = {
+        "photos_digest": about["digest"],
+        "recogniser": recogniser | {"dim": dim},
+        "counts": {"photos": len(items)},
+    }
+    with new_folder(dataset) as draft:
+        counts = write_dataset(draft, labels, held, photo_splits(labels, held, config), rejects, facts, config)
+    log.info("curated: %s", json.dumps(counts))
+    shutil.rmtree(work)
+
+
+def label(found: Found, config: CurationConfig) -> tuple[Labels, list[Reject]]:
+    """Say who is who in what the faces pass found, and drop what cannot serve; the names are empty when nobody can."""
+    found, rejects = drop_copies(found)
+    found, unusable = drop_unusable(found, config)
+    good = good_faces(found, config)
+    bank, refused = build_bank(found, good, config)
+    for one, other in same_people(bank, config.link + NAMELESS_LINK):
+        log.warning("%s and %s look like one person: check their names", bank.names[one], bank.names[other])
+    identity = retrieve(found, bank, good, config)
+    labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
+    gone = {reject.path for reject in refused}
+    labels = labels.keep(np.array([photo.item.path not in gone for photo in found.photos], np.bool_))
+    labels, copies = drop_duplicates(labels)
+    labels, unpaired = drop_unpaired(labels)
+    return labels, [*rejects, *unusable, *refused, *copies, *unpaired]
+
+
+def _tally(rejects: list[Reject]) -> str:
+    """The reasons for the rejects, most frequent first, in brackets."""
+    counts = Counter(reject.reason for reject in rejects).most_common()
+    return f" ({', '.join(f'{number} {reason}' for reason, number in counts)})" if counts else ""
+
+
+def _load(config: CurationConfig) -> Analyser:
+    return load_analyser(config.recogniser, Path(config.pack) if config.pack else None, config.device)
+
+
+def _recogniser(config: CurationConfig) -> dict[str, Any]:
+    """Name and digest of the networks in use."""
+    if config.pack:
+        pack = Path(config.pack).expanduser()
+        if not pack.is_dir():
+            raise UserError(f"curate.pack '{config.pack}' is not a folder: give the folder of an insightface pack")
+        return {"name": pack.resolve().name, "digest": folder_digest(pack)}
+    return {"name": config.recogniser, "digest": file_digest(weight(config.recogniser))}
+
+
+def _work_key(digest: str, recogniser: dict[str, Any], config: CurationConfig) -> str:
+    settings = config.model_dump(include=set(PIXEL_SETTINGS))
+    text = json.dumps([PASS_VERSION, digest, recogniser, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
