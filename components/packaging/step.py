@@ -1,0 +1,54 @@
+"""The package step: from a promoted model to a Bento that was started and answered well."""
+
+import logging
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from components.packaging.build import build
+from components.packaging.bundle import write_bundle, write_sources
+from components.packaging.card import write_readme
+from components.packaging.config import PackagingConfig
+from components.packaging.lineage import Lineage
+from components.packaging.proof import prove
+from model.artefacts import new_folder, read_json, write_json
+from model.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: PackagingConfig) -> None:
+    """Write a Bento folder with `proof.json`, or only `skipped.json` when the model was not promoted.
+
+    Raises UserError when model, scores and decision do not belong together or the built service fails its checks.
+    """
+    verdict = read_json(decision / "decision.json")["verdict"]
+    if verdict != "promote" and not config.anyway:
+        reason = f"the verdict is '{verdict}'; only a promoted model is packaged, or any with package.anyway=true"
+        with new_folder(bento) as draft:
+            write_json(draft / "skipped.json", {"schema": 1, "reason": reason})
+        log.info("not packaged: %s", reason)
+        return
+    lineage = Lineage.of(model=model, scores=scores, decision=decision)
+    references = sorted((scores / "images").glob("*/reference-*.jpg"))
+    if not references:
+        raise UserError(f"{scores / 'images'} holds no reference to prove the service with; evaluate again")
+    with new_folder(bento) as draft:
+        start = time.monotonic()
+        _build_into(draft, model=model, scores=scores, decision=decision, lineage=lineage)
+        seconds = time.monotonic() - start
+        log.info("built in %.1f s; starting it to prove it", seconds)
+        proof = prove(draft, [file.read_bytes() for file in references], lineage, config.ready_seconds)
+        write_json(draft / "proof.json", {**proof, "build_seconds": round(seconds, 2)})
+    log.info("ready in %.1f s, a picture in %.2f s", proof["ready_seconds"], proof["generate_seconds"])
+
+
+def _build_into(draft: Path, *, model: Path, scores: Path, decision: Path, lineage: Lineage) -> None:
+    """Gather sources and bundle, build, and copy the Bento out of the store that it was built in."""
+    with tempfile.TemporaryDirectory() as scratch:
+        context = Path(scratch, "context")
+        write_sources(context)
+        write_bundle(context / "bundle", model=model, scores=scores, decision=decision, lineage=lineage)
+        write_readme(context / "README.md", model / "card.md", lineage)
+        shutil.copytree(build(context, Path(scratch, "home"), lineage), draft, dirs_exist_ok=True)

@@ -1,0 +1,221 @@
+"""The service over HTTP, in process, with a small model: answers, refusals, readiness, and a worker that stays well."""
+
+import json
+import logging
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from components.packaging import engine, limits, service
+from components.packaging.engine import Engine
+from tests.components.packaging.files import SVG, animated, base64_of, encoded, png_bomb
+from tests.components.packaging.small import LINEAGE, SIZE, Painter, small_engine, with_faces
+
+FACE = base64_of(encoded(with_faces(40)))
+OTHER = base64_of(encoded(with_faces(40, grey=90)))
+ORDER = {"prompt": "a person", "references": [FACE], "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[TestClient, Engine]]:
+    small = small_engine()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "load_engine", lambda bundle: small)
+        with TestClient(service.WithAnyone.to_asgi()) as client:  # type: ignore[attr-defined]
+            yield client, small
+
+
+@pytest.fixture
+def client(served: tuple[TestClient, Engine]) -> TestClient:
+    return served[0]
+
+
+@pytest.fixture
+def orders(served: tuple[TestClient, Engine]) -> list[Any]:
+    painter = served[1].pipeline
+    assert isinstance(painter, Painter)
+    painter.orders.clear()
+    return painter.orders
+
+
+def generated(client: TestClient, **changes: Any) -> Image.Image:
+    answer = client.post("/generate", json={**ORDER, **changes})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png"), answer.text
+    return Image.open(BytesIO(answer.content))
+
+
+def refused(client: TestClient, status: int, words: str, path: str = "/generate", **changes: Any) -> None:
+    answer = client.post(path, json={**ORDER, **changes} if path == "/generate" else changes)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    body = answer.json()
+    assert words in body["detail"]
+    assert body["detail"] == f"{body['what']} {body['why']}; {body['remedy']}."
+    assert body["status"] == status
+    generated(client)  # the worker goes on
+
+
+def test_a_picture_carries_its_lineage(client: TestClient) -> None:
+    picture = generated(client, seed=11, id_weight=0.5, steps=9)
+    assert picture.size == SIZE
+    told = {name.removeprefix("withanyone."): value for name, value in picture.text.items()}  # type: ignore[attr-defined]
+    assert told == {**LINEAGE.model_dump(), "seed": "11", "id_weight": "0.5", "steps": "9"}
+
+
+def test_same_inputs_same_bytes(client: TestClient) -> None:
+    first, again = (client.post("/generate", json=ORDER).content for _ in range(2))
+    assert first == again
+    assert client.post("/generate", json={**ORDER, "seed": 4}).content != first
+    assert client.post("/generate", json={**ORDER, "references": [OTHER]}).content != first
+
+
+def test_boxes_are_placed_in_order(client: TestClient, orders: list[Any]) -> None:
+    generated(client, references=[FACE, OTHER], boxes=[[0.5, 0.25, 1, 0.75], [0, 0, 0.5, 0.5]], id_weight=2, steps=4)
+    request, steps, id_weight = orders[0]
+    assert request.boxes.tolist() == [[80, 32, 160, 96], [0, 0, 80, 64]]
+    assert request.embeddings[:, 0].tolist() == [30, 90]
+    assert (steps, id_weight) == (4, 2)
+
+
+def test_without_boxes_the_pipeline_places(client: TestClient, orders: list[Any]) -> None:
+    generated(client, references=[FACE, OTHER])
+    assert orders[0][0].boxes.tolist() == Painter().layout(2)[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("picture", "status", "words"),
+    [
+        (encoded(with_faces()), 422, "references[0] shows no face that could be found"),
+        (encoded(with_faces(limits.FACE_SIDE - 2)), 422, "references[0] shows no face of 32 pixels or more"),
+        (encoded(with_faces(40, 50)), 422, "references[0] shows 2 faces; crop it to the person who is meant."),
+        (SVG, 422, "references[0] is no JPEG, PNG or WebP picture"),
+        (animated("GIF"), 422, "references[0] is no JPEG, PNG or WebP picture"),
+        (png_bomb(20_000, 20_000), 413, "references[0] has more than 24000000 pixels"),
+        (encoded(with_faces(40))[:200], 422, "references[0] is damaged"),
+        (b"not a picture", 422, "references[0] is no JPEG"),
+    ],
+)
+def test_pictures_that_cannot_be_references(client: TestClient, picture: bytes, status: int, words: str) -> None:
+    refused(client, status, words, references=[base64_of(picture)])
+
+
+def test_the_reference_at_fault_is_named(client: TestClient) -> None:
+    refused(client, 422, "references[1] is no JPEG", references=[FACE, base64_of(SVG)])
+
+
+def test_small_faces_in_the_background_are_ignored(client: TestClient) -> None:
+    generated(client, references=[base64_of(encoded(with_faces(40, 12)))])
+
+
+def test_more_people_than_the_pictures_hold(client: TestClient) -> None:
+    refused(client, 422, "references are 4, more people than", references=[FACE] * 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"boxes": [[0, 0, 1, 1], [0, 0, 1, 1]]}, "boxes hold 2 boxes for 1 references"),
+        ({"boxes": [[0, 0, 2, 1]]}, "boxes[0][2] is not valid"),
+        ({"prompt": "x" * 100_000}, "prompt is not valid"),
+        ({"references": [FACE] * 5}, "references is not valid"),
+        ({"size": 3}, "The field 'size' is not known"),
+    ],
+)
+def test_requests_of_wrong_form(client: TestClient, changes: dict[str, Any], words: str) -> None:
+    refused(client, 422, words, **changes)
+
+
+def test_boxes_that_are_no_numbers(client: TestClient) -> None:
+    body = json.dumps({**ORDER, "boxes": [[0, 0, float("nan"), 1]]})
+    answer = client.post("/generate", content=body, headers={"content-type": "application/json"})
+    assert (answer.status_code, "boxes[0][2]" in answer.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded",
+        "application/vnd.bentoml+pickle",
+        "image/svg+xml",
+        "text/plain",
+    ],
+)
+def test_only_json_comes_in(client: TestClient, kind: str) -> None:
+    for path in ("/generate", "/faces", "/model"):
+        answer = client.post(path, content=b"references=http://127.0.0.1:9/", headers={"content-type": kind})
+        assert (answer.status_code, answer.json()["remedy"]) == (415, "send it with Content-Type: application/json")
+
+
+def test_compressed_bodies_are_refused(client: TestClient) -> None:
+    assert client.post("/generate", content=b"x", headers={"content-encoding": "gzip"}).status_code == 415
+
+
+def test_bodies_beyond_the_limit(client: TestClient) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(limits.REQUEST_BYTES // (1 << 20) + 2):
+            yield bytes(1 << 20)
+
+    declared = client.post("/generate", content=b"{}", headers={"content-length": str(limits.REQUEST_BYTES + 1)})
+    streamed = client.post("/generate", content=endless())
+    for answer in (declared, streamed):
+        assert (answer.status_code, answer.json()["what"]) == (413, "The request")
+    generated(client)
+
+
+def test_faces_tells_what_it_sees(client: TestClient) -> None:
+    seen = client.post("/faces", json={"picture": base64_of(encoded(with_faces(40, 12)))}).json()
+    assert [face["box"] for face in seen["faces"]] == [[20, 10, 60, 50], [80, 10, 92, 22]]
+    assert (seen["usable"], seen["refusal"], seen["height"]) == (True, None, 100)
+    two = client.post("/faces", json={"picture": base64_of(encoded(with_faces(40, 40)))}).json()
+    assert (two["usable"], two["refusal"]) == (False, "picture shows 2 faces; crop it to the person who is meant.")
+    refused(client, 422, "picture is no JPEG", "/faces", picture=base64_of(SVG))
+
+
+def test_model_tells_lineage_licence_limits_and_scores(client: TestClient) -> None:
+    facts = client.post("/model", json={}).json()
+    assert facts["lineage"] == LINEAGE.model_dump()
+    assert facts["licence"]["use"] == "research"
+    assert facts["limits"]["prompt_characters"] == limits.PROMPT_CHARACTERS
+    assert facts["scores"] == {"schema": 1}
+    assert facts["layouts"].keys() == {"1", "2", "3"}  # what the pictures hold
+    assert facts["layouts"]["1"]["boxes"] == [[4 / 160, 8 / 128, 156 / 160, 64 / 128]]
+
+
+def test_ready_means_a_picture_was_made(client: TestClient, served: tuple[TestClient, Engine]) -> None:
+    assert client.get("/readyz").status_code == 200
+    served[1].warm = False
+    assert client.get("/readyz").status_code == 503
+    served[1].warm_up()
+    assert client.get("/readyz").status_code == 200
+
+
+def test_schema_tells_the_fields(client: TestClient) -> None:
+    spec = client.get("/docs.json").json()
+    content = spec["paths"]["/generate"]["post"]["requestBody"]["content"]
+    assert content.keys() == {"application/json"}
+    assert {"prompt", "references", "boxes", "seed"} <= content["application/json"]["schema"]["properties"].keys()
+    assert "image/png" in spec["paths"]["/generate"]["post"]["responses"]["200"]["content"]
+
+
+def test_nothing_sent_reaches_logs_or_disk(
+    client: TestClient, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    noise = Image.effect_noise((1600, 1600), 90).convert("RGB")
+    large = base64_of(encoded(noise))  # beyond what frameworks keep in memory
+    with caplog.at_level(logging.DEBUG):
+        for reference in (FACE, large, FACE[:-5], base64_of(SVG)):
+            client.post("/generate", json={**ORDER, "prompt": "a very private prompt", "references": [reference]})
+        client.post("/generate", json={"prompt": 5, "references": [[FACE]]})
+    assert "private" not in caplog.text
+    assert FACE[40:80] not in caplog.text
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_it_listens_on_the_loopback_unless_told() -> None:
+    assert service.WithAnyone.config["http"]["host"] == "127.0.0.1"  # type: ignore[attr-defined]
