@@ -1,6 +1,9 @@
 """The sizes of an identity adapter, free of heavy imports."""
 
 from dataclasses import asdict, dataclass
+from typing import Self
+
+from model.presets import Preset
 
 
 @dataclass(frozen=True)
@@ -15,9 +18,15 @@ class AdapterSizes:
     embedding: int
     hidden: int
     blocks: int
-    tokens: int = 8
-    heads: int = 24
-    head_dim: int = 64
+    tokens: int
+    heads: int
+    head_dim: int
+
+    @classmethod
+    def of(cls, preset: Preset) -> Self:
+        """The sizes of a preset's adapter."""
+        size = preset.adapter
+        return cls(preset.recogniser_dim, preset.hidden, preset.blocks, size.tokens, size.heads, size.head_dim)
 
     @property
     def inner(self) -> int:
@@ -27,6 +36,3 @@ class AdapterSizes:
     def as_dict(self) -> dict[str, int]:
         """The sizes as plain JSON."""
         return asdict(self)
-
-
-FLUX_DEV = AdapterSizes(embedding=512, hidden=3072, blocks=57)

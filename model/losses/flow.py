@@ -4,6 +4,8 @@ Names follow the released training code: x1 is the clean latent, x0 Gaussian noi
 network predicts v = x0 - x1. Times are in [0, 1]; 1 is pure noise.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -28,6 +30,11 @@ def flow_loss(velocity: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
 def shifted(s: Tensor, shift: float) -> Tensor:
     """Move uniform times towards noise: shift s / (1 + (shift - 1) s), which is FLUX's formula with shift = e^mu."""
     return shift * s / (1 + (shift - 1) * s)
+
+
+def shift_of(tokens: int) -> float:
+    """FLUX's shift for a number of image tokens: e^mu, mu on the line through 0.5 at 256 and 1.15 at 4096 tokens."""
+    return math.exp(0.5 + (tokens - 256) * (1.15 - 0.5) / (4096 - 256))
 
 
 def sample_times(count: int, shift: float, generator: torch.Generator) -> Tensor:

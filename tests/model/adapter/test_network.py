@@ -7,8 +7,9 @@ from torch import Tensor, nn
 from model.adapter.inject import condition, injected
 from model.adapter.network import IdentityAdapter
 from model.adapter.regions import token_regions
-from model.adapter.sizes import FLUX_DEV
+from model.adapter.sizes import AdapterSizes
 from model.latents import positions
+from model.presets import flux_dev
 from tests.model.tiny import LATENT, SIZES, tiny_adapter, tiny_backbone
 
 BOXES = torch.tensor([[[0.0, 0, 32, 32], [40.0, 16, 64, 64]], [[16.0, 16, 48, 48], [0.0, 0, 0, 0]]])
@@ -34,7 +35,7 @@ def run(backbone: nn.Module, seed: int = 0) -> Tensor:
 
 def test_published_size_has_the_published_parameter_counts_and_names() -> None:
     with torch.device("meta"):
-        adapter = IdentityAdapter(FLUX_DEV)
+        adapter = IdentityAdapter(AdapterSizes.of(flux_dev()))
     assert count(adapter.arcface_in_arc) == 308_342_784
     assert count(adapter.attentions()[0]) == 18_886_656
     assert count(adapter.ipa_arc) == 1_076_539_392

@@ -1,0 +1,1 @@
+"""How the adapter learns: phases, batches, cached features, one step, checkpoints and the loop around them."""

@@ -1,0 +1,125 @@
+"""Which pictures make up batch number 0, 1, 2, ... and what is drawn at random for them, as a function of the seed."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.captions import compose
+from model.denoiser import Size, TextFeatures
+from model.losses.flow import sample_times, shift_of
+from model.training.cache import Features
+from model.training.data import Target, TrainingSet
+from model.training.phases import Phase
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B pictures of one size with N people at most and F faces in all.
+
+    `clean` and `noise` [B, L, C] are latent tokens, `t` [B] noise levels; `embeddings` [B, N, d] and `boxes` [B, N, 4]
+    the references and their places, zeros where a picture has fewer people. Of each face: `landmarks` [F, 5, 2] in
+    pixels, `of_picture` [F], the identity's code [F] and the embedding [F, d] of the ground truth. `decoded` [B] says
+    which pictures the identity losses look at.
+    """
+
+    size: Size
+    clean: Tensor
+    noise: Tensor
+    t: Tensor
+    text: TextFeatures
+    embeddings: Tensor
+    boxes: Tensor
+    landmarks: Tensor
+    of_picture: Tensor
+    identities: Tensor
+    truths: Tensor
+    decoded: Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)}
+        return replace(self, text=TextFeatures(*(part.to(device) for part in self.text)), **moved)
+
+
+class Batches:
+    """The endless row of batches of a training; batch k is the same whenever it is asked for.
+
+    So the position in the data and the state of the random numbers are both the number of the next batch, and a resumed
+    training or another process needs nothing else.
+    """
+
+    def __init__(self, data: TrainingSet, features: Features, size: int, seed: int) -> None:
+        self.data, self.features, self.size, self.seed = data, features, size, seed
+        self._plan = lru_cache(maxsize=1)(self._epoch)
+        self._per_epoch = len(self._plan(0))
+
+    def batch(self, number: int, phase: Phase) -> Batch:
+        """Batch `number` as the phase wants it."""
+        epoch, position = divmod(number, self._per_epoch)
+        chosen = self._plan(epoch)[position]
+        targets = [self.data.targets[index] for index in chosen]
+        draws = np.random.default_rng([self.seed, number])
+        generator = torch.Generator().manual_seed(int(draws.integers(2**62)))
+        clean = torch.stack([self.features.latents[index] for index in chosen])
+        t = sample_times(len(chosen), shift_of(clean.shape[1]), generator)
+        used = (t <= phase.gate) & (torch.rand(len(chosen), generator=generator) < phase.decoded)
+        return Batch(
+            size=targets[0].size,
+            clean=clean,
+            noise=torch.randn(clean.shape, generator=generator),
+            t=t,
+            text=self._text(targets, phase, draws),
+            embeddings=_padded([self._references(target, phase, draws) for target in targets]),
+            boxes=_padded([torch.from_numpy(target.boxes) for target in targets]),
+            landmarks=torch.cat([torch.from_numpy(target.landmarks) for target in targets]),
+            of_picture=torch.tensor([row for row, target in enumerate(targets) for _ in target.faces]),
+            identities=torch.tensor([code for target in targets for code in target.identities]),
+            truths=torch.cat([self.features.truths[index] for index in chosen]),
+            decoded=used if phase.judged else torch.zeros_like(used),
+        )
+
+    def _epoch(self, epoch: int) -> list[list[int]]:
+        """The pictures of an epoch's batches: each once, in batches of one size, the last filled up from its start."""
+        draws = np.random.default_rng([self.seed, epoch, 1])
+        by_size: dict[Size, list[int]] = defaultdict(list)
+        for index in draws.permutation(len(self.data.targets)).tolist():
+            by_size[self.data.targets[index].size].append(index)
+        batches = []
+        for size in sorted(by_size):
+            row = by_size[size]
+            full = -(-len(row) // self.size) * self.size
+            filled = (row * (-(-full // len(row))))[:full]
+            batches += [filled[start : start + self.size] for start in range(0, full, self.size)]
+        return [batches[index] for index in draws.permutation(len(batches))]
+
+    def _text(self, targets: Sequence[Target], phase: Phase, draws: np.random.Generator) -> TextFeatures:
+        dropped = draws.random(len(targets)) < phase.fixed_prompt
+        prompts = [
+            fixed_prompt(target) if drop else target.caption for target, drop in zip(targets, dropped, strict=True)
+        ]
+        return self.features.text_of(prompts)
+
+    def _references(self, target: Target, phase: Phase, draws: np.random.Generator) -> Tensor:
+        """The embeddings [n, d] that stand for the people: of other photos in a paired picture, else of this one."""
+        paired = draws.random() < phase.paired
+        rows = [
+            int(draws.choice(others)) if paired and others else own
+            for own, others in zip(target.faces, target.references, strict=True)
+        ]
+        return torch.from_numpy(self.data.embeddings[rows])
+
+
+def fixed_prompt(target: Target) -> str:
+    """The prompt that tells no more than how many people there are."""
+    return compose(len(target.faces))
+
+
+def _padded(rows: Sequence[Tensor]) -> Tensor:
+    return torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)

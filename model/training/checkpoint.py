@@ -1,0 +1,76 @@
+"""Checkpoints of a running training: whole or absent, without pickles, and enough to go on bit for bit.
+
+Batches, noise and learning rates are functions of the seed and the step number, so weights, optimiser moments and the
+step number are the complete state.
+"""
+
+import logging
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from model.artefacts import new_folder, read_json, write_json
+
+KEPT = 2
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is: optimiser steps done, and its loss curve so far (plain JSON rows)."""
+
+    step: int
+    curve: list[dict[str, Any]]
+
+
+def save_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write `folder/step-NNNNNNN` and drop all but the newest two."""
+    with new_folder(folder / f"step-{progress.step:07d}") as draft:
+        save_file(_on_cpu(module.state_dict()), draft / "weights.safetensors")
+        save_file(_on_cpu(_moments(module, optimiser)), draft / "optimiser.safetensors")
+        write_json(draft / "progress.json", {"schema": 1, "step": progress.step, "curve": progress.curve})
+    for old in checkpoints(folder)[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> Progress | None:
+    """Put the newest checkpoint of `folder` into module and optimiser; None where there is none yet."""
+    there = checkpoints(folder)
+    if not there:
+        return None
+    newest = there[-1]
+    module.load_state_dict(load_file(newest / "weights.safetensors"))
+    _set_moments(module, optimiser, load_file(newest / "optimiser.safetensors"))
+    saved = read_json(newest / "progress.json")
+    log.info("going on from step %d", saved["step"])
+    return Progress(saved["step"], saved["curve"])
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of `folder`, oldest first."""
+    return sorted(folder.glob("step-*"))
+
+
+def _moments(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's tensors as `<moment>/<parameter>`."""
+    state = optimiser.state_dict()["state"]
+    names = [name for name, _ in module.named_parameters()]
+    return {f"{moment}/{names[index]}": tensor for index, row in state.items() for moment, tensor in row.items()}
+
+
+def _set_moments(module: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    numbers = {name: index for index, (name, _) in enumerate(module.named_parameters())}
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        moment, name = key.split("/", 1)
+        state.setdefault(numbers[name], {})[moment] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

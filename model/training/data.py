@@ -1,0 +1,114 @@
+"""What is trained on: the pictures of a dataset's training split, fitted to the preset's sizes, with their people."""
+
+import logging
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.dataset.buckets import Placement, Size, place
+from model.dataset.dataset import Dataset
+from model.dataset.pairs import dataset_pairs
+from model.errors import UserError
+
+LEAST_FACE = 20
+SPLIT = "train"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A picture to learn from: where it is cut, and its n people.
+
+    Boxes [n, 4] and landmarks [n, 5, 2] are pixels of the cut picture. `faces` are rows of the dataset's faces,
+    `identities` their codes (a face nobody knows has its own, below 0), `references` the rows of the faces that may
+    stand in for each.
+    """
+
+    image_id: str
+    caption: str
+    placement: Placement
+    boxes: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
+    faces: tuple[int, ...]
+    identities: tuple[int, ...]
+    references: tuple[tuple[int, ...], ...]
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels."""
+        return self.placement.size
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Targets, the raw embeddings [F, d] of all faces, and the bank: rows of reference faces with their codes."""
+
+    targets: tuple[Target, ...]
+    embeddings: NDArray[np.float32]
+    bank_rows: NDArray[np.int64]
+    bank_codes: NDArray[np.int64]
+    identities: tuple[str, ...]
+
+
+def training_set(dataset: Dataset, buckets: Sequence[Size]) -> TrainingSet:
+    """The training split of `dataset`; UserError when no picture of it can be used.
+
+    Photos whose faces no crop of a bucket can hold, and faces of less than 20 pixels after resizing, are left out; how
+    many is logged.
+    """
+    frame = dataset.faces
+    rows = {str(face): row for row, face in enumerate(frame["face_id"])}
+    known = sorted(dataset.identities.loc[dataset.identities["split"] == SPLIT, "identity"])
+    codes = {name: code for code, name in enumerate(known)}
+    choices = dataset_pairs(dataset, SPLIT)
+    photos = dataset.images[dataset.images["split"] == SPLIT]
+    found = [_target(dataset, str(image_id), buckets, rows, codes, choices) for image_id in photos["image_id"]]
+    targets = tuple(target for target in found if target is not None)
+    log.info("training on %d of %d photos of %d people", len(targets), len(found), len(known))
+    if not targets:
+        raise UserError(
+            f"the dataset {dataset.folder}: none of its {len(found)} training photos has a face of {LEAST_FACE} pixels "
+            "in a training-size crop; curate photos with larger faces."
+        )
+    in_bank = (frame["role"] == "reference") & frame["identity"].isin(known)
+    bank = np.flatnonzero(in_bank.to_numpy(bool))
+    bank_codes = np.array([codes[str(name)] for name in frame["identity"].to_numpy()[bank]], np.int64)
+    return TrainingSet(targets, dataset.embeddings, bank, bank_codes, tuple(known))
+
+
+def _target(
+    dataset: Dataset,
+    image_id: str,
+    buckets: Sequence[Size],
+    rows: Mapping[str, int],
+    codes: Mapping[str, int],
+    choices: Mapping[str, tuple[str, ...]],
+) -> Target | None:
+    photo: dict[Hashable, Any] = dataset.images.loc[image_id].to_dict()
+    faces = dataset.faces_of(image_id)
+    if faces.empty:
+        return None
+    boxes = np.stack(faces["box"].to_list()).astype(np.float32)
+    placement = place(photo["width"], photo["height"], boxes, buckets)
+    if placement is None:
+        return None
+    fitted = placement.boxes(boxes)
+    seen = np.flatnonzero((fitted[:, 2:] - fitted[:, :2]).min(1) >= LEAST_FACE)
+    if not len(seen):
+        return None
+    faces = faces.iloc[seen]
+    landmarks = np.stack(faces["landmarks"].to_list()).astype(np.float32).reshape(-1, 5, 2)
+    own = tuple(rows[str(face)] for face in faces["face_id"])
+    return Target(
+        image_id,
+        str(photo["caption"]),
+        placement,
+        fitted[seen],
+        placement.points(landmarks),
+        own,
+        tuple(codes[name] if name in codes else -1 - row for name, row in zip(faces["identity"], own, strict=True)),
+        tuple(tuple(rows[other] for other in choices.get(str(face), ())) for face in faces["face_id"]),
+    )

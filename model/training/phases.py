@@ -1,0 +1,64 @@
+"""The phases of a training as data: what is shown, what is asked and how fast, free of heavy imports."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Phase(BaseModel):
+    """One stretch of training with constant settings; phases follow each other on the same weights."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: str = Field(min_length=1, description="Name in the logs and in training.json.")
+    steps: int = Field(ge=1, description="Optimiser steps.")
+    learning_rate: float = Field(gt=0, le=1, description="AdamW's learning rate after the warm-up.")
+    final_rate: float = Field(
+        1.0, ge=0, le=1, description="Share of the learning rate left at the end; falls linearly."
+    )
+    warmup: int = Field(20, ge=0, description="Steps over which the learning rate rises from 0.")
+    fixed_prompt: float = Field(0.1, ge=0, le=1, description="Share of pictures shown with no caption but their count.")
+    paired: float = Field(0.5, ge=0, le=1, description="Share of pictures whose people come from other photos of them.")
+    identity: float = Field(0.1, ge=0, description="Weight of the identity loss; 0 saves decoding.")
+    contrastive: float = Field(0.1, ge=0, description="Weight of the identity contrastive loss.")
+    gate: float = Field(1.0, ge=0, le=1, description="Noise level up to which identity losses act; 1 is all levels.")
+    decoded: float = Field(1.0, gt=0, le=1, description="Share of the pictures under the gate that are decoded.")
+
+    @property
+    def judged(self) -> bool:
+        """Whether any picture has to be decoded and recognised."""
+        return (self.identity > 0 or self.contrastive > 0) and self.gate > 0
+
+    def rate(self, step: int) -> float:
+        """The learning rate of the phase's step 0, 1, ..."""
+        rise = min(1.0, (step + 1) / (self.warmup + 1))
+        fall = 1 - (1 - self.final_rate) * step / max(1, self.steps - 1)
+        return self.learning_rate * rise * fall
+
+
+def paper_phases() -> tuple[Phase, ...]:
+    """The four published phases: fixed prompt, captions, paired tuning, quality; 100,000 steps of batch 32."""
+    reconstruct = Phase(name="fixed prompt", steps=20_000, learning_rate=1e-4, warmup=100, fixed_prompt=1, paired=0)
+    return (
+        reconstruct,
+        reconstruct.model_copy(update={"name": "captions", "steps": 40_000, "fixed_prompt": 0.1}),
+        Phase(name="paired", steps=30_000, learning_rate=1e-4, warmup=100, fixed_prompt=0.1, paired=0.5),
+        Phase(name="quality", steps=10_000, learning_rate=1e-5, warmup=100, fixed_prompt=0.1, paired=0.5),
+    )
+
+
+def retrain_phases() -> tuple[Phase, ...]:
+    """Paired tuning of an adapter that can already reconstruct, in minutes on two cores."""
+    return (Phase(name="paired", steps=600, learning_rate=3e-4, final_rate=0.1),)
+
+
+def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, int]:
+    """The phase that the training's step belongs to, and the step's number within it."""
+    for phase in phases:
+        if step < phase.steps:
+            return phase, step
+        step -= phase.steps
+    raise IndexError(f"the phases end {step + 1} steps earlier")
+
+
+def total_steps(phases: tuple[Phase, ...]) -> int:
+    """Optimiser steps of all phases."""
+    return sum(phase.steps for phase in phases)

@@ -1,0 +1,85 @@
+"""One step's mathematics: a batch through backbone and adapter to the losses, with no work for weights of zero."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from torch import Tensor, nn
+
+from model.adapter.inject import condition, injected
+from model.adapter.network import IdentityAdapter
+from model.adapter.regions import token_regions
+from model.denoiser import velocity
+from model.losses.bank import IdentityBank
+from model.losses.contrastive import id_contrastive_loss
+from model.losses.decode import Recognise, predicted_faces
+from model.losses.flow import flow_loss, noised, predicted_clean
+from model.losses.identity import identity_loss
+from model.training.batches import Batch
+from model.training.phases import Phase
+
+TRAINING_GUIDANCE = 1.0  # what guidance-distilled backbones are told in training (method paper, released code)
+
+
+class AdaptedBackbone(nn.Module):
+    """The frozen backbone with its trainable adapter, as one module that a distributed wrapper can hold."""
+
+    def __init__(self, backbone: FluxTransformer2DModel, adapter: IdentityAdapter) -> None:
+        super().__init__()
+        self.backbone, self.adapter = backbone, adapter
+        self.guidance = TRAINING_GUIDANCE if backbone.config["guidance_embeds"] else None
+
+    def forward(self, x_t: Tensor, batch: Batch) -> Tensor:
+        """The velocity [B, L, 4C] of noised tokens, given the batch's people and text."""
+        regions = token_regions(batch.boxes, *batch.size, self.adapter.sizes.tokens)
+        with injected(self.backbone, [condition(self.adapter, batch.embeddings, regions)]):
+            return velocity(self.backbone, x_t, batch.t, batch.text, batch.size, self.guidance)
+
+
+@dataclass(frozen=True)
+class Judges:
+    """The frozen networks that identity losses look through, and the bank of negatives."""
+
+    autoencoder: AutoencoderKL
+    recognise: Recognise
+    bank: IdentityBank
+
+
+def losses(model: nn.Module, batch: Batch, judges: Judges, phase: Phase) -> dict[str, Tensor]:
+    """The scalar losses of a batch: `total`, `flow`, and, where faces were decoded, `identity` and `contrastive`.
+
+    `model` is an `AdaptedBackbone`, wrapped or not. The identity terms are means over the decoded faces; in `total`
+    they count by the share of faces decoded: a picture above the gate weighs zero, and the others no more for that. A
+    picture that the phase does not decode costs neither the decoder nor the recogniser.
+    """
+    x_t = noised(batch.clean, batch.noise, batch.t)
+    predicted = model(x_t, batch).float()
+    flow = flow_loss(predicted, batch.clean, batch.noise).mean()
+    found = {"flow": flow}
+    total = flow
+    seen = batch.decoded[batch.of_picture]
+    if seen.any():
+        clean = predicted_clean(x_t, predicted, batch.t)
+        found |= _identity_losses(clean, batch, seen, judges)
+        share = seen.float().mean() / phase.decoded
+        total = total + share * (phase.identity * found["identity"] + phase.contrastive * found["contrastive"])
+    return found | {"total": total}
+
+
+def _identity_losses(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges) -> dict[str, Tensor]:
+    """Both identity terms over the faces `seen` [F] of predicted clean tokens; only their pictures are decoded."""
+    pictures = torch.cumsum(batch.decoded, 0) - 1
+    generated = predicted_faces(
+        judges.autoencoder,
+        judges.recognise,
+        clean[batch.decoded],
+        batch.landmarks[seen],
+        pictures[batch.of_picture[seen]],
+        batch.size,
+    )
+    truths = batch.truths[seen]
+    return {
+        "identity": identity_loss(generated, truths).mean(),
+        "contrastive": id_contrastive_loss(generated, truths, batch.identities[seen], judges.bank).mean(),
+    }

@@ -1,0 +1,153 @@
+"""The training set and its batches: the right pictures, the right references, and the same batch every time."""
+
+from collections import Counter
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+from model.latents import encode, pack
+from model.training.batches import Batches
+from model.training.cache import Features, compute_features
+from model.training.data import TrainingSet, training_set
+from model.training.phases import Phase
+from tests.model.tiny import TinyRecogniser, tiny_autoencoder
+from tests.model.training.tiny_dataset import tiny_dataset
+from tests.model.training.tiny_job import BUCKETS, encode_text
+
+PAIRED = Phase(name="paired", steps=1, learning_rate=1, paired=1, fixed_prompt=0)
+PLAIN = PAIRED.model_copy(update={"paired": 0.0})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    torch.set_num_threads(1)
+    return tiny_dataset(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def data(dataset: Dataset) -> TrainingSet:
+    return training_set(dataset, BUCKETS)
+
+
+@pytest.fixture(scope="module")
+def features(dataset: Dataset, data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Features:
+    file = tmp_path_factory.mktemp("features") / "features.safetensors"
+    return compute_features(dataset, data, tiny_autoencoder(), TinyRecogniser(), encode_text, file)
+
+
+def test_only_the_training_split_is_learned_from(dataset: Dataset, data: TrainingSet) -> None:
+    assert data.identities == ("ann", "bob", "cid")
+    used = {target.image_id for target in data.targets}
+    assert used == set(dataset.images.index[dataset.images["split"] == "train"])
+    owners = dataset.faces["identity"].to_numpy()
+    for row, code in zip(data.bank_rows, data.bank_codes, strict=True):
+        assert owners[row] == data.identities[code]
+        assert dataset.faces["role"].iloc[row] == "reference"
+
+
+def test_references_are_other_photos_of_the_same_person(dataset: Dataset, data: TrainingSet) -> None:
+    owners, photos = dataset.faces["identity"].to_list(), dataset.faces["image_id"].to_list()
+    assert any(target.references[0] for target in data.targets)
+    for target in data.targets:
+        for own, code, others in zip(target.faces, target.identities, target.references, strict=True):
+            assert (code < 0) == (owners[own] not in data.identities)
+            assert all(owners[other] == owners[own] for other in others)
+            assert all(photos[other] != target.image_id for other in others)
+
+
+def test_unknown_faces_have_codes_of_their_own(data: TrainingSet) -> None:
+    unknown = [code for target in data.targets for code in target.identities if code < 0]
+    assert len(unknown) == len(set(unknown)) == 1
+
+
+def test_features_are_the_networks_answers_and_are_read_back(
+    dataset: Dataset, data: TrainingSet, features: Features, tmp_path: Path
+) -> None:
+    number, target = next((n, t) for n, t in enumerate(data.targets) if len(t.faces) == 2)
+    photo = target.placement.image(dataset.image(target.image_id)).astype(np.float32)
+    pixels = torch.from_numpy(photo / 127.5 - 1).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(features.latents[number], pack(encode(tiny_autoencoder(), pixels))[0])
+    assert features.truths[number].shape == (2, 12)
+    file = tmp_path / "features.safetensors"
+    first = compute_features(dataset, data, tiny_autoencoder(), TinyRecogniser(), encode_text, file)
+    again = compute_features(dataset, data, tiny_autoencoder(seed=9), TinyRecogniser(), encode_text, file)
+    assert all(torch.equal(a, b) for a, b in zip(first.latents, again.latents, strict=True))
+
+
+def test_a_batch_is_a_function_of_seed_and_number(data: TrainingSet, features: Features) -> None:
+    one, two = (Batches(data, features, size=3, seed=7) for _ in range(2))
+    two.batch(40, PAIRED)
+    for number in (0, 3, 11):
+        a, b = one.batch(number, PAIRED), two.batch(number, PAIRED)
+        for name in (field.name for field in fields(a)):
+            left, right = getattr(a, name), getattr(b, name)
+            assert torch.equal(left, right) if isinstance(left, Tensor) else str(left) == str(right), name
+    other = Batches(data, features, size=3, seed=8)
+    assert not torch.equal(one.batch(0, PAIRED).t, other.batch(0, PAIRED).t)
+
+
+def test_an_epoch_shows_each_picture_and_a_batch_has_one_size(data: TrainingSet, features: Features) -> None:
+    batches = Batches(data, features, size=3, seed=7)
+    plan = batches._epoch(0)
+    seen = Counter(index for chosen in plan for index in chosen)
+    assert set(seen) == set(range(len(data.targets)))
+    assert sum(seen.values()) - len(seen) < 3 * len(BUCKETS)
+    assert all(len({data.targets[index].size for index in chosen}) == 1 for chosen in plan)
+    assert plan != batches._epoch(1)
+
+
+def test_paired_batches_use_other_photos_and_plain_ones_the_own(data: TrainingSet, features: Features) -> None:
+    batches = Batches(data, features, size=4, seed=7)
+    for number in range(6):
+        chosen = batches._plan(0)[number] if number < batches._per_epoch else []
+        for phase in (PAIRED, PLAIN):
+            batch = batches.batch(number, phase)
+            for row, index in enumerate(chosen):
+                target = data.targets[index]
+                for person, (own, others) in enumerate(zip(target.faces, target.references, strict=True)):
+                    allowed = others if phase is PAIRED and others else (own,)
+                    given = batch.embeddings[row, person].numpy()
+                    assert any(np.array_equal(given, data.embeddings[candidate]) for candidate in allowed)
+
+
+def test_faces_know_their_picture_and_padding_is_empty(data: TrainingSet, features: Features) -> None:
+    batch = Batches(data, features, size=4, seed=1).batch(0, PAIRED)
+    for row in range(4):
+        people = int((batch.of_picture == row).sum())
+        assert (batch.boxes[row, people:] == 0).all()
+        assert (batch.boxes[row, :people, 2] > batch.boxes[row, :people, 0]).all()
+    assert len(batch.landmarks) == len(batch.truths) == len(batch.identities) == len(batch.of_picture)
+    assert batch.landmarks.shape[1:] == (5, 2)
+
+
+def test_gate_and_share_choose_what_is_decoded(data: TrainingSet, features: Features) -> None:
+    batches = Batches(data, features, size=8, seed=1)
+    gated = batches.batch(0, PLAIN.model_copy(update={"gate": 0.4}))
+    assert torch.equal(gated.decoded, gated.t <= 0.4)
+    assert gated.decoded.any()
+    assert not batches.batch(0, PLAIN.model_copy(update={"identity": 0.0, "contrastive": 0.0})).decoded.any()
+    shares = [batches.batch(n, PLAIN.model_copy(update={"decoded": 0.25})).decoded.float().mean() for n in range(40)]
+    assert 0.15 < float(torch.stack(shares).mean()) < 0.35
+
+
+def test_prompts_are_captions_or_counts(data: TrainingSet, features: Features) -> None:
+    batches = Batches(data, features, size=4, seed=1)
+    chosen = [data.targets[index] for index in batches._plan(0)[0]]
+    captions = batches.batch(0, PLAIN).text
+    counts = batches.batch(0, PLAIN.model_copy(update={"fixed_prompt": 1.0})).text
+    words = {1: "one person", 2: "two people"}
+    assert torch.equal(captions.tokens, encode_text([target.caption for target in chosen])[0])
+    assert torch.equal(counts.pooled, encode_text([words[len(target.faces)] for target in chosen])[1])
+
+
+def test_a_dataset_without_usable_faces_is_refused(tmp_path: Path) -> None:
+    small = tiny_dataset(tmp_path, photos=2, groups=0)
+    with pytest.raises(UserError, match="20 pixels"):
+        training_set(small, ((32, 32), (48, 32)))

@@ -1,0 +1,97 @@
+"""One step: what the total is made of, what is not computed, and that each loss can be driven down."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.dataset.dataset import Dataset
+from model.training.batches import Batch
+from model.training.phases import Phase
+from model.training.step import AdaptedBackbone, Judges, losses
+from tests.model.tiny import tiny_adapter, tiny_backbone
+from tests.model.training.tiny_dataset import tiny_dataset
+from tests.model.training.tiny_job import tiny_trainer
+
+PHASE = Phase(name="both", steps=1, learning_rate=1e-3, identity=0.5, contrastive=0.2)
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> tuple[Batch, Judges]:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("step")
+    dataset: Dataset = tiny_dataset(folder / "dataset")
+    trainer = tiny_trainer(dataset, folder / "work")
+    batches = (trainer.batches.batch(number, PHASE) for number in range(20))
+    return next(batch for batch in batches if batch.size == (96, 64)), trainer.judges
+
+
+def model(*, trained: bool = True) -> AdaptedBackbone:
+    return AdaptedBackbone(tiny_backbone(), tiny_adapter(trained=trained))
+
+
+def only(batch: Batch, pictures: list[bool]) -> Batch:
+    return replace(batch, decoded=torch.tensor(pictures))
+
+
+def test_total_is_the_weighted_sum(job: tuple[Batch, Judges]) -> None:
+    batch, judges = job
+    found = losses(model(), batch, judges, PHASE)
+    torch.testing.assert_close(
+        found["total"], found["flow"] + 0.5 * found["identity"] + 0.2 * found["contrastive"], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_picture_above_the_gate_weighs_zero_and_its_company_no_more(job: tuple[Batch, Judges]) -> None:
+    batch, judges = job
+    plain = Phase(name="identity", steps=1, learning_rate=1e-3, identity=1, contrastive=0)
+    alone = [losses(model(), only(batch, [n == k for n in range(4)]), judges, plain) for k in range(4)]
+    two = losses(model(), only(batch, [True, False, True, False]), judges, plain)
+    extras = [one["total"] - one["flow"] for one in alone]
+    torch.testing.assert_close(two["total"] - two["flow"], extras[0] + extras[2], rtol=1e-4, atol=1e-5)
+
+
+def test_nothing_is_recognised_where_nothing_is_decoded(job: tuple[Batch, Judges]) -> None:
+    batch, judges = job
+
+    def refuse(_crops: Tensor) -> Tensor:
+        raise AssertionError("the recogniser was called")
+
+    found = losses(model(), only(batch, [False] * 4), replace(judges, recognise=refuse), PHASE)
+    assert found.keys() == {"flow", "total"}
+    with pytest.raises(AssertionError, match="recogniser"):
+        losses(model(), batch, replace(judges, recognise=refuse), PHASE)
+
+
+@pytest.mark.parametrize("term", ["flow", "identity", "contrastive"])
+def test_each_loss_can_be_driven_down_through_the_adapter_alone(job: tuple[Batch, Judges], term: str) -> None:
+    batch, judges = job
+    network = model(trained=False)
+    frozen = {name: tensor.clone() for name, tensor in network.backbone.state_dict().items()}
+    optimiser = torch.optim.Adam(network.adapter.parameters(), lr=3e-3)
+    course = []
+    for _ in range(40):
+        loss = losses(network, batch, judges, PHASE)[term]
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        course.append(float(loss.detach()))
+    assert course[-1] < {"flow": 0.9, "identity": 0.8, "contrastive": 0.8}[term] * course[0]
+    assert all(torch.equal(tensor, frozen[name]) for name, tensor in network.backbone.state_dict().items())
+
+
+def test_gradients_agree_with_differences(job: tuple[Batch, Judges]) -> None:
+    batch, judges = job
+    network = model()
+    weight = network.adapter.attentions()[1].to_out.weight
+    losses(network, batch, judges, PHASE)["total"].backward()
+    assert weight.grad is not None
+    direction = weight.grad / weight.grad.norm()
+    with torch.no_grad():
+        ends = []
+        for sign in (1, -1):
+            weight.add_(sign * 1e-2 * direction)
+            ends.append(float(losses(network, batch, judges, PHASE)["total"]))
+            weight.sub_(sign * 1e-2 * direction)
+    assert (ends[0] - ends[1]) / 2e-2 == pytest.approx(float(weight.grad.norm()), rel=0.05)
