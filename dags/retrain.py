@@ -1,13 +1,14 @@
 """The weekly retraining: starts `withanyone run` and reads the decision that the run wrote.
 
-The scheduler's environment says where: WITHANYONE_HOME, the folder with params.yaml and runs/ (default: the repository
-of this file), and WITHANYONE_COMMAND, the command line's program (default: the one on the PATH).
+The environment says where: WITHANYONE_HOME, the folder with params.yaml and runs/ (default: the repository of this
+file), and WITHANYONE_COMMAND, the command line's program (default: the one beside this Python, else on the PATH).
 """
 
 import json
 import logging
 import os
 import subprocess
+import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +19,8 @@ from airflow.sdk import Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 HOME = Path(os.environ.get("WITHANYONE_HOME", Path(__file__).resolve().parents[1]))
-COMMAND = os.environ.get("WITHANYONE_COMMAND", "withanyone")
+BESIDE = Path(sys.executable).with_name("withanyone")
+COMMAND = os.environ.get("WITHANYONE_COMMAND", str(BESIDE) if BESIDE.exists() else "withanyone")
 MENDED_BY_PEOPLE = {2: "settings", 3: "input", 4: "validation"}  # exit codes after which trying again is of no use
 log = logging.getLogger(__name__)
 

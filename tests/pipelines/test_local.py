@@ -1,13 +1,15 @@
 """The local runner: results, cache, failures, kills."""
 
+import contextlib
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from rich.console import Console
@@ -25,10 +27,10 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.runs = folder / 'it\'s a python3 "folder"'
         self.count = folder / "count"
-        self.count.mkdir()
-        self.runs.mkdir()
+        self.count.mkdir(exist_ok=True)
+        self.runs.mkdir(exist_ok=True)
         self.store = Store(self.runs / ".store")
-        self.shown = io.StringIO()
+        self.shown: TextIO = io.StringIO()
 
     def config(self, **values: object) -> TinyConfig:
         return TinyConfig.model_validate({"count": str(self.count), **values})
@@ -133,45 +135,63 @@ RUN = """
 import sys
 from pathlib import Path
 from tests.pipelines.test_local import Bench
-folder = Path(sys.argv[1])
-bench = Bench.__new__(Bench)
-bench.runs, bench.count = folder / "runs", folder / "count"
-from pipelines.store import Store
-import io
-bench.store, bench.shown = Store(bench.runs / ".store"), io.StringIO()
-bench.run(two=bench.config(fail="wait"))
+bench = Bench(Path(sys.argv[1]))
+bench.shown = sys.stderr
+bench.run(two=bench.config(fail=sys.argv[2]))
 """
 
 
+def another_process(folder: Path, fail: str, stderr: int | None = None) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    return subprocess.Popen([sys.executable, "-c", RUN, str(folder), fail], env=environment, cwd=ROOT, stderr=stderr)
+
+
 def test_a_killed_runner_takes_its_step_along_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "count").mkdir()
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    runner = subprocess.Popen([sys.executable, "-c", RUN, str(tmp_path)], env=env, cwd=ROOT)
-    marker = tmp_path / "count" / "wait-once"
-    for _ in range(600):
-        if marker.exists():
-            break
-        time.sleep(0.05)
-    step = next(int(p.name.split("-")[1]) for p in (tmp_path / "count").glob("two-*"))
-    os.kill(runner.pid, signal.SIGKILL)
+    bench = Bench(tmp_path)
+    runner = another_process(tmp_path, "wait")
+    wait_for((bench.count / "wait-once").exists)
+    step = next(int(path.name.split("-")[1]) for path in bench.count.glob("two-*"))
+    runner.kill()
     runner.wait()
-    for _ in range(100):
-        if not Path(f"/proc/{step}").exists() or "Z" in Path(f"/proc/{step}/stat").read_text().split(")")[1][:3]:
-            break
+    wait_for(lambda: not running(step))
+    assert another_process(tmp_path, "wait").wait() == 0
+    assert bench.executions() == ["one", "two", "two", "three"]
+    assert all((task / "seal.json").exists() for task in bench.store.artefacts.glob("*/*"))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
         time.sleep(0.05)
-    else:
-        pytest.fail("the step outlived its runner")
-    subprocess.run([sys.executable, "-c", RUN, str(tmp_path)], env=env, cwd=ROOT, check=True)
-    done = sorted(p.name.split("-")[0] for p in (tmp_path / "count").iterdir() if p.name.count("-") == 2)
-    assert done == ["one", "three", "two", "two"]
-    leftovers = [p for p in (tmp_path / "runs" / ".store" / "artefacts").glob("*/*") if not (p / "seal.json").exists()]
-    assert leftovers == []
+
+
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_on_a_terminal_the_steps_draw_there_themselves(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    process = another_process(tmp_path, "", theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while part := os.read(ours, 1000):
+            shown += part
+    os.close(ours)
+    assert process.wait() == 0
+    lines = shown.decode().splitlines()
+    assert lines.count("  working on two") == 1
+    assert "three  do three" in lines
 
 
 def test_the_user_sees_steps_and_their_lines_and_not_kfps(bench: Bench) -> None:
     bench.run()
     bench.run()
+    assert isinstance(bench.shown, io.StringIO)
     lines = bench.shown.getvalue().splitlines()
     assert lines[0] == "one    do one"
     assert lines[1] == "         working on one"
