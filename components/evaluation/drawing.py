@@ -40,7 +40,7 @@ class Drawing:
 
     @property
     def noise_seed(self) -> int:
-        """Seed of the noise: the same for all systems, another for each case, so that no case repeats another's luck."""
+        """Seed of the noise: the same for all systems, another for each case, so that luck is not shared."""
         return int(hashlib.sha256(f"{self.case.case_id}/{self.seed}".encode()).hexdigest()[:7], 16)
 
 

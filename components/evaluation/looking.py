@@ -63,7 +63,7 @@ def pasted(dataset: Dataset, case: Case, picture: Picture) -> Picture:
 def all_pictures(
     dataset: Dataset, drawn: Mapping[Drawing, Picture], cases: Sequence[Case]
 ) -> list[tuple[Drawing, Picture]]:
-    """The drawn pictures, the pasted baseline made from those with the adapter off, and the true photos at their size."""
+    """The drawn pictures, the pasted baseline over those with the adapter off, and the true photos at their size."""
     pictures = list(drawn.items())
     pictures += [
         (Drawing(drawing.case, PASTED, drawing.seed), pasted(dataset, drawing.case, picture))

@@ -89,7 +89,7 @@ def write_tables(folder: Path, outcome: Outcome) -> None:
 def write_pictures(
     folder: Path, dataset: Dataset, pictures: Sequence[tuple[Drawing, Picture]], cases: Sequence[Case]
 ) -> None:
-    """Write `<case>/<system>-<seed>.png`, `<case>/truth.png` and, cut from the photos, `<case>/reference-<person>.jpg`."""
+    """Write `<case>/<system>-<seed>.png`, `<case>/truth.png` and `<case>/reference-<person>.jpg`."""
     for case in cases:
         (folder / case.case_id).mkdir(parents=True)
         for index, person in enumerate(case.people):

@@ -15,23 +15,22 @@ def paste_face(
 
     The face keeps its proportions and covers the wanted box; an oval mask with a soft rim hides the seam.
     """
-    grown = _grown(face)
+    left, top, right, bottom = _grown(face)
     target = _grown(wanted)
-    scale = max((target[2] - target[0]) / (grown[2] - grown[0]), (target[3] - target[1]) / (grown[3] - grown[1]))
-    size = (round(float(grown[2] - grown[0]) * scale), round(float(grown[3] - grown[1]) * scale))
-    cut = Image.fromarray(photo).crop(tuple(round(float(v)) for v in grown))
-    patch = cut.resize(size, Image.Resampling.LANCZOS)
+    scale = max((target[2] - target[0]) / (right - left), (target[3] - target[1]) / (bottom - top))
+    size = (round((right - left) * scale), round((bottom - top) * scale))
+    patch = Image.fromarray(photo).crop((left, top, right, bottom)).resize(size, Image.Resampling.LANCZOS)
     centre = ((target[0] + target[2]) / 2, (target[1] + target[3]) / 2)
     result = Image.fromarray(picture)
-    corner = (round(float(centre[0]) - size[0] / 2), round(float(centre[1]) - size[1] / 2))
+    corner = (round(centre[0] - size[0] / 2), round(centre[1] - size[1] / 2))
     result.paste(patch, corner, _oval(size))
     return np.asarray(result)
 
 
-def _grown(box: NDArray[np.float32]) -> NDArray[np.float64]:
-    left, top, right, bottom = np.asarray(box, np.float64)
+def _grown(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(value) for value in box)
     x, y = (right - left) * MARGIN, (bottom - top) * MARGIN
-    return np.array([left - x, top - y, right + x, bottom + y])
+    return left - x, top - y, right + x, bottom + y
 
 
 def _oval(size: tuple[int, int]) -> Image.Image:

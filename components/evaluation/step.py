@@ -1,4 +1,4 @@
-"""The evaluate step: draw held-out people with the model and its baselines, judge the faces, write scores and report."""
+"""The evaluate step: draw held-out people with the model and its baselines, judge the faces, write the scores."""
 
 import logging
 import shutil

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from xml.etree.ElementTree import Element, tostring
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 Interval = tuple[float, float, float]  # mean, low end, high end
+BOUND = "bound"  # style of a point that is no system but a limit
 
 
 @dataclass(frozen=True)
@@ -47,35 +49,33 @@ class Axis:
         return [round(index * step, 6) for index in range(first, last + 1)]
 
 
-def _tag(name: str, content: str | Markup | None = None, **attributes: object) -> Markup:
-    inside = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items()
-    )
-    if content is None:
-        return Markup("<{}{}/>").format(Markup(name), inside)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), inside, escape(content))
+def _tag(name: str, words: str = "", **attributes: object) -> Element:
+    element = Element(name, {key.rstrip("_").replace("_", "-"): str(value) for key, value in attributes.items()})
+    element.text = words
+    return element
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Markup:
+def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Element:
     return _tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=style)
 
 
-def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> Markup:
+def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> Element:
     return _tag("text", words, x=x, y=y, text_anchor=anchor, class_=style)
 
 
-def _svg(width: int, height: int, title: str, parts: Sequence[Markup]) -> Markup:
-    body = _tag("title", title) + Markup("").join(parts)
-    return _tag("svg", body, viewBox=f"0 0 {width} {height}", role="img", class_="chart", width=width)
+def _svg(width: int, height: int, title: str, parts: Sequence[Element]) -> Markup:
+    root = Element("svg", {"viewBox": f"0 0 {width} {height}", "role": "img", "class": "chart", "width": str(width)})
+    root.extend([_tag("title", title), *parts])
+    return Markup(tostring(root, encoding="unicode"))  # noqa: S704  (ElementTree has escaped every text)
 
 
-def _mark(style: str, x: float, y: float) -> Markup:
+def _mark(style: str, x: float, y: float) -> Element:
     """A dot whose shape tells the systems apart without colour."""
     if style == "adapter_off":
         return _tag("rect", x=x - 5, y=y - 5, width=10, height=10, class_=f"mark {style}")
     if style == "reference_pasted":
         return _tag("polygon", points=f"{x},{y - 7} {x + 7},{y + 5} {x - 7},{y + 5}", class_=f"mark {style}")
-    if style == "bound":
+    if style == BOUND:
         return _tag("circle", cx=x, cy=y, r=4, class_="mark bound")
     return _tag("circle", cx=x, cy=y, r=6.5, class_=f"mark {style}")
 
@@ -96,25 +96,23 @@ def plane(points: Sequence[Point], x_label: str, y_label: str) -> Markup:
         _text((left + width) / 2, height - 10, x_label, "label", "middle"),
         _turned(16, (20 + bottom) / 2, y_label),
     ]
+    named = 0
     for point in points:
         x, y = x_axis.at(point.x[0]), y_axis.at(point.y[0])
         parts += [_line(x_axis.at(point.x[1]), y, x_axis.at(point.x[2]), y, f"whisker {point.style}")]
         parts += [_line(x, y_axis.at(point.y[1]), x, y_axis.at(point.y[2]), f"whisker {point.style}")]
         parts += [_mark(point.style, x, y)]
-        near_edge = x > width - 170
-        parts += [
-            _text(
-                x - 11 if near_edge else x + 11,
-                y - 9,
-                point.label,
-                f"name {point.style}",
-                "end" if near_edge else "start",
-            )
-        ]
+        if point.style == BOUND:
+            side = ("end", x - 9) if x > width / 2 else ("start", x + 9)
+            parts += [_text(side[1], y + 4, point.label, "name bound", side[0])]
+        else:  # systems may lie upon each other, so their names stand in a legend
+            parts += [_mark(point.style, left + 22, 36 + 20 * named)]
+            parts += [_text(left + 36, 40 + 20 * named, point.label, f"name {point.style}")]
+            named += 1
     return _svg(width, height, f"{y_label} against {x_label}", parts)
 
 
-def _turned(x: float, y: float, words: str) -> Markup:
+def _turned(x: float, y: float, words: str) -> Element:
     return _tag("text", words, x=x, y=y, text_anchor="middle", class_="label", transform=f"rotate(-90 {x} {y})")
 
 

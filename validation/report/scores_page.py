@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from model.artefacts import read_json
 from validation.benchmark.metrics import METRICS
-from validation.report.charts import Bar, Interval, Point, intervals, plane
+from validation.report.charts import BOUND, Bar, Interval, Point, intervals, plane
 from validation.report.page import picture_uri, render
 
 NAMES = {"model": "model", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
 SHOWN = 6  # cases at each end
-Row = dict[str, Any]
+Row = Mapping[Any, Any]
 
 
 def scores_page(folder: Path) -> str:
@@ -29,7 +29,7 @@ def scores_page(folder: Path) -> str:
     best = ranked.iloc[max(SHOWN, len(ranked) - SHOWN) :].iloc[::-1]
     return render(
         "scores.html.j2",
-        scores=scores,
+        scores=_ordered(scores),
         metrics=METRICS,
         names=NAMES,
         plane=_plane(scores, judge),
@@ -49,6 +49,17 @@ def scores_page(folder: Path) -> str:
     )
 
 
+def _ordered(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores with systems and judges in the order of reading: JSON files are sorted by name."""
+    judges = dict(sorted(scores["judges"].items(), key=lambda item: (item[0] != scores["judge"], item[0])))
+    slices = {name: _by_name(systems) for name, systems in scores["slices"].items()}
+    return {**scores, "judges": judges, "systems": _by_name(scores["systems"]), "slices": slices}
+
+
+def _by_name(systems: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: systems[name] for name in NAMES}
+
+
 def _interval(figure: Mapping[str, float]) -> Interval:
     return figure["mean"], figure["low"], figure["high"]
 
@@ -57,10 +68,10 @@ def _plane(scores: Mapping[str, Any], judge: str) -> Markup:
     """SimGT against copy-paste: the systems, and the two bounds that the sanity rows give."""
     points = [
         Point(NAMES[system], system, _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
-        for system, found in scores["systems"].items()
+        for system, found in _by_name(scores["systems"]).items()
     ]
     bounds = [
-        Point(name, "bound", _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
+        Point(name, BOUND, _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
         for name, found in scores["sanity"].items()
         if name in ("output = reference", "ground truth at this size")
     ]
@@ -91,7 +102,7 @@ def _ranked(cases: pd.DataFrame, judge: str) -> pd.DataFrame:
     return ordered.drop_duplicates("case_id")
 
 
-def _case(folder: Path, row: Row, faces: pd.DataFrame, judge: str) -> Row:
+def _case(folder: Path, row: Row, faces: pd.DataFrame, judge: str) -> dict[str, Any]:
     """What the page shows of one case: pictures as data URIs, and the figures of each person under each picture."""
     case_id, seed = str(row["case_id"]), int(row["seed"])
     place = folder / "images" / case_id
