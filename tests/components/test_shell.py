@@ -1,0 +1,55 @@
+"""The process of a step outside a watching runner: as on a cluster."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from components.shell import run_step, sentence_of
+from model.errors import UserError
+from tests.pipelines.tiny import ONE, TWO, TinyConfig
+
+
+def test_a_step_runs_on_its_paths_with_its_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_step(ONE, TinyConfig(text="here").model_dump_json(), "1", first=str(tmp_path / "first"))
+    assert (tmp_path / "first" / "text").read_text() == "one(here,)"
+    assert capsys.readouterr().out == ""  # events are for a runner that asked for them
+
+
+def test_paths_must_be_the_steps_inputs_and_output(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"two takes \['first', 'second'\], got \['first'\]"):
+        run_step(TWO, "{}", "1", first=str(tmp_path))
+
+
+def test_a_users_mistake_ends_the_process_with_3(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run_step(ONE, TinyConfig(fail="user").model_dump_json(), "1", first=str(tmp_path / "first"))
+    assert caught.value.code == 3
+    assert 'The folder "it\'s" has no photo: give one.' in caplog.text
+    assert not (tmp_path / "first").exists()
+
+
+def test_a_fault_raises(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="wrong"):
+        run_step(ONE, TinyConfig(fail="bug").model_dump_json(), "1", first=str(tmp_path / "first"))
+
+
+def test_wrong_settings_are_a_users_mistake(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        run_step(ONE, '{"size": 0}', "1", first=str(tmp_path / "first"))
+    assert "The setting size is not valid: Input should be greater than or equal to 1." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (UserError("Give a folder."), "Give a folder."),
+        (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: free some space and start again"),
+        (OSError(errno.EDQUOT, "Quota exceeded", "/home/x"), "The disk is full at /home/x: free some space"),
+        (OSError(errno.EACCES, "Permission denied"), None),
+        (ValueError("x"), None),
+    ],
+)
+def test_what_the_user_can_mend_has_a_sentence(error: Exception, sentence: str | None) -> None:
+    said = sentence_of(error)
+    assert said is None if sentence is None else said is not None and said.startswith(sentence)
