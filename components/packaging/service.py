@@ -1,19 +1,22 @@
 """The Bento's service: `generate`, `faces` and `model` over HTTP."""
 
 import os
-
-# Before bentoml is imported, which reads it once: nothing is reported to anybody, however the service is started.
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import bentoml
+from bentoml._internal.utils.analytics import usage_stats
 from bentoml.validators import ContentType
 
 from components.packaging.door import Door
+from components.packaging.page import page
 from components.packaging.refusals import answer_refusals
 from components.packaging.requests import FacesRequest, GenerateRequest
+
+# Nothing is reported to anybody, however the service is started: plain `bentoml serve` has looked at the variable before
+# it loads the service, and remembers what it saw.
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+usage_stats.do_not_track.cache_clear()
 
 # A Bento keeps its sources and the bundle of the model side by side.
 BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
@@ -66,7 +69,7 @@ class WithAnyone:
         return self.engine.warm
 
 
-# A class decorator of another type than its class: the checkers do not see that this is a service.
-cast("bentoml.Service[Any]", WithAnyone).add_asgi_middleware(
-    Door, forms={"/generate": GenerateRequest, "/faces": FacesRequest}
-)
+# A class decorator gives another type than its class, which the type checker does not follow.
+_service = cast("bentoml.Service[Any]", WithAnyone)
+_service.add_asgi_middleware(Door, forms={"/generate": GenerateRequest, "/faces": FacesRequest})
+_service.mount_asgi_app(page(), path="/", name="page")

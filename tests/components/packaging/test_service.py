@@ -2,12 +2,14 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bentoml._internal.utils.analytics import usage_stats
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -219,3 +221,17 @@ def test_nothing_sent_reaches_logs_or_disk(
 
 def test_it_listens_on_the_loopback_unless_told() -> None:
     assert service.WithAnyone.config["http"]["host"] == "127.0.0.1"  # type: ignore[attr-defined]
+
+
+def test_the_page_takes_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(parts) >= 4
+    for part in parts:
+        assert part == "data:," or client.get(part.removeprefix(".")).status_code == 200
+    assert "http" not in page.text + client.get("/start.js").text.replace("// ", "")
+
+
+def test_nothing_is_reported_to_the_framework() -> None:
+    assert usage_stats.do_not_track()
