@@ -1,0 +1,33 @@
+"""The validate step: hold a dataset to its expectations, write result and page, stop the run if they fail."""
+
+import logging
+from pathlib import Path
+
+from components.validation.config import ValidationConfig
+from model.artefacts import new_folder, write_json
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+from validation.dataset.suite import as_json, validate
+from validation.report.dataset_page import dataset_page
+
+log = logging.getLogger(__name__)
+
+
+def run(*, dataset: Path, validation: Path, config: ValidationConfig) -> None:
+    """Write `result.json` and `report.html`.
+
+    Raises UserError after writing them when an expectation failed; it names those that did and the report's place.
+    """
+    opened = Dataset.open(dataset)
+    outcomes = validate(dataset, opened.manifest, config)
+    result = {**as_json(outcomes), "dataset": {"digest": opened.digest}}
+    with new_folder(validation) as draft:
+        write_json(draft / "result.json", result)
+        (draft / "report.html").write_text(dataset_page(result, opened.manifest), encoding="utf-8")
+    failed = [outcome.name for outcome in outcomes if not outcome.success]
+    if failed:
+        raise UserError(
+            f"the dataset breaks {len(failed)} of {len(outcomes)} expectations ({', '.join(failed)}); "
+            f"read {validation / 'report.html'} and mend the photos or the limits in the section validate"
+        )
+    log.info("all %d expectations hold", len(outcomes))
