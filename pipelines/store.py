@@ -23,11 +23,11 @@ class Store:
 
     @property
     def artefacts(self) -> Path:
-        return self.folder / "artefacts"
+        return self.folder.resolve() / "artefacts"
 
     @property
     def cache(self) -> Path:
-        return self.folder / "cache"
+        return self.folder.resolve() / "cache"
 
     @contextmanager
     def only_user(self) -> Iterator[None]:

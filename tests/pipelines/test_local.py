@@ -81,6 +81,16 @@ def test_a_setting_or_the_code_of_a_step_redoes_it_and_what_follows(bench: Bench
     assert bench.executions() == ["three"]
 
 
+def test_the_runs_folder_may_be_given_relative_to_the_working_folder(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.run()
+    bench.executions()
+    monkeypatch.chdir(bench.runs)
+    bench.store = Store(Path(".store"))
+    assert statuses(bench.run()) == ["cached"] * 3
+
+
 def test_an_altered_artefact_is_made_again(bench: Bench) -> None:
     outcome = bench.run()
     bench.executions()
