@@ -1,0 +1,36 @@
+"""Settings of the train step."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from model.training.phases import Phase, retrain_phases
+
+
+class TrainingConfig(BaseModel):
+    """What is trained, from where, and for how long."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    preset: str = Field("nano", description="size of the system, by name")
+    start: str = Field(
+        "preset",
+        min_length=1,
+        description="adapter to start from: 'preset' is the one that ships with the preset, 'scratch' is an untrained "
+        "one, anything else is the path of a model folder",
+    )
+    phases: tuple[Phase, ...] = Field(
+        retrain_phases(), min_length=1, strict=False, description="stretches of training, one after the other"
+    )
+    effort: float = Field(1.0, gt=0, le=100, description="multiplies the steps of every phase; 0.1 is a trial")
+    batch: int = Field(16, ge=1, le=4096, description="pictures in a batch")
+    accumulate: int = Field(1, ge=1, le=1024, description="batches in an optimiser step")
+    seed: int = Field(7, ge=0, lt=2**32, description="seed of the order, the noise and an untrained adapter")
+    checkpoint_every: int = Field(60, ge=1, description="optimiser steps between checkpoints")
+
+    def planned(self) -> Self:
+        """The settings with their effort spent: phases of the steps that will be run."""
+        phases = tuple(
+            phase.model_copy(update={"steps": max(1, round(phase.steps * self.effort))}) for phase in self.phases
+        )
+        return self.model_copy(update={"phases": phases, "effort": 1.0})

@@ -1,0 +1,97 @@
+"""The train step: a validated dataset in, an identity adapter with its history out."""
+
+import logging
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from components.training.card import model_card
+from components.training.config import TrainingConfig
+from components.training.start import Start, find_start
+from model.adapter.checkpoint import save_adapter
+from model.artefacts import folder_digest, new_folder, read_json, work_folder, write_json
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+from model.losses.contrastive import TEMPERATURE
+from model.presets import ASSETS, Preset, preset
+from model.training.assemble import assemble
+from model.training.cache import digest_of
+from model.training.trainer import Loop, Trainer
+from model.weights import licences
+
+REPORTS_PER_CHECKPOINT = 3
+log = logging.getLogger(__name__)
+
+
+def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig) -> None:
+    """Train on the folder `dataset`, which `validation` must call good, and write the folder `model`.
+
+    Killed and started again with the same dataset and settings, it goes on from its last checkpoint. Raises UserError
+    for a dataset that is not validated, a start that does not fit, and losses that are not finite.
+    """
+    _refuse_unvalidated(dataset, validation)
+    config = config.planned()
+    opened, chosen = Dataset.open(dataset), preset(config.preset)
+    start = find_start(config.start, chosen, config.seed)
+    work = work_folder("train", _key(opened, chosen, start, config))
+    trainer = assemble(opened, chosen, start.adapter, _loop(config), config.batch, config.seed, work)
+    trainer.train()
+    with new_folder(model) as draft:
+        save_adapter(trainer.adapter, draft, chosen.name)
+        history = _history(opened, start, trainer, config)
+        write_json(draft / "training.json", history)
+        (draft / "card.md").write_text(model_card(history), encoding="utf-8")
+    shutil.rmtree(work)
+
+
+def _refuse_unvalidated(dataset: Path, validation: Path) -> None:
+    path = validation / "result.json"
+    if not path.is_file():
+        raise UserError(f"validation {validation}: has no result.json; validate the dataset {dataset} first.")
+    if not read_json(path)["success"]:
+        raise UserError(f"the dataset {dataset} failed its validation; mend what {validation / 'report.html'} names.")
+
+
+def _key(dataset: Dataset, chosen: Preset, start: Start, config: TrainingConfig) -> str:
+    """Names the job by all that its result depends on, so that only the same job goes on from its checkpoints."""
+    settings = config.model_dump_json(exclude={"start"})
+    frozen = folder_digest(ASSETS / chosen.name)
+    return digest_of(dataset.digest, frozen, start.digest, settings, version("withanyone"))
+
+
+def _loop(config: TrainingConfig) -> Loop:
+    report = max(1, config.checkpoint_every // REPORTS_PER_CHECKPOINT)
+    return Loop(
+        config.phases,
+        accumulate=config.accumulate,
+        checkpoint_every=report * (config.checkpoint_every // report),
+        report_every=report,
+    )
+
+
+def _history(dataset: Dataset, start: Start, trainer: Trainer, config: TrainingConfig) -> dict[str, Any]:
+    """The content of training.json."""
+    data = trainer.batches.data
+    photos = [{"name": "photos", "licence": name, "use": "as licensed"} for name in dataset.manifest["licences"]]
+    rows = {(row["name"], row["licence"]): row for row in [*start.licences, *licences(), *photos]}
+    return {
+        "schema": 1,
+        "preset": config.preset,
+        "start": start.name,
+        "start_digest": start.digest or None,
+        "dataset": {"digest": dataset.digest, "pictures": len(data.targets), "bank": len(data.bank_rows)},
+        "code": version("withanyone"),
+        "seed": config.seed,
+        "batch": config.batch,
+        "accumulate": config.accumulate,
+        "phases": [phase.model_dump() for phase in config.phases],
+        "losses": {
+            "flow": "mean squared error of the velocity, weight 1",
+            "identity": "1 - cosine to the ground-truth face, aligned by its landmarks, weighted by phase",
+            "contrastive": f"InfoNCE, temperature {TEMPERATURE}, negatives of batch and bank, weighted by phase",
+        },
+        "licences": [rows[key] for key in sorted(rows)],
+        "identities": sorted({*start.identities, *data.identities}),
+        "curve": trainer.progress.curve,
+    }

@@ -1,0 +1,60 @@
+"""Puts a trainer together from a dataset and a preset: frozen networks, cached features, bank, batches."""
+
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from model.adapter.network import IdentityAdapter
+from model.adapter.sizes import AdapterSizes
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+from model.faces.recogniser import load_recogniser
+from model.losses.bank import IdentityBank
+from model.presets import Preset, load_autoencoder, load_backbone
+from model.text import TextEncoder
+from model.training.batches import Batches
+from model.training.cache import compute_features
+from model.training.data import TrainingSet, training_set
+from model.training.step import Judges
+from model.training.trainer import Loop, Trainer
+
+FEATURES = "features.safetensors"
+
+
+def new_adapter(chosen: Preset, seed: int) -> IdentityAdapter:
+    """An untrained adapter for a preset, the same for the same seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return IdentityAdapter(AdapterSizes.of(chosen))
+
+
+def assemble(
+    dataset: Dataset, chosen: Preset, adapter: IdentityAdapter, loop: Loop, batch: int, seed: int, work: Path
+) -> Trainer:
+    """A trainer of `adapter` on the training split of any dataset, with `batch` pictures a batch.
+
+    `work` keeps the features and checkpoints of this one job and is where a killed one goes on from. Raises UserError
+    where the dataset was made with another recogniser than the preset's.
+    """
+    data = training_data(dataset, chosen)
+    accelerator = Accelerator(gradient_accumulation_steps=loop.accumulate)
+    autoencoder, recogniser = load_autoencoder(chosen), load_recogniser(chosen.recogniser)
+    encode_text = TextEncoder.load(chosen.text_tokens).encode
+    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, work / FEATURES)
+    bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
+    device = accelerator.device
+    judges = Judges(autoencoder.to(device), recogniser.to(device), bank.to(device))
+    batches = Batches(data, features, batch, seed)
+    return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
+
+
+def training_data(dataset: Dataset, chosen: Preset) -> TrainingSet:
+    """The training split fitted to the preset; UserError where its embeddings are of another recogniser."""
+    used = dataset.manifest["recogniser"]
+    if (used["name"], used["dim"]) != (chosen.recogniser, chosen.recogniser_dim):
+        raise UserError(
+            f"the dataset {dataset.folder} has embeddings of {used['name']} ({used['dim']}), the preset {chosen.name} "
+            f"needs {chosen.recogniser} ({chosen.recogniser_dim}); curate the photos with that recogniser."
+        )
+    return training_set(dataset, chosen.buckets)
