@@ -9,12 +9,10 @@ cd "$(dirname "$0")/.."
 
 engine=${ENGINE:-podman}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
-shared=localhost/withanyone-base:$version
 [ "$#" -gt 0 ] || set -- $(ls -d components/*/Containerfile | cut -d/ -f2)
 
 # shellcheck disable=SC2086  # BUILD_ARGS is a list of arguments
-"$engine" build ${BASE:+--build-arg "BASE_IMAGE=$BASE"} ${BUILD_ARGS:-} -t "$shared" -f components/Containerfile .
+"$engine" build ${BASE:+--build-arg "BASE_IMAGE=$BASE"} ${BUILD_ARGS:-} -t localhost/withanyone-base -f components/Containerfile .
 for step in "$@"; do
-    "$engine" build --build-arg "SHARED=$shared" ${BUILD_ARGS:-} \
-        -t "localhost/withanyone-$step:$version" -f "components/$step/Containerfile" .
+    "$engine" build ${BUILD_ARGS:-} -t "localhost/withanyone-$step:$version" -f "components/$step/Containerfile" .
 done

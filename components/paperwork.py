@@ -65,12 +65,19 @@ def settings_table(step: Step) -> str:
 
 def _rows(schema: Mapping[str, Any], shared: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, ...]]:
     for name, entry in schema.get("properties", {}).items():
-        nested = shared.get(entry.get("$ref", "").rpartition("/")[2], {})
+        nested = _referred(entry, shared)
         if "properties" in nested:
             yield from _rows(nested, shared, f"{prefix}{name}.")
-        else:
-            default = f"`{json.dumps(entry['default'])}`" if "default" in entry else "none"
-            yield f"`{prefix}{name}`", kind({**nested, **entry}), default, entry.get("description", "")
+            continue
+        default = f"`{json.dumps(entry['default'])}`" if "default" in entry else "none"
+        yield f"`{prefix}{name}`", kind({**nested, **entry}), default, entry.get("description", "")
+        yield from _rows(_referred(entry.get("items", {}), shared), shared, f"{prefix}{name}[].")
+
+
+def _referred(entry: Mapping[str, Any], shared: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the `$ref` of a schema's entry points to, or nothing."""
+    found: Mapping[str, Any] = shared.get(entry.get("$ref", "").rpartition("/")[2], {})
+    return found
 
 
 def kind(entry: Mapping[str, Any]) -> str:
@@ -82,7 +89,7 @@ def kind(entry: Mapping[str, Any]) -> str:
     if "const" in entry:
         return f"`{entry['const']}`"
     if entry.get("type") == "array":
-        return "list" + (f" of {kind(entry['items'])}" if entry.get("items") else "")
+        return "list" + (f" of {kind(entry['items'])}" if "type" in entry.get("items", {}) else "")
     bounds = [f"{sign} {entry[key]:,}" for key, sign in LIMITS.items() if key in entry]
     return " ".join([KINDS.get(entry.get("type", ""), "any"), ", ".join(bounds)]).strip()
 
