@@ -41,12 +41,13 @@ def run_step(step: Step, config: str, version: str, **paths: str) -> None:
         step.run()(**{name: Path(path) for name, path in paths.items()}, config=settings)
     except Exception as error:
         sentence = sentence_of(error)
+        if sentence is None and not watched:
+            raise
         if watched:
             _tell("failed", step=step.name, sentence=sentence, error=_brief(error), traceback=traceback.format_exc())
-        if sentence is None:
-            raise
-        logging.getLogger(__name__).error("%s", sentence)
-        sys.exit(3)
+        else:
+            logging.getLogger(__name__).error("%s", sentence)
+        sys.exit(3 if sentence else 1)
     if watched:
         _tell("done", step=step.name)
 

@@ -13,6 +13,8 @@ from rich.console import Console
 from components.shell import MARK, ours
 from components.steps import Step
 
+LOG = "run.log"
+
 
 @dataclass
 class StepReport:
@@ -38,13 +40,14 @@ class Narrator(io.TextIOBase):
     def __init__(
         self,
         steps: Sequence[Step],
-        log: Path,
+        run: Path,
         console: Console,
         on_done: Callable[[Path, dict[str, Any]], None],
         verbose: bool = False,
         drawn_by_steps: bool = False,
     ) -> None:
         self.steps = steps
+        self.run = run  # the run's folder, where the user will find the artefacts by name
         self.console = console
         self.on_done = on_done  # called with a finished step's output and with what it was made from
         self.verbose = verbose
@@ -54,7 +57,7 @@ class Narrator(io.TextIOBase):
         self.started = 0.0
         self.facts: dict[str, Any] = {}
         self.width = max(len(step.name) for step in steps)
-        self.log = log.open("a", encoding="utf-8", errors="backslashreplace")
+        self.log = (run / LOG).open("a", encoding="utf-8", errors="backslashreplace")
         self.rest = ""
 
     def writable(self) -> bool:
@@ -105,7 +108,7 @@ class Narrator(io.TextIOBase):
     def _on_log(self, logger: str, level: str, message: str) -> None:
         self._log(f"{level} {logger}: {message}")
         if self.verbose or (ours(logger) and not self.drawn_by_steps):
-            self._say(f"{'':<{self.width}}    {message}")
+            self._say(f"{'':<{self.width}}    {self._in_run(message)}")
 
     def _on_done(self, step: str) -> None:
         report = self.reports[step]
@@ -119,7 +122,8 @@ class Narrator(io.TextIOBase):
         report = self.reports[step]
         report.status, report.seconds = "failed", time.monotonic() - self.started
         self._log(f"{step} failed\n{traceback}")
-        self.failure = Failure(step, sentence or f"The step {step} failed: {error}", sentence is not None)
+        words = sentence or f"The step {step} failed: {error}"
+        self.failure = Failure(step, self._in_run(words), expected=sentence is not None)
 
     def _cached_before(self, step: str | None) -> None:
         """Steps run one after another in the graph's order: one that is passed over was found in the cache."""
@@ -129,6 +133,13 @@ class Narrator(io.TextIOBase):
             if known.name not in self.reports:
                 self.reports[known.name] = StepReport("cached")
                 self._say(f"{known.name:<{self.width}}  unchanged, taken from an earlier run")
+
+    def _in_run(self, message: str) -> str:
+        """`message` with the artefacts' places in the store replaced by the places where the user finds them."""
+        for report in self.reports.values():
+            for name, path in report.paths.items():
+                message = message.replace(str(path), str(self.run / name))
+        return message
 
     def _log(self, message: str) -> None:
         self.log.write(message + "\n")

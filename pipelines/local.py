@@ -14,7 +14,7 @@ from rich.console import Console
 
 from components.shell import EVENTS, TERMINAL
 from components.steps import Step
-from pipelines.console import Failure, Narrator, StepReport
+from pipelines.console import LOG, Failure, Narrator, StepReport
 from pipelines.sources import ROOT
 from pipelines.store import Store, ancestry
 
@@ -29,14 +29,15 @@ class Outcome:
 
 
 def run_pipeline(
-    pipeline: Callable[[], Any], steps: Sequence[Step], store: Store, log: Path, console: Console, verbose: bool = False
+    pipeline: Callable[[], Any], steps: Sequence[Step], store: Store, run: Path, console: Console, verbose: bool = False
 ) -> Outcome:
     """Run `pipeline`, a compiled kfp pipeline over `steps` that returns every step's output under the output's name.
 
-    The caller holds the store. A step that fails ends the run; artefacts made until then are in the outcome.
+    The caller holds the store and has made the folder `run`, which gets the log. A step that fails ends the run; what
+    was made until then is in the outcome.
     """
     terminal = _terminal()
-    narrator = Narrator(steps, log, console, store.seal, verbose, drawn_by_steps=terminal is not None)
+    narrator = Narrator(steps, run, console, store.seal, verbose, drawn_by_steps=terminal is not None)
     store.sweep()
     with _environment(terminal), contextlib.redirect_stdout(narrator):
         outputs = _execute(pipeline, store)
@@ -45,7 +46,7 @@ def run_pipeline(
     if wanted <= set(outputs):
         return Outcome({name: Path(outputs[name].uri) for name in wanted}, narrator.reports, None)
     if narrator.failure is None:
-        raise RuntimeError(f"kfp.local ran no step and gave no result; its words are in {log}")
+        raise RuntimeError(f"kfp.local ran no step and gave no result; its words are in {run / LOG}")
     stopped = narrator.reports[narrator.failure.step].paths
     return Outcome(
         {name: path for name, path in ancestry(stopped).items() if path.exists()}, narrator.reports, narrator.failure

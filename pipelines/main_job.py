@@ -12,7 +12,7 @@ from rich.console import Console
 
 from components.steps import STEPS
 from model.artefacts import read_json
-from pipelines.console import StepReport
+from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
 
 log = logging.getLogger(__name__)
@@ -38,11 +38,9 @@ def run_main_job(
     with runs.store.only_user():
         run = runs.begin(facts)
         console.print(f"run {run.name}: {run}", markup=False, highlight=False, soft_wrap=True)
-        (run / "run.log").write_text(f"{LOCAL.notice()}\n", encoding="utf-8")
+        (run / LOG).write_text(f"{LOCAL.notice()}\n", encoding="utf-8")
         try:
-            outcome = run_pipeline(
-                retrain_pipeline(settings, LOCAL), STEPS, runs.store, run / "run.log", console, verbose
-            )
+            outcome = run_pipeline(retrain_pipeline(settings, LOCAL), STEPS, runs.store, run, console, verbose)
         except BaseException as error:
             failure = {
                 "step": None,

@@ -39,7 +39,7 @@ class Bench:
         settings = {name: self.config() for name in ("one", "two", "three")} | configs
         console = Console(file=self.shown, width=100)
         with self.store.only_user():
-            return run_pipeline(tiny_pipeline(settings, versions), TINY, self.store, self.runs / "run.log", console)
+            return run_pipeline(tiny_pipeline(settings, versions), TINY, self.store, self.runs, console)
 
     def executions(self) -> list[str]:
         """Names of the steps executed since the last call, in order."""
@@ -114,6 +114,8 @@ def test_a_failed_steps_output_is_kept_and_so_are_cached_ones(bench: Bench) -> N
     bench.run()
     outcome = bench.run(three=bench.config(fail="partly"))
     assert set(outcome.artefacts) == {"first", "second", "third"}
+    assert outcome.failure is not None
+    assert outcome.failure.sentence == f"The three suite failed: see {bench.runs / 'third'}."
     assert statuses(outcome) == ["cached", "cached", "failed"]
 
 
