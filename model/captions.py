@@ -7,7 +7,8 @@ LIGHTS = ("warm light", "cool light", "dim light", "bright light", "even light")
 def compose(people: int, smiles: int | None = None, light: str | None = None, backdrop: str | None = None) -> str:
     """A caption such as "two people, both smiling, warm light, in front of a blue wall".
 
-    `people` and `smiles` (of them; None where unknown) are counts from 0; `light` is one of `LIGHTS`; `backdrop` a noun phrase.
+    `people` and `smiles` (of them; None where unknown) are counts from 0; `light` is one of `LIGHTS`; `backdrop` a
+    noun phrase.
     """
     parts = [COUNTS[people] if people < len(COUNTS) else f"{people} people"]
     if smiles is not None and people:

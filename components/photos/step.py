@@ -8,7 +8,7 @@ from model.errors import UserError
 
 
 def run(*, photos: Path, config: PhotosConfig) -> None:
-    """Write the artefact `photos`: photos.json, and the cast with its truth unless `config.folder` names the user's own photos.
+    """Write the artefact `photos`: photos.json, and the cast with its truth unless `config.folder` names a folder.
 
     Raises UserError when that folder is not there.
     """
@@ -16,7 +16,9 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
         if config.folder:
             folder = Path(config.folder).expanduser().resolve()
             if not folder.is_dir():
-                raise UserError(f"photos.folder '{config.folder}' is not a folder; give the path of a folder with photos")
+                raise UserError(
+                    f"photos.folder '{config.folder}' is not a folder; give the path of a folder with photos"
+                )
             place, source = str(folder), "folder"
         else:
             from components.photos.cast.cast import write_cast
@@ -24,4 +26,6 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
             place, source, folder = "photos", "cast", out / "photos"
             folder.mkdir()
             write_cast(folder, out / "truth" / "truth.json", config)
-        write_json(out / "photos.json", {"schema": 1, "folder": place, "source": source, "digest": folder_digest(folder)})
+        write_json(
+            out / "photos.json", {"schema": 1, "folder": place, "source": source, "digest": folder_digest(folder)}
+        )

@@ -51,7 +51,10 @@ class FaceAnalyser:
         crops = [align(image, points) for image, faces in zip(images, found, strict=True) for points in faces.landmarks]
         embeddings = iter(self.embed(crops))
         return [
-            [Face(box, points, float(score), next(embeddings)) for box, points, score in zip(f.boxes, f.landmarks, f.scores, strict=True)]
+            [
+                Face(box, points, float(score), next(embeddings))
+                for box, points, score in zip(f.boxes, f.landmarks, f.scores, strict=True)
+            ]
             for f in found
         ]
 

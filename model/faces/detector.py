@@ -22,7 +22,7 @@ BATCH = 8
 
 @dataclass(frozen=True)
 class Detections:
-    """Faces of one picture, best first: boxes [N,4] x1 y1 x2 y2 and landmarks [N,5,2] in its pixels, scores [N] in 0..1."""
+    """Faces of one picture, best first: boxes [N,4] x1 y1 x2 y2, landmarks [N,5,2] in its pixels, scores [N] 0..1."""
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
@@ -45,23 +45,29 @@ class Detector:
         return cls(network, device)
 
     @torch.inference_mode()
-    def detect(self, images: Sequence[NDArray[np.uint8]], max_side: int = 640, threshold: float = 0.6) -> list[Detections]:
+    def detect(
+        self, images: Sequence[NDArray[np.uint8]], max_side: int = 640, threshold: float = 0.6
+    ) -> list[Detections]:
         """Faces of RGB `images` [H,W,3] scoring above `threshold`; larger pictures are searched at `max_side` pixels.
 
         Pictures of one size after shrinking go through the network together.
         """
         found: list[Detections | None] = [None] * len(images)
-        groups: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8], float]]] = defaultdict(list)
+        groups: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
         for index, image in enumerate(images):
-            small, scale = _shrink(image, max_side)
-            groups[small.shape].append((index, small, scale))
+            small = _shrink(image, max_side)
+            groups[small.shape].append((index, small))
         for members in groups.values():
             for start in range(0, len(members), BATCH):
                 part = members[start : start + BATCH]
-                for (index, small, scale), result in zip(part, self._detect_batch([m[1] for m in part], threshold), strict=True):
+                for (index, small), result in zip(
+                    part, self._detect_batch([m[1] for m in part], threshold), strict=True
+                ):
                     height, width = images[index].shape[:2]
                     factor = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-                    found[index] = Detections(result.boxes * np.tile(factor, 2), result.scores, result.landmarks * factor)
+                    found[index] = Detections(
+                        result.boxes * np.tile(factor, 2), result.scores, result.landmarks * factor
+                    )
         return [result for result in found if result is not None]
 
     def _detect_batch(self, images: Sequence[NDArray[np.uint8]], threshold: float) -> list[Detections]:
@@ -81,12 +87,12 @@ def _cached_anchors(height: int, width: int) -> torch.Tensor:
     return anchors(height, width)
 
 
-def _shrink(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], float]:
+def _shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
     scale = min(1.0, max_side / max(image.shape[:2]))
     if scale == 1.0:
-        return image, scale
+        return image
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _decode(priors: torch.Tensor, offsets: torch.Tensor, scores: torch.Tensor, points: torch.Tensor) -> Detections:

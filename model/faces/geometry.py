@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-# The five points (eyes, nose, mouth corners) of an aligned 112 x 112 face that ArcFace-style recognisers expect, in pixels.
+# Eyes, nose and mouth corners of the aligned 112 x 112 face that ArcFace-style recognisers expect, in pixels.
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )
@@ -43,7 +43,7 @@ def align(image: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int =
 
 
 def align_batch(images: torch.Tensor, landmarks: torch.Tensor, size: int = TEMPLATE_SIZE) -> torch.Tensor:
-    """Aligned crops [B,C,size,size] of `images` [B,C,H,W] from `landmarks` [B,5,2] in pixels; differentiable in `images`.
+    """Aligned crops [B,C,size,size] of `images` [B,C,H,W] from `landmarks` [B,5,2]; differentiable in `images`.
 
     The same mapping as `align`, without its anti-aliasing; pixels outside the picture are zero.
     """
@@ -51,13 +51,15 @@ def align_batch(images: torch.Tensor, landmarks: torch.Tensor, size: int = TEMPL
     matrices = np.stack([similarity(points, TEMPLATE * scale) for points in landmarks.detach().cpu().double().numpy()])
     inverse = np.linalg.inv(np.concatenate([matrices, np.tile([[[0.0, 0.0, 1.0]]], (len(matrices), 1, 1))], 1))[:, :2]
     height, width = images.shape[-2:]
-    # Pixel centres in affine_grid's [-1,1] range (align_corners=False): x = (u + 1) * size / 2 - 0.5, and back with the picture's size.
+    # affine_grid's range is [-1,1] over pixel edges (align_corners=False): x = (u + 1) * size / 2 - 0.5, and back.
     to_pixels = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
     to_unit = np.array([[2 / width, 0], [0, 2 / height]])
     theta = to_unit @ (inverse @ to_pixels)
     theta[:, :, 2] += np.array([1 / width - 1, 1 / height - 1])
     grid = F.affine_grid(
-        torch.as_tensor(theta, dtype=images.dtype, device=images.device), [len(theta), images.shape[1], size, size], align_corners=False
+        torch.as_tensor(theta, dtype=images.dtype, device=images.device),
+        [len(theta), images.shape[1], size, size],
+        align_corners=False,
     )
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 

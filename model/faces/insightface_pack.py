@@ -1,4 +1,4 @@
-"""Use an insightface pack that the user brings (antelopev2, buffalo_l): the same analyser interface through onnxruntime."""
+"""Use an insightface pack that the user brings (antelopev2, buffalo_l), through onnxruntime."""
 
 import logging
 from collections.abc import Sequence
@@ -24,9 +24,11 @@ class PackAnalyser:
         self.name = folder.name
         self.app = FaceAnalysis(name=str(folder), allowed_modules=["detection", "recognition"], providers=providers)
         if "recognition" not in self.app.models:
-            raise UserError(f"insightface pack '{folder}' has no recognition model; point the setting at a whole pack such as antelopev2")
+            raise UserError(f"insightface pack '{folder}' has no recognition model; point the setting at a whole pack")
         side = max(128, max_side // 32 * 32)
-        self.app.prepare(ctx_id=0 if providers[0].startswith("CUDA") else -1, det_thresh=threshold, det_size=(side, side))
+        self.app.prepare(
+            ctx_id=0 if providers[0].startswith("CUDA") else -1, det_thresh=threshold, det_size=(side, side)
+        )
         self.dim = int(self.app.models["recognition"].output_shape[-1])
 
     def analyse(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
@@ -34,7 +36,12 @@ class PackAnalyser:
         found = []
         for image in images:
             faces = sorted(self.app.get(np.ascontiguousarray(image[..., ::-1])), key=lambda face: -face.det_score)
-            found.append([Face(f.bbox.astype("f4"), f.kps.astype("f4"), float(f.det_score), f.embedding.astype("f4")) for f in faces])
+            found.append(
+                [
+                    Face(f.bbox.astype("f4"), f.kps.astype("f4"), float(f.det_score), f.embedding.astype("f4"))
+                    for f in faces
+                ]
+            )
         return found
 
 
@@ -43,7 +50,9 @@ def _pack_folder(pack: Path) -> Path:
     for folder in (pack, pack / pack.name):
         if any(folder.glob("*.onnx")):
             return folder.resolve()
-    raise UserError(f"insightface pack '{pack}' holds no .onnx file; point the setting at the folder with the unpacked pack")
+    raise UserError(
+        f"insightface pack '{pack}' holds no .onnx file; point the setting at the folder with the unpacked pack"
+    )
 
 
 def working_providers() -> list[str]:
@@ -58,5 +67,7 @@ def working_providers() -> list[str]:
         return ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         return ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    log.warning("a GPU is here but this onnxruntime has no CUDA provider: faces run on the CPU; reinstall onnxruntime-gpu alone")
+    log.warning(
+        "a GPU is here but this onnxruntime has no CUDA provider: faces run on the CPU; reinstall onnxruntime-gpu alone"
+    )
     return ["CPUExecutionProvider"]

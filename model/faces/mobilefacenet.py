@@ -1,4 +1,4 @@
-"""The two MobileFaceNet layouts (Chen et al. 2018) of the embedded recognisers; attribute names follow their weight files."""
+"""The two MobileFaceNet layouts (Chen et al. 2018) of the embedded recognisers; attributes as in their weight files."""
 
 import torch
 from torch import nn
@@ -6,7 +6,9 @@ from torch import nn
 
 def _conv_bn(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(outputs), nn.ReLU6()
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU6(),
     )
 
 
@@ -56,7 +58,13 @@ class MobileFaceNet128(nn.Module):
         super().__init__()
         self.conv1, self.dw_conv = _conv_bn(3, 64, 3, 2), _Separable()
         blocks, inputs = [], 64
-        for expansion, outputs, count, stride in ((2, 64, 5, 2), (4, 128, 1, 2), (2, 128, 6, 1), (4, 128, 1, 2), (2, 128, 2, 1)):
+        for expansion, outputs, count, stride in (
+            (2, 64, 5, 2),
+            (4, 128, 1, 2),
+            (2, 128, 6, 1),
+            (4, 128, 1, 2),
+            (2, 128, 2, 1),
+        ):
             for index in range(count):
                 blocks.append(_Inverted(inputs, outputs, stride if index == 0 else 1, expansion))
                 inputs = outputs
@@ -71,7 +79,14 @@ class MobileFaceNet128(nn.Module):
 
 class _ConvPrelu(nn.Module):
     def __init__(
-        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, active: bool = True, padding: int | None = None
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        active: bool = True,
+        padding: int | None = None,
     ) -> None:
         super().__init__()
         pad = kernel // 2 if padding is None else padding
@@ -118,6 +133,15 @@ class MobileFaceNet512(nn.Module):
         self.linear, self.bn = nn.Linear(512, 512, bias=False), nn.BatchNorm1d(512)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for part in (self.conv1, self.conv2_dw, self.conv_23, self.conv_3, self.conv_34, self.conv_4, self.conv_45, self.conv_5):
+        for part in (
+            self.conv1,
+            self.conv2_dw,
+            self.conv_23,
+            self.conv_3,
+            self.conv_34,
+            self.conv_4,
+            self.conv_45,
+            self.conv_5,
+        ):
             x = part(x)
         return self.bn(self.linear(self.conv_6_dw(self.conv_6_sep(x)).flatten(1)))

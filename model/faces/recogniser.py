@@ -29,7 +29,7 @@ RECIPES = {
 
 
 class Recogniser(nn.Module):
-    """Aligned RGB crops [B,3,112,112] in 0..1 to raw (not normalised) embeddings [B,dim]; frozen, gradients reach the crops."""
+    """Aligned RGB crops [B,3,112,112] in 0..1 to raw embeddings [B,dim]; frozen, gradients reach the crops."""
 
     mean: torch.Tensor
     std: torch.Tensor
@@ -46,7 +46,7 @@ class Recogniser(nn.Module):
         pixels = crops.flip(1) if self.bgr else crops
         return self.network((pixels - self.mean) / self.std)
 
-    def train(self, mode: bool = True) -> "Recogniser":
+    def train(self, mode: bool = True) -> "Recogniser":  # noqa: ARG002  (part of the interface)
         """Batch statistics never change: a recogniser is always in evaluation mode."""
         return super().train(False)
 

@@ -8,7 +8,10 @@ from torch import nn
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3, active: bool = True) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
+    layers: list[nn.Module] = [
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+    ]
     return nn.Sequential(*layers, nn.LeakyReLU(0.1)) if active else nn.Sequential(*layers)
 
 
@@ -80,7 +83,7 @@ class Head(nn.Module):
 
 
 class RetinaFace(nn.Module):
-    """Pictures [B,3,H,W] (BGR minus 104, 117, 123) to box offsets [B,A,4], face probabilities [B,A] and landmark offsets [B,A,10]."""
+    """Pictures [B,3,H,W] (BGR minus the mean) to box offsets [B,A,4], scores [B,A] and landmark offsets [B,A,10]."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -50,9 +50,9 @@ def _bricks(rng: np.random.Generator, width: int, height: int, tone: Picture) ->
     return (tone * np.where(joint, 0.6, shade)[..., None]).astype(np.float32)
 
 
-def _evening_lights(rng: np.random.Generator, width: int, height: int, tone: Picture) -> Picture:
+def _evening_lights(rng: np.random.Generator, width: int, height: int, _: Picture) -> Picture:
     picture = np.full((height, width, 3), (0.05, 0.06, 0.11), np.float32)
-    for _ in range(int(rng.integers(25, 50))):
+    for _light in range(int(rng.integers(25, 50))):
         glow = np.zeros_like(picture)
         colour = tuple(float(v) for v in rng.uniform(0.3, 1.0, 3) * (1.0, 0.85, 0.55))
         centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
@@ -61,19 +61,19 @@ def _evening_lights(rng: np.random.Generator, width: int, height: int, tone: Pic
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), height / 150), np.float32)
 
 
-def _park(rng: np.random.Generator, width: int, height: int, tone: Picture) -> Picture:
+def _park(rng: np.random.Generator, width: int, height: int, _: Picture) -> Picture:
     horizon = int(height * rng.uniform(0.45, 0.65))
     picture = np.empty((height, width, 3), np.float32)
     picture[:horizon] = np.linspace((0.55, 0.72, 0.92), (0.83, 0.89, 0.95), horizon)[:, None]
     picture[horizon:] = np.linspace((0.36, 0.52, 0.25), (0.24, 0.38, 0.17), height - horizon)[:, None]
-    for _ in range(int(rng.integers(14, 26))):
+    for _tree in range(int(rng.integers(14, 26))):
         green = tuple(float(v) for v in np.array((0.2, 0.42, 0.16)) * rng.uniform(0.6, 1.3))
         centre = (int(rng.integers(0, width)), int(horizon - height * rng.uniform(-0.03, 0.2)))
         cv2.circle(picture, centre, int(height * rng.uniform(0.05, 0.16)), green, -1, cv2.LINE_AA)
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), height / 55), np.float32)
 
 
-def _bookshelf(rng: np.random.Generator, width: int, height: int, tone: Picture) -> Picture:
+def _bookshelf(rng: np.random.Generator, width: int, height: int, _: Picture) -> Picture:
     picture = np.full((height, width, 3), (0.25, 0.17, 0.11), np.float32)
     shelf = height // 4
     for top in range(0, height, shelf):

@@ -32,7 +32,7 @@ COLUMNS = ("path", "person", "source", "licence", "consent", "query", "caption")
 
 @dataclass(frozen=True)
 class Shot:
-    """One photo to be composed: where it goes, who is in it, the seed of its composition, the name it is filed under."""
+    """One photo to be composed: where it goes, who is in it, the seed of its composition, its person."""
 
     path: str
     portraits: tuple[Portrait, ...]
@@ -70,12 +70,14 @@ def write_cast(folder: Path, truth: Path, config: PhotosConfig) -> None:
 def _circle_shots(
     studio: Studio, config: PhotosConfig, number: int, circle: list[Person], circles: int, crowd: list[Portrait]
 ) -> Iterator[Shot]:
-    """The single photos of a circle's people, then its share of the group photos, from other portraits than the single ones."""
+    """The single photos of a circle's people, then its share of the group photos, which show other portraits."""
     rng = np.random.default_rng([config.seed, 1, number])
     album = studio.portraits(rng, circle, config.photos + config.group_portraits)
     for name, portraits in album.items():
         for index, portrait in enumerate(portraits[: config.photos]):
-            yield Shot(f"people/{name}/{index + 1:02}.jpg", (portrait,), (config.seed, 4, number, *name.encode(), index), name)
+            yield Shot(
+                f"people/{name}/{index + 1:02}.jpg", (portrait,), (config.seed, 4, number, *name.encode(), index), name
+            )
     spare = [portraits[config.photos :] for portraits in album.values() if len(portraits) > config.photos]
     for scene in range(number, config.scenes, circles):
         count = min(int(rng.choice((1, 2, 3, 4), p=(0.15, 0.45, 0.25, 0.15))), len(spare))
@@ -95,9 +97,15 @@ def _take(folder: Path, shot: Shot) -> tuple[dict[str, str], dict[str, object]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(scene.picture).save(path, quality=int(rng.integers(86, 96)))
     words = caption(len(shot.portraits), sum(p.smiles for p in shot.portraits), scene.light, scene.backdrop)
-    row = dict(zip(COLUMNS, (shot.path, shot.person, "virtual cast", LICENCE, CONSENT, shot.person, words), strict=True))
+    row = dict(
+        zip(COLUMNS, (shot.path, shot.person, "virtual cast", LICENCE, CONSENT, shot.person, words), strict=True)
+    )
     faces = [
-        {"person": portrait.name, "box": _placed(portrait.face.box, frame), "resemblance": round(portrait.resemblance, 4)}
+        {
+            "person": portrait.name,
+            "box": _placed(portrait.face.box, frame),
+            "resemblance": round(portrait.resemblance, 4),
+        }
         for portrait, frame in zip(shot.portraits, scene.frames, strict=True)
     ]
     return row, {"path": shot.path, "faces": faces}
@@ -115,7 +123,9 @@ def _write_places(folder: Path, config: PhotosConfig) -> None:
     for number in range(config.places):
         rng = np.random.default_rng([config.seed, 5, number])
         picture, _ = backdrop(rng, *CANVAS[0])
-        Image.fromarray((picture * 255).astype(np.uint8)).save(folder / "places" / f"place {number + 1:02}.jpg", quality=90)
+        Image.fromarray((picture * 255).astype(np.uint8)).save(
+            folder / "places" / f"place {number + 1:02}.jpg", quality=90
+        )
 
 
 def _write_tables(folder: Path, truth: Path, rows: list[dict[str, str]], facts: list[dict[str, object]]) -> None:

@@ -34,7 +34,9 @@ def measure(face: Face, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     yaw = (nose[0] - (eyes[0] + mouth[0]) / 2) / distance
     pitch = (nose[1] - eyes[1]) / max(mouth[1] - eyes[1], 1.0)
     smile = np.linalg.norm(right_mouth - left_mouth) / distance
-    left, right = (_brightness(picture, (eye + corner) / 2) for eye, corner in ((left_eye, left_mouth), (right_eye, right_mouth)))
+    left, right = (
+        _brightness(picture, (eye + corner) / 2) for eye, corner in ((left_eye, left_mouth), (right_eye, right_mouth))
+    )
     return np.array([yaw, pitch, smile, (right - left) / (right + left + 1.0)])
 
 
@@ -43,7 +45,9 @@ def _brightness(picture: NDArray[np.uint8], centre: NDArray[np.float64], radius:
     return float(picture[y - radius : y + radius, x - radius : x + radius].mean())
 
 
-def fit(latents: NDArray[np.floating], attributes: NDArray[np.floating], identities: NDArray[np.floating]) -> NDArray[np.float64]:
+def fit(
+    latents: NDArray[np.floating], attributes: NDArray[np.floating], identities: NDArray[np.floating]
+) -> NDArray[np.float64]:
     """Ridge regression of latents [N,512] on standardised attributes [N,A] beside identity embeddings [N,d].
 
     The identity columns take what belongs to the person, so the returned attribute rows [A,512] move the rest.

@@ -10,8 +10,8 @@ from model.weights import weight
 
 SIZE = 512
 LATENT = 512
-# The network's last wavelet step turns a 512 px low band and three detail bands into 1024 px: stopping before it saves that
-# step, and channels 0-2 halved are the 512 px picture.
+# The network's last wavelet step turns a 512 px low band and three detail bands into 1024 px: stopping before it
+# saves that step, and channels 0-2 halved are the 512 px picture.
 LOW_BAND_NODE = "Add_754"
 MEAN_SAMPLES = 512
 
@@ -22,17 +22,23 @@ class FaceGenerator:
     def __init__(self, streams: int = 2) -> None:
         core = ov.Core()
         precise = {"INFERENCE_PRECISION_HINT": "f32"}
-        self._mapping = core.compile_model(core.read_model(weight("face-mapping.xml"), weight("face-mapping.bin")), "CPU", precise)
+        self._mapping = core.compile_model(
+            core.read_model(weight("face-mapping.xml"), weight("face-mapping.bin")), "CPU", precise
+        )
         network = core.read_model(weight("face-synthesis.xml"), weight("face-synthesis.bin"))
         low_band = next(node for node in network.get_ordered_ops() if node.get_friendly_name() == LOW_BAND_NODE)
         small = ov.Model([low_band.output(0)], network.get_parameters())
-        self._synthesis = core.compile_model(small, "CPU", precise | {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": streams})
+        self._synthesis = core.compile_model(
+            small, "CPU", precise | {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": streams}
+        )
         self._streams = streams
         self.mean = self._map(np.random.default_rng(0).standard_normal((MEAN_SAMPLES, LATENT))).mean(0)
 
     def sample(self, rng: np.random.Generator, count: int, truncation: float = 0.8) -> NDArray[np.float32]:
         """Latents [count,512] of new people, drawn towards the mean person by `truncation` (0 mean, 1 as trained)."""
-        return (self.mean + truncation * (self._map(rng.standard_normal((count, LATENT))) - self.mean)).astype(np.float32)
+        return (self.mean + truncation * (self._map(rng.standard_normal((count, LATENT))) - self.mean)).astype(
+            np.float32
+        )
 
     def render(self, latents: Sequence[NDArray[np.float32]], use: Callable[[int, NDArray[np.uint8]], None]) -> None:
         """Call `use(index, picture)` with each portrait [512,512,3] RGB uint8, from worker threads and in any order."""

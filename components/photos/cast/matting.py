@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from model.weights import weight
 
 INPUT = 256
-SIDE_FADE = 0.05  # the portrait's own frame cuts the shoulders: this share of its width fades out at both sides
+EDGE_FADE = (
+    0.04  # the portrait's own frame cuts shoulders and hair: this share of it fades out at both sides and the top
+)
+MOST_AT_TOP = 0.25  # share of the frame's width that hair may cover there
 
 
 class Matting:
@@ -35,17 +38,17 @@ class Matting:
             self._interpreter.invoke()
             opacity = self._interpreter.get_tensor(self._output)[0, ..., 0].copy()
         opacity = cv2.resize(opacity, (width, height), interpolation=cv2.INTER_CUBIC)
-        opacity = np.clip((opacity - 0.15) / 0.7, 0, 1) * _side_fade(width) * _reach(face, height, width)
+        opacity = np.clip((opacity - 0.15) / 0.7, 0, 1) * _fade(height, width) * _reach(face, height, width)
         return np.dstack([portrait, np.round(opacity * 255).astype(np.uint8)])
 
 
-def _side_fade(width: int) -> NDArray[np.floating]:
-    distance = np.minimum(np.arange(width), np.arange(width)[::-1]) / (SIDE_FADE * width)
-    return np.clip(distance, 0, 1)
+def _fade(height: int, width: int) -> NDArray[np.floating]:
+    sides = np.minimum(np.arange(width), np.arange(width)[::-1]) / (EDGE_FADE * width)
+    return np.minimum(np.clip(sides, 0, 1)[None], np.clip(np.arange(height) / (EDGE_FADE * height), 0, 1)[:, None])
 
 
 def _reach(face: NDArray[np.float32], height: int, width: int) -> NDArray[np.floating]:
-    """1 where hair and shoulders of the face's owner can be, fading to 0: an ellipse around the head, and all below the chin."""
+    """1 where hair and shoulders of the face's owner can be, fading to 0: around the head, and all below the chin."""
     left, top, right, bottom = face
     x = (np.arange(width) - (left + right) / 2) / (1.05 * (right - left))
     y = (np.arange(height) - (top + bottom) / 2) / (1.25 * (bottom - top))
@@ -56,4 +59,5 @@ def _reach(face: NDArray[np.float32], height: int, width: int) -> NDArray[np.flo
 
 def touches_top(cut_out: NDArray[np.uint8]) -> bool:
     """Whether the portrait's frame cuts the top of the head."""
-    return bool(cut_out[:4, :, 3].mean() > 0.06 * 255)
+    row = round(EDGE_FADE * cut_out.shape[0])
+    return bool(cut_out[row, :, 3].mean() > MOST_AT_TOP * 255)

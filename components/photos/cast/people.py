@@ -1,4 +1,4 @@
-"""Who is in the cast, and portraits of them that differ in pose, expression and light while the person stays the same."""
+"""Who is in the cast, and portraits of them that differ in pose, expression and light and show the same person."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,47 @@ REACH = {"yaw": 1.6, "pitch": 1.2, "smile": 2.6, "side_light": 1.6}
 SHRINK = (1.0, 0.6, 0.3)  # a portrait that lost the person is drawn again, closer to the person's own face
 SAME_PERSON = 0.5  # least cosine (facesdk) of a portrait to the person's own face
 SMILE_WIDTH = 0.93  # mouth width over eye distance above which a face counts as smiling
-FIRST = ("Ada", "Bela", "Cora", "Dario", "Elin", "Faro", "Gita", "Hanno", "Ilka", "Joris", "Kira", "Lando", "Mira", "Nilo", "Orla", "Pavel")
-LAST = ("Abend", "Birke", "Corva", "Dunst", "Eiben", "Falk", "Grimm", "Hasel", "Isar", "Jolle", "Karst", "Lenz", "Moor", "Nebel", "Otter", "Quell")
+FIRST = (
+    "Ada",
+    "Bela",
+    "Cora",
+    "Dario",
+    "Elin",
+    "Faro",
+    "Gita",
+    "Hanno",
+    "Ilka",
+    "Joris",
+    "Kira",
+    "Lando",
+    "Mira",
+    "Nilo",
+    "Orla",
+    "Pavel",
+)
+LAST = (
+    "Abend",
+    "Birke",
+    "Corva",
+    "Dunst",
+    "Eiben",
+    "Falk",
+    "Grimm",
+    "Hasel",
+    "Isar",
+    "Jolle",
+    "Karst",
+    "Lenz",
+    "Moor",
+    "Nebel",
+    "Otter",
+    "Quell",
+)
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person who does not exist: a name, a latent [512], the unit embedding [128] of their own face and that portrait."""
+    """A person who does not exist: name, latent [512], unit embedding [128] of their own face, and that portrait."""
 
     name: str
     latent: NDArray[np.float32]
@@ -55,7 +89,7 @@ class Studio:
         """A person for each name, no two with a cosine above `likeness`; 1 takes everybody."""
         people: list[Person] = []
         while len(people) < len(names):
-            latents = self.generator.sample(rng, max(8, len(names) - len(people)))
+            latents = self.generator.sample(rng, max(8, 3 * (len(names) - len(people)) // 2))
             faces = self._shoot(list(latents))
             for index, (picture, face) in sorted(faces.items()):
                 identity = _unit(face.embedding)
@@ -68,7 +102,7 @@ class Studio:
         return people
 
     def portraits(self, rng: np.random.Generator, people: Iterable[Person], each: int) -> dict[str, list[Portrait]]:
-        """`each` portraits of every person, by name, their own first; the others resemble it (cosine of `SAME_PERSON` or more)."""
+        """`each` portraits of every person, by name, their own first; the others resemble it enough."""
         people = list(people)
         wanted = [(person, self._change(rng)) for person in people for _ in range(each - 1)]
         taken: dict[int, Portrait] = {}

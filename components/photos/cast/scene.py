@@ -24,7 +24,7 @@ LIGHT = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A composed photo [H,W,3] uint8 RGB, the box [4] of each person's portrait frame in it, and the words for light and place."""
+    """A composed photo [H,W,3] uint8 RGB, the frame [4] of each person's portrait in it, words for light and place."""
 
     picture: NDArray[np.uint8]
     frames: list[tuple[float, float, float, float]]

@@ -1,0 +1,61 @@
+"""Alignment maps landmarks onto the template, and its two forms agree."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.faces.geometry import TEMPLATE, align, align_batch, iou, similarity
+
+angles, scales, shifts = st.floats(-3.1, 3.1), st.floats(0.2, 5), st.floats(-200, 200)
+
+
+@given(angles, scales, shifts, shifts)
+def test_similarity_inverts_a_similarity(angle: float, scale: float, x: float, y: float) -> None:
+    rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = TEMPLATE @ rotation.T + [x, y]
+    matrix = similarity(points)
+    np.testing.assert_allclose(points @ matrix[:, :2].T + matrix[:, 2], TEMPLATE, atol=1e-3)
+
+
+@given(st.integers(0, 10_000))
+def test_similarity_is_the_least_squares_answer(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = TEMPLATE + rng.normal(0, 4, TEMPLATE.shape)
+    matrix = similarity(points)
+    rows = np.concatenate([[[x, -y, 1, 0], [y, x, 0, 1]] for x, y in points])
+    a, b, c, d = np.linalg.lstsq(rows, TEMPLATE.reshape(-1).astype(float), rcond=None)[0]
+    np.testing.assert_allclose(matrix, [[a, -b, c], [b, a, d]], atol=1e-6)
+
+
+def test_similarity_refuses_one_point() -> None:
+    with pytest.raises(ValueError, match="coincide"):
+        similarity(np.zeros((5, 2)))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.floats(-0.6, 0.6), st.floats(0.8, 1.6))
+def test_the_differentiable_form_agrees_with_the_plain_one(angle: float, scale: float) -> None:
+    rng = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(rng.integers(0, 256, (160, 200, 3), np.uint8), (0, 0), 2)
+    rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = ((TEMPLATE - 56) * 0.8) @ rotation.T + [100, 80]
+    plain = torch.from_numpy(align(picture, points)).permute(2, 0, 1)[None].float()
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    smooth = align_batch(pixels, torch.from_numpy(points)[None])
+    inside = align_batch(torch.ones_like(pixels), torch.from_numpy(points)[None]) > 0.999
+    assert (plain - smooth)[inside].abs().max() < 4  # cv2 interpolates on a grid of 1/32 pixel
+
+
+def test_gradients_reach_the_picture() -> None:
+    pixels = torch.rand(1, 3, 20, 20, dtype=torch.float64, requires_grad=True)
+    points = torch.from_numpy(TEMPLATE[None] / 8 + 3).double()
+    assert torch.autograd.gradcheck(lambda x: align_batch(x, points, size=6), pixels)
+
+
+def test_iou_examples() -> None:
+    boxes = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6], [1, 1, 1, 1]])
+    expected = [[1, 1 / 3, 0, 0], [1 / 3, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    np.testing.assert_allclose(iou(boxes, boxes), expected)

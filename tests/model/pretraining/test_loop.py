@@ -1,0 +1,61 @@
+"""The pretraining loop: it learns, and a broken run goes on as if nothing had happened."""
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from model.pretraining import loop
+from model.pretraining.loop import Loss, Plan, pretrain
+
+PLAN = Plan(steps=40, learning_rate=0.05, warm_up=4, average=0.5, seed=5)
+
+
+def _linear() -> nn.Linear:
+    torch.manual_seed(1)
+    return nn.Linear(3, 1)
+
+
+def _fit(network: nn.Linear, stop_at: int | None = None) -> Loss:
+    """The loss of fitting a plane; raises at step `stop_at` to stand for a lost machine."""
+
+    def loss(step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        if step == stop_at:
+            raise KeyboardInterrupt
+        x = torch.from_numpy(rng.normal(size=(16, 3))).float()
+        return {"loss": (network(x) - x @ torch.tensor([[1.0], [-2.0], [0.5]])).square().mean()}
+
+    return loss
+
+
+def test_it_learns_and_notes_the_curve(tmp_path: Path) -> None:
+    network = _linear()
+    average = pretrain(network, _fit(network), PLAN, tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 10, 20, 30]
+    assert rows[-1]["loss"] < 0.2 * rows[0]["loss"]
+    assert set(average) == {"weight", "bias"}
+
+
+def test_a_broken_run_resumes_bit_for_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 8)
+    network = _linear()
+    expected = pretrain(network, _fit(network), PLAN, tmp_path / "whole")
+    broken = _linear()
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(broken, _fit(broken, stop_at=21), PLAN, tmp_path / "broken")
+    resumed = _linear()
+    found = pretrain(resumed, _fit(resumed), PLAN, tmp_path / "broken")
+    for name in expected:
+        assert torch.equal(found[name], expected[name]), name
+
+
+def test_the_rate_rises_then_falls_to_zero() -> None:
+    rates = [loop._rate(step, PLAN) for step in range(PLAN.steps)]
+    assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
+    assert all(a >= b for a, b in itertools.pairwise(rates[3:]))
+    assert rates[-1] < 0.01

@@ -1,0 +1,91 @@
+"""Artefacts appear whole or not at all, and digests depend on names and contents alone."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from model.artefacts import cache_folder, file_digest, folder_digest, new_file, new_folder, read_json, write_json
+
+
+def test_new_folder_takes_its_name_at_the_end(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as draft:
+        (draft / "a").write_text("1")
+        assert not (tmp_path / "out").exists()
+    assert (tmp_path / "out" / "a").read_text() == "1"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_an_error_leaves_the_old_folder_and_no_draft(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as draft:
+        (draft / "a").write_text("old")
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "out") as draft:
+        (draft / "missing").read_text()
+    assert (tmp_path / "out" / "a").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_new_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with new_folder(tmp_path / "out") as draft:
+            (draft / name).write_text(name)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["b"]
+
+
+def test_a_killed_writer_leaves_no_output(tmp_path: Path) -> None:
+    program = (
+        "import sys, time; from pathlib import Path; from model.artefacts import new_folder\n"
+        "with new_folder(Path(sys.argv[1]) / 'out') as draft:\n"
+        "    (draft / 'a').write_text('1'); print('in', flush=True); time.sleep(60)"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait(timeout=10)
+    time.sleep(0.05)
+    assert not (tmp_path / "out").exists()
+
+
+def test_new_file_is_atomic(tmp_path: Path) -> None:
+    target = tmp_path / "value.json"
+    write_json(target, {"b": 1, "a": "é"})
+    with pytest.raises(FileNotFoundError), new_file(target) as draft:
+        draft.with_name("missing").read_text()
+    assert read_json(target) == {"a": "é", "b": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["value.json"]
+
+
+def test_json_refuses_nan(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "x.json", float("nan"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_digest_sees_names_and_contents(tmp_path: Path) -> None:
+    def digest(files: dict[str, str]) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        return folder_digest(folder)
+
+    same = digest({"a/b": "1", "c": "2"})
+    assert digest({"c": "2", "a/b": "1"}) == same
+    assert digest({"a/b": "1", "d": "2"}) != same
+    assert digest({"a/b": "1", "c": "3"}) != same
+
+
+def test_file_digest_is_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_the_cache_follows_its_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path))
+    assert cache_folder("a", "b") == tmp_path / "a" / "b"
+    assert (tmp_path / "a" / "b").is_dir()
