@@ -1,9 +1,10 @@
 """Bootstrap intervals over cases: percentile, 95 %, with a fixed seed so that a decision can be replayed."""
 
+import functools
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 4000
 SEED = 20251016
@@ -24,6 +25,13 @@ class Figure:
         return asdict(self)
 
 
+@functools.lru_cache(maxsize=4)
+def _draws(cases: int) -> NDArray[np.float64]:
+    """How often each resample [B] draws each case [n]: the same for all figures of n cases."""
+    rng = np.random.default_rng(SEED)
+    return rng.multinomial(cases, np.full(cases, 1 / cases), size=RESAMPLES).astype(np.float64)
+
+
 def figure(values: ArrayLike) -> Figure | None:
     """Mean of one value a case [n] with its interval; None for no case. Cases are drawn with replacement.
 
@@ -34,6 +42,5 @@ def figure(values: ArrayLike) -> Figure | None:
         raise ValueError("a case value is not finite")
     if len(cases) == 0:
         return None
-    counts = np.random.default_rng(SEED).multinomial(len(cases), np.full(len(cases), 1 / len(cases)), size=RESAMPLES)
-    low, high = np.percentile(counts @ cases / len(cases), TAILS)
+    low, high = np.percentile(_draws(len(cases)) @ cases / len(cases), TAILS)
     return Figure(float(cases.mean()), float(low), float(high), len(cases))
