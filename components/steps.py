@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -29,7 +30,8 @@ class Step:
     output: str
     config: str  # class in components/<folder>/config.py
     resources: Resources
-    external: tuple[str, ...] = ()  # settings that name a path outside the run
+    external: tuple[str, ...] = ()  # settings that may name a folder outside the run
+    words: tuple[str, ...] = ("",)  # values of those settings that are words, not folders
 
     @property
     def image(self) -> str:
@@ -39,6 +41,11 @@ class Step:
     def settings(self) -> type[BaseModel]:
         """The class of the step's settings."""
         return getattr(import_module(f"components.{self.folder}.config"), self.config)
+
+    def folders(self, settings: BaseModel) -> dict[str, Path]:
+        """The folders outside the run that the settings name, absolute, by setting."""
+        values = {name: getattr(settings, name) for name in self.external}
+        return {name: Path(v).expanduser().resolve() for name, v in values.items() if v not in self.words}
 
     def run(self) -> Callable[..., None]:
         """The function that does the step's work; importing it loads what the step needs."""
@@ -82,6 +89,8 @@ TRAIN = Step(
     output="model",
     config="TrainingConfig",
     resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
+    external=("start",),
+    words=("preset", "scratch"),
 )
 EVALUATE = Step(
     name="evaluate",

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from components.steps import STEPS
+from components.steps import GATE, STEPS
 from model.artefacts import read_json
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
@@ -66,14 +66,11 @@ def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseMo
     """`settings` with the champion filled in and with every outside folder as an absolute path."""
     complete = dict(settings)
     champion = runs.champion_scores()
+    if champion and not getattr(complete[GATE.name], "champion"):  # noqa: B009  (the gate's own class is not loaded here)
+        complete[GATE.name] = complete[GATE.name].model_copy(update={"champion": str(champion)})
     for step in STEPS:
-        values = complete[step.name]
-        changes = {}
-        for field in step.external:
-            path = getattr(values, field) or (str(champion) if champion and field == "champion" else "")
-            if path:
-                changes[field] = str(Path(path).expanduser().resolve())
-        complete[step.name] = values.model_copy(update=changes)
+        folders = {name: str(folder) for name, folder in step.folders(complete[step.name]).items()}
+        complete[step.name] = complete[step.name].model_copy(update=folders)
     return complete
 
 

@@ -36,7 +36,7 @@ def retrain_pipeline(settings: Mapping[str, BaseModel], runner: Runner) -> Any:
     A step's `version` is fixed here: code and outside folders are what they are when the pipeline is made.
     """
     defaults = {name: values.model_dump_json() for name, values in settings.items()}
-    versions = {step.name: step_version(step, settings[step.name].model_dump()) for step in STEPS}
+    versions = {step.name: step_version(step, settings[step.name]) for step in STEPS}
 
     def made(component: Any, step: Step, config: Any, **inputs: Any) -> Any:
         task = component(**inputs, config=config, version=versions[step.name])

@@ -2,10 +2,11 @@
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel
 
 from components.steps import Step
 from model.artefacts import file_digest
@@ -15,12 +16,11 @@ PACKAGES = ("components", "validation", "model")
 NO_SOURCE = (".pyc", ".md")
 
 
-def step_version(step: Step, settings: Mapping[str, Any]) -> str:
+def step_version(step: Step, settings: BaseModel) -> str:
     """Digest of the step's code and assets, and of the folders outside the run that its settings name."""
     total = hashlib.sha256(code_version(ROOT, step.folder).encode())
-    for field in step.external:
-        if settings.get(field):
-            total.update(f"{field}\0{listing_digest(Path(settings[field]))}\n".encode())
+    for field, folder in step.folders(settings).items():
+        total.update(f"{field}\0{listing_digest(folder)}\n".encode())
     return total.hexdigest()
 
 

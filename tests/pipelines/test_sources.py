@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from components.steps import STEPS
-from pipelines.sources import ROOT, code_version, listing_digest
+from components.steps import STEPS, TRAIN
+from pipelines.settings import check
+from pipelines.sources import ROOT, code_version, listing_digest, step_version
 
 FILES = {
     "components/__init__.py": "",
@@ -108,3 +109,19 @@ def test_a_listing_sees_names_sizes_and_times(tmp_path: Path) -> None:
     (photos / "sub").mkdir()
     (photos / "sub" / "c.jpg").symlink_to("nowhere")
     assert len({first, second, third, listing_digest(photos)}) == 4
+
+
+def test_a_folder_that_a_setting_names_counts_and_a_word_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "preset").mkdir()
+    (tmp_path / "mine").mkdir()
+    word, folder = check(TRAIN, {"start": "preset"}), check(TRAIN, {"start": "mine"})
+    assert TRAIN.folders(word) == {}
+    assert TRAIN.folders(folder) == {"start": tmp_path / "mine"}
+    before = step_version(TRAIN, word), step_version(TRAIN, folder)
+    (tmp_path / "preset" / "adapter.json").touch()
+    (tmp_path / "mine" / "adapter.json").touch()
+    assert step_version(TRAIN, word) == before[0]
+    assert step_version(TRAIN, folder) != before[1]
