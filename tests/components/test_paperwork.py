@@ -3,7 +3,6 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from components.image_locks import LEFT_OUT, closure, image_lock
 from components.paperwork import BEGIN, END, ROOT, derived, kind, table, with_tables
 from components.steps import STEPS, Step
 
@@ -52,18 +51,6 @@ def test_kinds() -> None:
 
 def test_bars_do_not_break_a_table() -> None:
     assert table(("a",), [("x|y",)]).splitlines()[-1] == r"| x\|y |"
-
-
-def test_closure_follows_own_extras_and_stops_at_what_is_left_out() -> None:
-    found = closure(["withanyone[one]"], {"one": ["withanyone[two]"], "two": ["insightface>=2"]})
-    assert {"insightface", "numpy", "scikit-image"} <= found
-    assert not found & (LEFT_OUT | {"withanyone"})
-
-
-def test_only_learning_and_drawing_images_carry_torch() -> None:
-    with_torch = {step.name for step in STEPS if "\ntorch==" in image_lock(step)}
-    assert {"validate", "gate"} & with_torch == set()
-    assert {"train", "evaluate", "package"} <= with_torch
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)

@@ -1,0 +1,51 @@
+"""The locks of the images: what a role asks for, and that a step's code finds in its image all that it imports."""
+
+import importlib.metadata
+import sys
+from functools import cache
+
+import grimp
+import pytest
+from packaging.utils import canonicalize_name
+
+from components.image_locks import LEFT_OUT, closure, image_lock
+from components.steps import STEPS, Step
+
+ROOMS = ("model", "validation", "components", "pipelines", "dags")
+# The gate reads the licences of the pretrained weights; it never opens them.
+NOT_REACHED = {"gate": {"torch", "safetensors"}}
+
+
+@cache
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph(*ROOMS, include_external_packages=True)
+
+
+def locked(step: Step) -> set[str]:
+    return {str(canonicalize_name(line.split("==")[0])) for line in image_lock(step).splitlines() if "==" in line}
+
+
+def owners(module: str) -> set[str]:
+    return {str(canonicalize_name(name)) for name in importlib.metadata.packages_distributions().get(module, [])}
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_image_holds_what_its_step_imports(step: Step) -> None:
+    reached = {
+        module.split(".")[0]
+        for entry in ("step", "component")
+        for module in imports().find_upstream_modules(f"components.{step.folder}.{entry}")
+    }
+    outside = reached - {*ROOMS, *sys.stdlib_module_names} - NOT_REACHED.get(step.name, set())
+    assert {"pydantic"} <= reached
+    assert sorted(module for module in outside if not owners(module) & locked(step)) == []
+
+
+def test_only_images_that_look_at_faces_carry_torch() -> None:
+    assert {step.name for step in STEPS if "torch" not in locked(step)} == {"validate", "gate"}
+
+
+def test_closure_follows_own_extras_and_stops_at_what_is_left_out() -> None:
+    found = closure(["withanyone[one]"], {"one": ["withanyone[two]"], "two": ["insightface>=2"]})
+    assert {"insightface", "numpy", "scikit-image"} <= found
+    assert not found & (LEFT_OUT | {"withanyone"})
