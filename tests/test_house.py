@@ -165,3 +165,14 @@ def test_repository_holds_no_pictures_and_no_big_files() -> None:
     pictures = [name(path) for path in files if re.search(r"\.(jpe?g|png|webp|tiff?)$", path.name, re.IGNORECASE)]
     assert pictures == []
     assert sum(path.stat().st_size for path in files) < 64 * 2**20
+
+
+def test_pages_name_only_what_exists() -> None:
+    named = {
+        f"{page.name}: {word}"
+        for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "components").glob("*/README.md")))
+        for word in re.findall(r"(?:`|\]\()([\w./-]+)[`)]", page.read_text(encoding="utf-8"))
+        if word.split("/")[0] in (*ROOMS, "tests") and "/" in word
+        if not (ROOT / word).exists()
+    }
+    assert sorted(named) == []
