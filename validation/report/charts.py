@@ -1,5 +1,6 @@
 """Charts as inline SVG: no script, no network, colours and fonts from the page's style sheet."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, tostring
@@ -45,7 +46,7 @@ class Axis:
 
     def ticks(self, step: float) -> list[float]:
         """Multiples of `step` inside the axis."""
-        first, last = -int(-self.low / step // 1), int(self.high / step // 1)
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [round(index * step, 6) for index in range(first, last + 1)]
 
 

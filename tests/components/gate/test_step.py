@@ -1,0 +1,43 @@
+"""The gate step: decision and page are written, the same bytes on each replay, wherever the champion lies."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from components.gate.config import GateConfig
+from components.gate.step import run
+from model.artefacts import read_json
+from tests.validation.gate.evidence import Wishes, make
+
+
+def test_the_decision_is_replayed_byte_for_byte(tmp_path: Path) -> None:
+    made = make(tmp_path / "new", Wishes({"sim_gt": 0.05}))
+    champion = make(tmp_path / "old", Wishes(weights="old"), made.dataset)
+    config = GateConfig(champion=str(champion.scores))
+    for name in ("first", "second"):
+        run(**made.paths(), decision=tmp_path / name, config=config)
+    first, second = ((tmp_path / name / "decision.json").read_bytes() for name in ("first", "second"))
+    assert first == second
+    decision = read_json(tmp_path / "first" / "decision.json")
+    assert decision["verdict"] == "promote"
+    assert set(decision["inputs"]) == {"dataset", "validation", "model", "scores", "champion_scores"}
+    page = (tmp_path / "first" / "decision.html").read_text()
+    assert 'href="../new/scores/report.html"' in page
+    assert "Promote" in page
+
+
+def test_broken_evidence_is_a_decision(tmp_path: Path) -> None:
+    made = make(tmp_path / "new")
+    (made.scores / "scores.json").write_text("<script>")
+    run(**made.paths(), decision=tmp_path / "decision", config=GateConfig())
+    assert read_json(tmp_path / "decision" / "decision.json")["verdict"] == "reject"
+    assert "Reject" in (tmp_path / "decision" / "decision.html").read_text()
+
+
+def test_settings_are_strict() -> None:
+    with pytest.raises(ValidationError, match="intended_use"):
+        GateConfig.model_validate({"intended_use": "fun"})
+    with pytest.raises(ValidationError, match="gains"):
+        GateConfig.model_validate({"gains": 0.1})
+    assert GateConfig.model_validate_json('{"refused_licences": ["NoAI"]}').refused_licences == ("NoAI",)

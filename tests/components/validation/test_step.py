@@ -1,0 +1,56 @@
+"""The validate step: its artefact, its page, and a failed suite that is written down before the run is stopped."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from components.validation.config import ValidationConfig
+from components.validation.step import run
+from model.artefacts import read_json
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+from tests.validation.datasets import edit, sound_dataset
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return sound_dataset(tmp_path / "dataset")
+
+
+def test_a_sound_dataset(tmp_path: Path, dataset: Path) -> None:
+    run(dataset=dataset, validation=tmp_path / "validation", config=ValidationConfig())
+    result = read_json(tmp_path / "validation" / "result.json")
+    assert (result["schema"], result["success"]) == (1, True)
+    assert result["dataset"]["digest"] == Dataset.open(dataset).digest
+    page = (tmp_path / "validation" / "report.html").read_text()
+    assert "Passed" in page
+    assert "<script" not in page
+    assert "http" not in page
+
+
+def test_a_failed_suite_writes_its_output_and_stops_the_run(tmp_path: Path, dataset: Path) -> None:
+    evil = "<b onclick=x>p01</b>"
+    edit(dataset, "faces", lambda frame: frame.assign(identity=frame["identity"].replace("p01", evil)))
+    edit(dataset, "identities", lambda frame: frame.assign(identity=frame["identity"].replace("p01", evil)))
+    config = ValidationConfig(minimum_references=50)
+    with pytest.raises(UserError) as raised:
+        run(dataset=dataset, validation=tmp_path / "validation", config=config)
+    assert "minimum references" in str(raised.value)
+    assert str(tmp_path / "validation" / "report.html") in str(raised.value)
+    result = read_json(tmp_path / "validation" / "result.json")
+    assert result["success"] is False
+    failed = next(row for row in result["expectations"] if not row["success"])
+    assert (failed["name"], failed["table"], len(failed["rows"])) == ("minimum references", "identities", 8)
+    page = (tmp_path / "validation" / "report.html").read_text()
+    assert evil not in page
+    assert "&lt;b onclick=x&gt;p01" in page
+
+
+def test_settings_are_strict() -> None:
+    assert ValidationConfig() == ValidationConfig.model_validate_json("{}")
+    with pytest.raises(ValidationError, match="minimum_refs"):
+        ValidationConfig.model_validate({"minimum_refs": 3})
+    with pytest.raises(ValidationError, match="minimum_norm 5 must be below maximum_norm 1"):
+        ValidationConfig(minimum_norm=5, maximum_norm=1)
+    assert ValidationConfig.model_validate_json('{"allowed_licences": ["CC0-1.0"]}').allowed_licences == ("CC0-1.0",)
