@@ -43,8 +43,12 @@ def tiny_dataset(folder: Path, photos: int = 4, groups: int = 4) -> Dataset:
     write_table(folder, "identities", [_identity(name, people[name], photos) for name in PEOPLE])
     write_table(folder, "rejects", [])
     names = [{"name": s.name, "sha256": s.sha256, "samples": s.samples} for s in list_shards(folder)]
-    recogniser = {"name": "tiny", "dim": SIZES.embedding, "digest": "0"}
-    write_json(folder / "manifest.json", {"schema": 1, "recogniser": recogniser, "shards": names})
+    facts = {
+        "schema": 1,
+        "recogniser": {"name": "tiny", "dim": SIZES.embedding, "digest": "0"},
+        "licences": ["CC0-1.0"],
+    }
+    write_json(folder / "manifest.json", facts | {"shards": names})
     return Dataset.open(folder)
 
 

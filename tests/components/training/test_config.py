@@ -1,0 +1,44 @@
+"""The train step's settings: defaults, strictness, effort."""
+
+import pytest
+from pydantic import ValidationError
+
+from components.training.config import TrainingConfig
+from model.training.phases import total_steps
+
+
+def test_defaults_survive_json_and_plain_dictionaries() -> None:
+    config = TrainingConfig()
+    assert TrainingConfig.model_validate_json(config.model_dump_json()) == config
+    assert TrainingConfig.model_validate(config.model_dump()) == config
+
+
+def test_phases_may_be_written_as_in_yaml() -> None:
+    config = TrainingConfig.model_validate({"phases": [{"name": "a", "steps": 3, "learning_rate": 0.001}]})
+    assert total_steps(config.phases) == 3
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"unknown": 1}, "unknown"),
+        ({"batch": "16"}, "batch"),
+        ({"phases": []}, "phases"),
+        ({"phases": [{"name": "a", "steps": 3, "learning_rate": 0.001, "colour": 1}]}, "colour"),
+        ({"effort": 0}, "effort"),
+    ],
+)
+def test_unknown_and_ill_typed_settings_are_refused_by_name(settings: dict[str, object], key: str) -> None:
+    with pytest.raises(ValidationError, match=key):
+        TrainingConfig.model_validate(settings)
+
+
+def test_effort_shortens_every_phase_to_no_less_than_a_step() -> None:
+    config = TrainingConfig.model_validate(
+        {
+            "effort": 0.1,
+            "phases": [{"name": name, "steps": steps, "learning_rate": 0.1} for name, steps in (("a", 30), ("b", 2))],
+        }
+    )
+    assert [phase.steps for phase in config.planned().phases] == [3, 1]
+    assert config.planned().planned() == config.planned()
