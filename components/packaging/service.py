@@ -13,8 +13,8 @@ from components.packaging.page import page
 from components.packaging.refusals import answer_refusals
 from components.packaging.requests import FacesRequest, GenerateRequest
 
-# Nothing is reported to anybody, however the service is started: plain `bentoml serve` has looked at the variable before
-# it loads the service, and remembers what it saw.
+# Nothing is reported to anybody, however the service is started: plain `bentoml serve` has looked at this variable
+# before it loads the service, and remembers what it saw.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 usage_stats.do_not_track.cache_clear()
 

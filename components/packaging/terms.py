@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from model.weights import licences
-
 # The pretrained weights that serving reads: faces are found and embedded, prompts are encoded.
 SERVED_WEIGHTS = ("retinaface", "facesdk", "minilm", "minilm-tokenizer")
 
@@ -14,10 +12,5 @@ RESEARCH = (
 
 
 def terms(training: dict[str, Any]) -> dict[str, Any]:
-    """The permitted use, the licence of each pretrained part, and those of the photos named in `training.json`."""
-    return {
-        "use": "research",
-        "sentence": RESEARCH,
-        "parts": licences(list(SERVED_WEIGHTS)),
-        "photos": training["licences"],
-    }
+    """The permitted use, and the licences of networks and photos that the model inherits, from its `training.json`."""
+    return {"use": "research", "sentence": RESEARCH, "parts": training["licences"]}

@@ -10,7 +10,10 @@ from tests.components.packaging.small import with_faces
 def incoming(root: Path, verdict: str = "promote") -> dict[str, Path]:
     """`model`, `scores` and `decision` folders below `root` that belong together."""
     folders = {name: root / name for name in ("model", "scores", "decision")}
-    write_json(folders["model"] / "training.json", {"schema": 1, "licences": ["CC0-1.0"]})
+    write_json(
+        folders["model"] / "training.json",
+        {"schema": 1, "licences": [{"name": "photos", "licence": "CC0-1.0", "use": "any"}]},
+    )
     (folders["model"] / "card.md").write_text("# A model of squares\n")
     digest = folder_digest(folders["model"])
     write_json(

@@ -13,28 +13,14 @@ from bentoml._internal.utils.analytics import usage_stats
 from PIL import Image
 from starlette.testclient import TestClient
 
-from components.packaging import engine, limits, service
+from components.packaging import limits, service
 from components.packaging.engine import Engine
 from tests.components.packaging.files import SVG, animated, base64_of, encoded, png_bomb
-from tests.components.packaging.small import LINEAGE, SIZE, Painter, small_engine, with_faces
+from tests.components.packaging.small import LINEAGE, SIZE, Painter, with_faces
 
 FACE = base64_of(encoded(with_faces(40)))
 OTHER = base64_of(encoded(with_faces(40, grey=90)))
 ORDER = {"prompt": "a person", "references": [FACE], "seed": 3}
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[tuple[TestClient, Engine]]:
-    small = small_engine()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "load_engine", lambda bundle: small)
-        with TestClient(service.WithAnyone.to_asgi()) as client:  # type: ignore[attr-defined]
-            yield client, small
-
-
-@pytest.fixture
-def client(served: tuple[TestClient, Engine]) -> TestClient:
-    return served[0]
 
 
 @pytest.fixture

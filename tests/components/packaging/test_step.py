@@ -11,11 +11,11 @@ from components.packaging.bundle import write_sources
 from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
 from components.packaging.pins import pins
-from components.packaging.proof import check, serving
+from components.packaging.proof import serving
 from components.packaging.serve import command
 from model.artefacts import read_json, write_json
 from model.errors import UserError
-from tests.components.packaging import files, small
+from tests.components.packaging import small
 from tests.components.packaging.artefacts import incoming
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -79,7 +79,7 @@ def test_the_bento_carries_what_it_needs(made: tuple[Path, dict[str, Path]]) -> 
 
 def test_the_pins_are_those_of_this_environment(made: tuple[Path, dict[str, Path]]) -> None:
     lines = (made[0] / "env" / "python" / "requirements.txt").read_text().split()
-    assert sorted(set(lines)) == pins("packaging")  # bentoml writes itself once more
+    assert set(lines) == set(pins("packaging"))
     assert {"bentoml", "torch", "diffusers"} <= {line.split("==")[0] for line in lines}
     locked = set((ROOT / "requirements.lock").read_text().split())
     assert [line for line in lines if line not in locked] == []
@@ -99,14 +99,6 @@ def test_images_of_it_listen_to_others_and_report_to_nobody(made: tuple[Path, di
     dockerfile = (made[0] / "env" / "docker" / "Dockerfile").read_text()
     assert "BENTOML_HOST=0.0.0.0" in dockerfile
     assert "BENTOML_DO_NOT_TRACK=True" in dockerfile
-
-
-def test_it_is_served_by_its_command(made: tuple[Path, dict[str, Path]], tmp_path: Path) -> None:
-    reference = files.encoded(small.with_faces(40, grey=70))
-    with serving(made[0], tmp_path, 120) as (client, _):
-        assert check(client, reference, Lineage.of(**made[1]))[1]["deterministic"]
-        assert not check(client, reference, small.LINEAGE)[1]["lineage_told"]
-    assert "Traceback" not in (tmp_path / "serve.log").read_text()
 
 
 def test_a_service_that_does_not_come_up_is_told(
