@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from model.artefacts import read_json
 
@@ -42,7 +41,8 @@ def show(summary: dict[str, Any], console: Console) -> None:
             console.print("rejects: " + ", ".join(f"{number} {reason}" for reason, number in sorted(rejects.items())))
     decision = summary.get("decision")
     if decision:
-        console.print(_rules(decision["rules"]))
+        for rule in decision["rules"]:
+            console.print(f"  {'passed' if rule['passed'] else 'failed'}  {rule['name']}: {rule['why']}")
         console.print(f"verdict: {decision['verdict']} ({decision['reason']})")
     for report in summary["reports"]:
         console.print(f"report:  {report}")
@@ -56,26 +56,3 @@ def show(summary: dict[str, Any], console: Console) -> None:
 
 def _counts_line(counts: dict[str, Any]) -> str:
     return "dataset: " + ", ".join(f"{counts[name]} {name.replace('_', ' ')}" for name in COUNTS if name in counts)
-
-
-def _rules(rules: list[dict[str, Any]]) -> Table:
-    table = Table("rule", "figure", "interval", "threshold", "passed", "why", box=None)
-    for rule in rules:
-        table.add_row(*(_cell(rule.get(name)) for name in ("name", "figure", "interval", "threshold", "passed", "why")))
-    return table
-
-
-def _cell(value: Any) -> str:
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:.3f}"
-        case list() | tuple():
-            return " .. ".join(_cell(item) for item in value)
-        case dict():
-            return ", ".join(f"{name} {_cell(item)}" for name, item in value.items())
-        case _:
-            return str(value)
