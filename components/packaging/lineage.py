@@ -32,7 +32,7 @@ class Lineage(BaseModel):
         figures, decided = read_json(scores / "scores.json"), read_json(decision / "decision.json")
         for source, named in (
             ("scores", figures["model"]["digest"]),
-            ("inputs of the decision", decided["inputs"]["model"]),
+            ("inputs of the decision", decided["inputs"].get("model", "none")),
         ):
             if named != digest:
                 wrong = f"the {source} are of model {named[:12]}, but the model folder is {digest[:12]}"
