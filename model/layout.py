@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from model.dataset.buckets import Size
 from model.errors import UserError
 
-FACE_OF_BUST = 0.42  # width of a detected face over the side of the square that holds head and shoulders
-FACE_SHAPE = 0.76  # width over height of a detected face
-CENTRE = 0.55  # of the square's side, from its top to the middle of the face
-SHARE = 0.5  # of a person's share of the picture's width that the face may take
+FACE_OF_BUST = 0.52  # width of a detected face over the side of the square that holds head and shoulders
+FACE_SHAPE = 0.73  # width over height of a detected face
+CENTRE = 0.63  # of the square's side, from its top to the middle of the face
+SHARE = 0.65  # of a person's share of the picture's width that the face may take
 LEAST = 24  # pixels of a face's width, below which a recogniser sees little
 
 

@@ -43,8 +43,9 @@ def assemble(
     encode_text = TextEncoder.load(chosen.text_tokens).encode
     features = compute_features(dataset, data, autoencoder, recogniser, encode_text, work / FEATURES)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
-    device = accelerator.device
-    judges = Judges(autoencoder.to(device), recogniser.to(device), bank.to(device))
+    device, layout = accelerator.device, torch.channels_last  # convolutions with gradients are a tenth faster in it
+    autoencoder, recogniser = (part.to(device, memory_format=layout) for part in (autoencoder, recogniser))
+    judges = Judges(autoencoder, recogniser, bank.to(device))
     batches = Batches(data, features, batch, seed)
     return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
 
