@@ -3,6 +3,7 @@
 import logging
 import shutil
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 from components.evaluation.config import EvaluationConfig
@@ -13,6 +14,8 @@ from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
 from model.pipeline import WithAnyonePipeline
+from model.presets import ASSETS
+from model.training.cache import digest_of
 from validation.benchmark import sanity
 from validation.benchmark.cases import build_cases
 from validation.benchmark.judges import Panel, standing
@@ -30,12 +33,14 @@ def run(*, dataset: Path, model: Path, scores: Path, config: EvaluationConfig) -
     pipe = WithAnyonePipeline.load(model, config.device)
     judges = standing(config.judges, pipe.preset.recogniser)
     panel = Panel.load(config.judges, config.device)
-    evaluate(Dataset.open(dataset), model, scores, config, pipe, pipe.preset.buckets, panel, judges)
+    frozen = folder_digest(ASSETS / pipe.preset.name)
+    evaluate(Dataset.open(dataset), model, frozen, scores, config, pipe, pipe.preset.buckets, panel, judges)
 
 
 def evaluate(
     dataset: Dataset,
     model: Path,
+    frozen: str,
     scores: Path,
     config: EvaluationConfig,
     pipe: Pipe,
@@ -43,11 +48,14 @@ def evaluate(
     panel: Eyes,
     judges: Mapping[str, bool],
 ) -> None:
-    """The step with its networks given: `pipe` draws, `panel` sees, `judges` says which of them was in the loss."""
+    """The step with its networks given: `pipe` draws, `panel` sees, `judges` says which of them was in the loss.
+
+    `frozen` is the digest of what draws besides the model folder: pictures of another base are not taken up again.
+    """
     digest = folder_digest(model)
     cases = build_cases(dataset, buckets, config.cases)
     log.info("%d cases of held-out people, %d seeds", len(cases.chosen), len(config.seeds))
-    scratch = work_folder("evaluate", digest)
+    scratch = work_folder("evaluate", digest_of(digest, frozen, version("withanyone")))
     wanted = drawings(cases.chosen, config.seeds)
     drawn = draw(pipe, dataset, wanted, scratch, steps=config.steps, batch=config.batch)
     pictures = all_pictures(dataset, dict(zip(wanted, drawn, strict=True)), cases.chosen)

@@ -41,22 +41,28 @@ class ExpectVectorsToBeFinite(ColumnMapExpectation):
 
 
 class BoxesInside(MulticolumnMapMetricProvider):
-    """Whether boxes (first column: x1 y1 x2 y2, px) have an area and lie in pictures of a width and height (px)."""
+    """Whether boxes (first column: x1 y1 x2 y2, px) have an area and lie in pictures of a width and height (px).
+
+    A box may reach over the rim by `overhang` of its own width or height: detectors complete a face that is cut off.
+    """
 
     condition_metric_name = "multicolumn_values.boxes_inside"
+    condition_value_keys = ("overhang",)
 
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column_list: pd.DataFrame, **_: Any) -> "pd.Series[bool]":  # noqa: N805
+    def _pandas(cls, column_list: pd.DataFrame, overhang: float, **_: Any) -> "pd.Series[bool]":  # noqa: N805
         box, width, height = (column_list.iloc[:, index] for index in range(3))
         left, top, right, bottom = np.stack(box.to_list()).astype(np.float64).T if len(box) else np.zeros((4, 0))
+        x, y = overhang * (right - left), overhang * (bottom - top)
         # Comparisons with NaN are false, so a box with one is outside.
-        inside = (left >= 0) & (top >= 0) & (right <= width) & (bottom <= height) & (left < right) & (top < bottom)
-        return pd.Series(inside, index=column_list.index)
+        inside = (left >= -x) & (top >= -y) & (right <= width + x) & (bottom <= height + y)
+        return pd.Series(inside & (left < right) & (top < bottom), index=column_list.index)
 
 
 class ExpectBoxesToLieInside(MulticolumnMapExpectation):
-    """Expect boxes to have an area and to lie inside their picture: columns box, width and height, in px."""
+    """Expect boxes to have an area and to lie inside their picture, but for `overhang` of their own size."""
 
+    overhang: float
     map_metric = "multicolumn_values.boxes_inside"
-    success_keys = ("mostly",)
-    args_keys = ("column_list",)
+    success_keys = ("mostly", "overhang")
+    args_keys = ("column_list", "overhang")

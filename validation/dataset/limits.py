@@ -29,6 +29,9 @@ class Limits(BaseModel):
     minimum_face: float = Field(
         16.0, gt=0, description="least shorter side of a face that is trained on or referred to, in px"
     )
+    maximum_overhang: float = Field(
+        0.2, ge=0, le=1, description="greatest share of a box beyond the photo's rim, per axis"
+    )
     require_licence: bool = Field(False, description="whether every photo must name its licence")
     allowed_licences: tuple[str, ...] = Field((), description="licences a photo may have; empty: any", strict=False)
     require_consent: bool = Field(False, description="whether every photo must say what consent it rests on")

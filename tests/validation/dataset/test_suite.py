@@ -101,7 +101,7 @@ FAULTS: list[tuple[str, str, Callable[[Frame], Frame]]] = [
     ("similarities", "faces", put("similarity", 0, -2.0)),
     ("roles", "faces", put("role", 0, "extra")),
     ("identity splits", "identities", put("split", 0, "test")),
-    ("boxes inside", "faces", put("box", 0, [100.0, 100.0, SIDE + 1.0, 140.0])),
+    ("boxes inside", "faces", put("box", 0, [100.0, 100.0, SIDE + 20.0, 140.0])),
     ("boxes inside", "faces", put("box", 0, [50.0, 50.0, 50.0, 90.0])),
     ("boxes inside", "faces", put("box", 0, [np.nan, 50.0, 90.0, 90.0])),
     ("face sizes", "faces", put("box", 0, [10.0, 10.0, 20.0, 60.0])),
@@ -210,6 +210,13 @@ def test_wrong_columns_end_the_suite_at_the_types(tmp_path: Path, damage: str) -
     assert set(found) == {"column types"}
     rows = {"column dropped": "faces.box", "other type": "faces.score", "other column": "faces.nickname"}
     assert rows.get(damage, "faces.face_id") in found["column types"].rows
+
+
+def test_a_face_that_the_rim_cuts_off_is_no_fault(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    edit(folder, "faces", put("box", 0, [100.0, 100.0, SIDE + 5.0, 140.0]))
+    assert failed(folder) == set()
+    assert failed(folder, Limits(maximum_overhang=0.0)) == {"boxes inside"}
 
 
 def test_rights_are_asked_for_as_configured(tmp_path: Path) -> None:
