@@ -129,6 +129,8 @@ def test_the_dag_starts_the_real_command(home: Path, resumed: dict[str, Any], tm
     )
     environment = ENVIRONMENT | {
         "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "WITHANYONE_HOME": str(home),
     }
