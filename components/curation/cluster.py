@@ -11,8 +11,8 @@ BLOCK = 2048  # rows of the similarity matrix that are held at a time
 def density_clusters(unit: NDArray[np.float32], link: float, neighbours: int) -> NDArray[np.intp]:
     """The cluster of each row of `unit` [N, d], -1 for outliers; the largest is 0, ties by the earliest row.
 
-    Rows are neighbours at a cosine of `link` or more (each is its own). Rows with at least `neighbours` are cores; cores
-    that are neighbours share a cluster; any other row joins the cluster of its most similar core neighbour.
+    Rows are neighbours at a cosine of `link` or more (each is its own). Rows with at least `neighbours` are cores;
+    cores that are neighbours share a cluster; any other row joins the cluster of its most similar core neighbour.
     """
     if len(unit) == 0:
         return np.zeros(0, np.intp)

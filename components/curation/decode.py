@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from components.curation.config import CurationConfig
 from model.artefacts import file_digest
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
 JPEG_QUALITY = 95  # stored photos; higher costs much room for differences below the networks' noise
 
 

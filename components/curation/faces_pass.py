@@ -1,8 +1,9 @@
 """The first pass over all photos: decode, detect, align, embed, measure. The only one that touches pixels.
 
-Photos go through in parts of `PART` neighbours. While the networks look at one part, threads decode the next, so memory
-holds two parts whatever the number of photos. Each finished part is kept in the work folder; a killed run takes it from
-there. Parts are cut the same way each time, so a resumed run gives the same bytes as one that was never stopped.
+Photos go through in parts of `PART` neighbours, one part a core, so decoding here overlaps with networks there, and
+memory holds one part a core whatever the number of photos. Each finished part is kept in the work folder; a killed
+run takes it from there. Parts are cut the same way each time and each is computed by one thread, so a resumed run,
+or one on a machine with more cores, gives the same bytes.
 """
 
 import hashlib
@@ -10,9 +11,10 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from components.curation.config import CurationConfig
@@ -23,9 +25,8 @@ from components.curation.looked import Looked, PartStore, look_at
 from model.faces.analyser import Analyser, Face
 from model.progress import track
 
-PART = 32
+PART = 16
 log = logging.getLogger(__name__)
-Outcome = Decoded | RefusedPhotoError
 
 
 def find_faces(
@@ -36,46 +37,50 @@ def find_faces(
     `load` gives the networks; it is not called when all parts are there already.
     """
     parts = [list(items[start : start + PART]) for start in range(0, len(items), PART)]
+    keyed = [(part, _key(root, part)) for part in parts]
     store = PartStore(work)
-    missing = [part for part in parts if not store.has(_key(root, part))]
+    missing = [(part, key) for part, key in keyed if not store.has(key)]
     if len(missing) < len(parts):
         log.info("%d of %d parts are done already", len(parts) - len(missing), len(parts))
     if missing:
-        total = sum(len(part) for part in missing)
+        total = sum(len(part) for part, _ in missing)
         for _ in track(_process(root, missing, config, load(), store), "faces", total, unit="photo"):
             pass
-    return store.collect([(part, _key(root, part)) for part in parts])
+    return store.collect(keyed)
 
 
 def _process(
-    root: Path, parts: list[list[Item]], config: CurationConfig, analyser: Analyser, store: PartStore
+    root: Path, parts: list[tuple[list[Item], str]], config: CurationConfig, analyser: Analyser, store: PartStore
 ) -> Iterator[Item]:
-    """Decode one part ahead of the networks; yields each item when its part is kept."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool, warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides, per photo
+    """Look at the parts, several at a time; yields each item when its part is kept."""
 
-        def submit(part: list[Item]) -> list[Future[Outcome]]:
-            return [pool.submit(_decode, root / item.path, config) for item in part]
+    def look(part: list[Item], key: str) -> None:
+        store.write(key, _look([_decode(root / item.path, config) for item in part], analyser))
 
-        ahead = submit(parts[0])
-        for part, following in zip(parts, [*parts[1:], None], strict=True):
-            outcomes = [future.result() for future in ahead]
-            ahead = submit(following) if following is not None else []
-            store.write(_key(root, part), _look(outcomes, analyser))
-            yield from part
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), initializer=torch.set_num_threads, initargs=(1,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides, photo by photo
+        try:
+            futures = [pool.submit(look, part, key) for part, key in parts]
+            for (part, _), future in zip(parts, futures, strict=True):
+                future.result()
+                yield from part
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(threads)
 
 
-def _decode(path: Path, config: CurationConfig) -> Outcome:
+def _decode(path: Path, config: CurationConfig) -> Decoded | RefusedPhotoError:
     try:
         return decode(path, config)
     except RefusedPhotoError as refusal:
         return refusal
 
 
-def _look(outcomes: list[Outcome], analyser: Analyser) -> list[Looked | RefusedPhotoError]:
+def _look(outcomes: list[Decoded | RefusedPhotoError], analyser: Analyser) -> list[Looked | RefusedPhotoError]:
     """Analyse the photos of a part that could be decoded."""
-    decoded = [outcome for outcome in outcomes if isinstance(outcome, Decoded)]
-    faces = iter(_analyse(analyser, decoded))
+    faces = iter(_analyse(analyser, [outcome for outcome in outcomes if isinstance(outcome, Decoded)]))
     looked: list[Looked | RefusedPhotoError] = []
     for outcome in outcomes:
         found = next(faces) if isinstance(outcome, Decoded) else None
@@ -89,7 +94,7 @@ def _look(outcomes: list[Outcome], analyser: Analyser) -> list[Looked | RefusedP
 
 
 def _analyse(analyser: Analyser, photos: list[Decoded]) -> list[list[Face] | None]:
-    """The faces of each photo; None for a photo that the networks' geometry cannot take."""
+    """The faces of each photo; None for a photo whose landmarks no alignment takes."""
     try:
         return list(analyser.analyse([photo.pixels for photo in photos]))
     except ValueError:

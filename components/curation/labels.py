@@ -1,6 +1,5 @@
 """Who is who after bank and retrieval, without copies and without people that no pair could be made of."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -11,7 +10,7 @@ from components.curation.found import Found
 from components.curation.items import Reject
 from model.dataset.fingerprint import near_duplicates
 
-log = logging.getLogger(__name__)
+LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Labels:
 
 
 def drop_duplicates(labels: Labels) -> tuple[Labels, list[Reject]]:
-    """Without photos whose every known face is a near-duplicate of one in an earlier photo (bank photos come first)."""
+    """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, laid out alike."""
     found = labels.found
     known = np.bincount(found.photo[labels.identity >= 0], minlength=len(found.photos))
     copied: dict[int, dict[int, int]] = {}  # photo -> original -> faces copied from it
@@ -60,13 +59,29 @@ def drop_duplicates(labels: Labels) -> tuple[Labels, list[Reject]]:
     rejects = []
     for photo, originals in sorted(copied.items()):
         whole = [other for other, faces in originals.items() if faces >= known[photo] and keep[other]]
-        if whole and found.counts[photo] <= found.counts[whole[0]]:
+        whole = [other for other in whole if _same_layout(found, photo, other)]
+        if whole:
             keep[photo] = False
             path = found.photos[whole[0]].item.path
             rejects.append(
                 Reject(found.photos[photo].item.path, "retrieve", "near_duplicate", f"it is a copy of {path}")
             )
     return labels.keep(keep), rejects
+
+
+def _same_layout(found: Found, photo: int, other: int) -> bool:
+    """Whether the faces of two photos stand alike, mirrored or not, measured in widths of faces."""
+    layouts = []
+    for place in (photo, other):
+        rows = found.photo == place
+        centres = (found.box[rows, :2] + found.box[rows, 2:]) / 2
+        centres = (centres - centres.mean(axis=0)) / found.side[rows].mean()
+        layouts.append(centres[np.argsort(centres[:, 0])])
+    first, second = layouts
+    if len(first) != len(second):
+        return False
+    mirrored = (second * (-1, 1))[::-1]
+    return min(np.abs(first - second).max(), np.abs(first - mirrored).max()) <= LAYOUT_TOLERANCE
 
 
 def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:

@@ -86,7 +86,6 @@ def _face_row(labels: Labels, similarity: NDArray[np.float32], row: int, index: 
 
 def _image_row(labels: Labels, place: int, faces: list[Row], split: str) -> Row:
     photo = labels.found.photos[place]
-    landmarks = np.array([face["landmarks"] for face in faces], np.float32)
     return {
         "image_id": photo.image_id,
         "path": photo.item.path,
@@ -96,7 +95,7 @@ def _image_row(labels: Labels, place: int, faces: list[Row], split: str) -> Row:
         "kind": "single" if len(faces) == 1 else "group",
         "faces": len(faces),
         "known": sum(face["identity"] is not None for face in faces),
-        "caption": caption(photo, landmarks),
+        "caption": caption(photo, len(faces)),
         "query": photo.item.query,
         "source": photo.item.source,
         "licence": photo.item.licence,

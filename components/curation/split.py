@@ -1,8 +1,9 @@
 """Who is held out of training for the benchmark, and which photos that leaves to whom.
 
 People who appear together should stay together, so the graph of who appears with whom is cut along its connected
-components: the smallest, then the rarest, are held out first. Where the next component is larger than what is still to be
-held out, people are taken out of it one by one so that the fewest photos end up with both kinds ('mixed', used by none).
+components: the smallest, then the rarest, are held out first. Where the next component is larger than what is still
+to be held out, people are taken out of it one by one so that the fewest photos end up with both kinds ('mixed',
+used by none).
 """
 
 import hashlib

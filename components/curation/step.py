@@ -52,8 +52,8 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
     rejects += dropped
     if not labels.names:
         raise UserError(
-            f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and name them "
-            "in photos.csv or by one sub-folder per person"
+            f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and name "
+            "them in photos.csv or by one sub-folder per person"
         )
     held = hold_out(labels, config)
     facts = {

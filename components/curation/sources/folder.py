@@ -59,7 +59,7 @@ def _walk(folder: Path) -> tuple[set[str], list[Reject]]:
 
 
 def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:
-    """Reason and detail when an entry of the folder is neither a plain file nor a plain folder with a printable name."""
+    """Reason and detail when an entry of the folder is no plain file or folder with a printable name."""
     if entry.name != _printable(entry.name):
         return "encoding", "the name is not valid UTF-8: rename it"
     if entry.name.startswith("."):
