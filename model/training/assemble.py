@@ -1,6 +1,7 @@
 """Puts a trainer together from a dataset and a preset: frozen networks, cached features, bank, batches."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -44,7 +45,8 @@ def assemble(
     features = compute_features(dataset, data, autoencoder, recogniser, encode_text, work / FEATURES)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     device, layout = accelerator.device, torch.channels_last  # convolutions with gradients are a tenth faster in it
-    autoencoder, recogniser = (part.to(device, memory_format=layout) for part in (autoencoder, recogniser))
+    judging: list[Any] = [autoencoder, recogniser]  # torch's types know no memory format of a module
+    autoencoder, recogniser = (part.to(device, memory_format=layout) for part in judging)
     judges = Judges(autoencoder, recogniser, bank.to(device))
     batches = Batches(data, features, batch, seed)
     return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
