@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 MARGIN = 0.2  # of the box's size, kept around the face on each side so that a detector knows it for one
-SOFTNESS = 0.06  # of the pasted size, over which its rim fades into the picture
+SOFTNESS = 0.08  # of the shorter pasted side, over which its rim fades into the picture
 
 
 def paste_face(
@@ -19,11 +19,14 @@ def paste_face(
     target = _grown(wanted)
     scale = max((target[2] - target[0]) / (right - left), (target[3] - target[1]) / (bottom - top))
     size = (round((right - left) * scale), round((bottom - top) * scale))
-    patch = Image.fromarray(photo).crop((left, top, right, bottom)).resize(size, Image.Resampling.LANCZOS)
+    cut = Image.fromarray(photo).crop((left, top, right, bottom))
+    patch = cut.resize(size, Image.Resampling.LANCZOS)
+    # What the cut has beyond the photo's rim is black and stays out of the picture.
+    there = Image.new("L", photo.shape[1::-1], 255).crop((left, top, right, bottom)).resize(size)
     centre = ((target[0] + target[2]) / 2, (target[1] + target[3]) / 2)
     result = Image.fromarray(picture)
     corner = (round(centre[0] - size[0] / 2), round(centre[1] - size[1] / 2))
-    result.paste(patch, corner, _oval(size))
+    result.paste(patch, corner, ImageChops.multiply(_oval(size), there))
     return np.asarray(result)
 
 
@@ -36,6 +39,6 @@ def _grown(box: NDArray[np.float32]) -> tuple[float, float, float, float]:
 def _oval(size: tuple[int, int]) -> Image.Image:
     width, height = size
     mask = Image.new("L", size, 0)
-    rim = SOFTNESS * max(size)
+    rim = SOFTNESS * min(size)
     ImageDraw.Draw(mask).ellipse((rim, rim, width - 1 - rim, height - 1 - rim), fill=255)
     return mask.filter(ImageFilter.GaussianBlur(rim / 2))

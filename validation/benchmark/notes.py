@@ -39,7 +39,7 @@ def _verdict(found: Mapping[str, float], better: str) -> str:
 
 def case_notes(cases: int, identities: int, left_out: Mapping[str, int]) -> list[str]:
     """How many cases of how many people there are, and which held-out photos were no case."""
-    notes = [f"{cases} cases of {identities} held-out people; intervals treat the cases as independent."]
+    notes = [f"Cases: {cases}, held-out people in them: {identities}; intervals treat the cases as independent."]
     if left_out:
         notes.append(
             "Held-out photos not used: " + "; ".join(f"{why}: {n}" for why, n in sorted(left_out.items())) + "."

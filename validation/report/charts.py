@@ -83,19 +83,19 @@ def _mark(style: str, x: float, y: float) -> Element:
 
 def plane(points: Sequence[Point], x_label: str, y_label: str) -> Markup:
     """Systems on two axes with the interval of each along both; [-1, 1] along x, what the points need along y."""
-    width, height, left, bottom = 620, 380, 62, 330
+    width, height, left, top, bottom = 620, 400, 62, 40, 350
     lowest = min([0.0, *(point.y[1] for point in points)])
     highest = max([0.2, *(point.y[2] for point in points)])
     x_axis = Axis(-1.0, 1.0, left + 8, width - 16)
-    y_axis = Axis(lowest - 0.05, highest + 0.08, bottom, 20)
-    parts = [_line(x_axis.at(tick), 20, x_axis.at(tick), bottom, "grid") for tick in x_axis.ticks(0.25)]
+    y_axis = Axis(lowest - 0.05, highest + 0.08, bottom, top)
+    parts = [_line(x_axis.at(tick), top, x_axis.at(tick), bottom, "grid") for tick in x_axis.ticks(0.25)]
     parts += [_line(left, y_axis.at(tick), width - 12, y_axis.at(tick), "grid") for tick in y_axis.ticks(0.2)]
-    parts += [_line(left, bottom, width - 12, bottom, "axis"), _line(left, 20, left, bottom, "axis")]
+    parts += [_line(left, bottom, width - 12, bottom, "axis"), _line(left, top, left, bottom, "axis")]
     parts += [_text(x_axis.at(tick), bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_axis.ticks(0.5)]
     parts += [_text(left - 8, y_axis.at(tick) + 4, f"{tick:g}", "tick", "end") for tick in y_axis.ticks(0.2)]
     parts += [
         _text((left + width) / 2, height - 10, x_label, "label", "middle"),
-        _turned(16, (20 + bottom) / 2, y_label),
+        _turned(16, (top + bottom) / 2, y_label),
     ]
     named = 0
     for point in points:
@@ -104,11 +104,10 @@ def plane(points: Sequence[Point], x_label: str, y_label: str) -> Markup:
         parts += [_line(x, y_axis.at(point.y[1]), x, y_axis.at(point.y[2]), f"whisker {point.style}")]
         parts += [_mark(point.style, x, y)]
         if point.style == BOUND:
-            side = ("end", x - 9) if x > width / 2 else ("start", x + 9)
-            parts += [_text(side[1], y + 4, point.label, "name bound", side[0])]
-        else:  # systems may lie upon each other, so their names stand in a legend
-            parts += [_mark(point.style, left + 22, 36 + 20 * named)]
-            parts += [_text(left + 36, 40 + 20 * named, point.label, f"name {point.style}")]
+            parts += [_text(x, y - 9, point.label, "name bound", "end" if x > width / 2 else "start")]
+        else:  # systems may lie upon each other, so their names stand above
+            place = left + 14 + 170 * named
+            parts += [_mark(point.style, place, 18), _text(place + 14, 23, point.label, f"name {point.style}")]
             named += 1
     return _svg(width, height, f"{y_label} against {x_label}", parts)
 
