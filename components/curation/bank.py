@@ -71,7 +71,8 @@ def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _P
     people = {}
     for (name, named_by), indices in faces.items():
         person = _agreeing(found, np.array(indices, np.intp), config)
-        if named_by == "csv" or (len(person.members) >= 2 and len(person.members) >= LEAST_SHARE * len(indices)):
+        agreeing, others = len(person.members), sum(reason != "near_duplicate" for _, reason, _ in person.refused)
+        if named_by == "csv" or (agreeing >= 2 and agreeing >= LEAST_SHARE * (agreeing + others)):
             people[name] = person
     return people
 

@@ -31,9 +31,9 @@ class Labels:
         """Each person that has faces, with the places of those."""
         order = np.argsort(self.identity, kind="stable")
         numbers, starts = np.unique(self.identity[order], return_index=True)
-        for number, faces in zip(numbers, np.split(order, starts[1:]), strict=True):
+        for number, start, end in zip(numbers, starts, [*starts[1:], len(order)], strict=False):
             if number >= 0:
-                yield int(number), faces
+                yield int(number), order[start:end]
 
     def keep(self, photos: NDArray[np.bool_]) -> "Labels":
         """Only the marked photos."""

@@ -1,0 +1,184 @@
+"""Photo folders and their listings: nothing leaves the folder, nothing is dropped in silence."""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.curation.items import Item
+from components.curation.sources.folder import scan
+from components.curation.sources.listing import COLUMNS, read_listing
+from model.errors import UserError
+
+
+def touch(folder: Path, *paths: str) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"x")
+
+
+def reasons(folder: Path) -> dict[str, str]:
+    return {reject.path: reject.reason for reject in scan(folder)[1]}
+
+
+def test_without_a_listing_sub_folders_name_people_as_a_hint(tmp_path: Path) -> None:
+    touch(
+        tmp_path, "Zoë & Co, 2/1.jpg", "Zoë & Co, 2/2.jpg", "alone/1.jpg", "top.jpg", "deep/Bo/1.jpg", "deep/Bo/2.jpg"
+    )
+    items, rejects = scan(tmp_path)
+    assert {item.path: (item.person, item.named_by) for item in items} == {
+        "Zoë & Co, 2/1.jpg": ("Zoë & Co, 2", "folder"),
+        "Zoë & Co, 2/2.jpg": ("Zoë & Co, 2", "folder"),
+        "alone/1.jpg": ("", ""),
+        "top.jpg": ("", ""),
+        "deep/Bo/1.jpg": ("Bo", "folder"),
+        "deep/Bo/2.jpg": ("Bo", "folder"),
+    }
+    assert rejects == []
+
+
+def test_links_special_files_and_hidden_ones_are_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "album/a.jpg", "album/.DS_Store", "album/.git/config", "outside/secret.jpg")
+    album = tmp_path / "album"
+    (album / "link.jpg").symlink_to(tmp_path / "outside/secret.jpg")
+    (album / "way out").symlink_to(tmp_path / "outside")
+    (album / "loop").symlink_to(album)
+    os.mkfifo(album / "pipe.jpg")
+    touch_bytes = os.fsencode(album) + b"/latin-\xe9.jpg"
+    Path(os.fsdecode(touch_bytes)).write_bytes(b"x")
+    items, _ = scan(album)
+    assert [item.path for item in items] == ["a.jpg"]
+    assert reasons(album) == {
+        ".DS_Store": "hidden",
+        ".git": "hidden",
+        "link.jpg": "symlink",
+        "way out": "symlink",
+        "loop": "symlink",
+        "pipe.jpg": "not_a_file",
+        "latin-\\xe9.jpg": "encoding",
+    }
+
+
+def test_a_listing_says_who_is_who_and_what_it_gets_wrong_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "album/a.jpg", "album/b b.jpg", "album/c.jpg", "album/sub/d.jpg", "album/unlisted.jpg", "out.jpg")
+    album = tmp_path / "album"
+    (album / "through").symlink_to(album / "sub")
+    rows = [
+        ["a.jpg", "  Ada   Lovelace ", "CC0", "yes, signed"],
+        ["./b b.jpg", "Zoë & Co", "", ""],
+        ["a.jpg", "Bo", "", ""],
+        ["../out.jpg", "", "", ""],
+        [str(tmp_path / "out.jpg"), "", "", ""],
+        [str(album.resolve() / "c.jpg"), "", "", ""],
+        ["gone.jpg", "", "", ""],
+        ["sub", "", "", ""],
+        ["through/d.jpg", "", "", ""],
+        ["x" * 5000, "", "", ""],
+        ["", "Nobody", "", ""],
+        ["c.jpg", "a", "b", "c", "unquoted"],
+        ["nul\0.jpg", "", "", ""],
+    ]
+    with open(album / "photos.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["path", "person", "licence", "consent"], *rows])
+    items, rejects = scan(album)
+    assert {item.path: item for item in items} == {
+        "a.jpg": Item("a.jpg", "Ada Lovelace", "csv", licence="CC0", consent="yes, signed"),
+        "b b.jpg": Item("b b.jpg", "Zoë & Co", "csv"),
+        "c.jpg": Item("c.jpg"),
+        "sub/d.jpg": Item("sub/d.jpg"),
+        "unlisted.jpg": Item("unlisted.jpg"),
+    }
+    assert sorted((reject.path[:20], reject.reason) for reject in rejects) == sorted(
+        [
+            ("a.jpg", "duplicate_row"),
+            ("../out.jpg", "outside_folder"),
+            (str(tmp_path / "out.jpg")[:20], "outside_folder"),
+            ("gone.jpg", "missing"),
+            ("sub", "not_a_file"),
+            ("through/d.jpg", "symlink"),
+            ("through", "symlink"),
+            ("x" * 20, "missing"),
+            ("", "no_path"),
+            ("c.jpg", "extra_cells"),
+            ("nul\\0.jpg", "outside_folder"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "path,person\né.jpg,Ada\n".encode("utf-8-sig"),
+        "path,person\né.jpg,Ada\n".encode("utf-16"),
+        "Path ;PERSON\r\né.jpg;Ada\r\n".encode(),
+        "person\tpath\nAda\té.jpg\n".encode(),
+        "path,person\ne\u0301.jpg,Ada\n".encode(),
+    ],
+)
+def test_listings_as_spreadsheets_write_them(data: bytes, tmp_path: Path) -> None:
+    touch(tmp_path, "é.jpg")
+    (tmp_path / "photos.csv").write_bytes(data)
+    assert scan(tmp_path) == ([Item("é.jpg", "Ada", "csv")], [])
+
+
+def test_a_row_that_is_no_utf_8_is_refused_alone(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    (tmp_path / "photos.csv").write_bytes(b"path,person\na.jpg,Ren\xe9\nb.jpg,Bo\n")
+    items, rejects = scan(tmp_path)
+    assert Item("b.jpg", "Bo", "csv") in items
+    assert [(reject.path, reject.reason) for reject in rejects] == [("a.jpg", "encoding")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no column 'path'"),
+        ("name,person\na.jpg,Ada\n", "has no column 'path'"),
+        ("path,person,path\na.jpg,Ada,b.jpg\n", "has the column 'path' more than once"),
+        ("path,person\n" + '"' + "x" * 200_000 + "\n", "is not readable as CSV at line"),
+    ],
+)
+def test_a_listing_that_cannot_be_read_says_what_to_do(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "photos.csv").write_text(text)
+    with pytest.raises(UserError, match=message):
+        scan(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not exist"):
+        scan(tmp_path / "nowhere")
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.lists(CELL, min_size=len(COLUMNS), max_size=len(COLUMNS)), max_size=8))
+def test_whatever_a_csv_writer_wrote_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows([list(COLUMNS), *rows])
+    path = tmp_path_factory.mktemp("csv") / "photos.csv"
+    path.write_bytes(text.getvalue().encode())
+    read, rejects = read_listing(path)
+    with_path = [row for row in rows if row[0].strip()]
+    assert [[row.cells[name] for name in COLUMNS] for row in read] == with_path
+    assert len(rejects) == len([row for row in rows if not row[0].strip() and any(cell.strip() for cell in row)])
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.binary(max_size=300))
+def test_no_bytes_crash_the_scan_or_name_a_file_outside(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    touch(folder, "a.jpg")
+    (folder / "photos.csv").write_bytes(b"path,person\n" + data)
+    try:
+        items, _ = scan(folder)
+    except UserError:
+        return
+    assert [item.path for item in items] == ["a.jpg"]

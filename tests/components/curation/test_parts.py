@@ -1,0 +1,142 @@
+"""The parts of curation on their own: clusters, assignment, splits, filters of copies."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from components.curation.cluster import density_clusters
+from components.curation.config import CurationConfig
+from components.curation.found import Found, Photo
+from components.curation.items import Item
+from components.curation.labels import Labels
+from components.curation.retrieve import assign
+from components.curation.split import hold_out, photo_splits
+
+
+def plain_dbscan(unit: NDArray[np.float32], link: float, neighbours: int) -> list[set[int]]:
+    """The clusters' core points by the definition, one point at a time."""
+    near = [{j for j in range(len(unit)) if i == j or unit[i] @ unit[j] >= link} for i in range(len(unit))]
+    core = {i for i in range(len(unit)) if len(near[i]) >= neighbours}
+    clusters: list[set[int]] = []
+    left = set(core)
+    while left:
+        reached, waiting = set(), [min(left)]
+        while waiting:
+            point = waiting.pop()
+            if point not in reached:
+                reached.add(point)
+                waiting += list(near[point] & core)
+        clusters.append(reached)
+        left -= reached
+    return clusters
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.integers(0, 30), st.floats(0.1, 0.95), st.integers(1, 4))
+def test_clusters_are_those_of_the_definition(seed: int, count: int, link: float, neighbours: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.standard_normal((count, 3)).astype("f4")
+    unit = points / np.linalg.norm(points, axis=1, keepdims=True)
+    labels = density_clusters(unit, link, neighbours)
+    cores = plain_dbscan(unit, link, neighbours)
+    assert len(set(labels[labels >= 0])) == len(cores)
+    for cluster in cores:
+        assert len({int(labels[point]) for point in cluster}) == 1
+    core = set().union(*cores)
+    for point in set(range(count)) - core:
+        touched = {int(labels[other]) for other in core if unit[point] @ unit[other] >= link}
+        assert int(labels[point]) in (touched or {-1})
+    sizes = np.bincount(labels[labels >= 0])
+    assert (np.diff(sizes) <= 0).all()
+
+
+CONFIG = CurationConfig(threshold=0.4, margin=0.05)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "owner", "expected"),
+    [
+        ([[0.7, 0.1]], None, [0]),
+        ([[0.39, 0.1]], None, [-1]),
+        ([[0.60, 0.58]], None, [-1]),  # two people are as likely
+        ([[0.60, 0.58]], 0, [0]),  # but the photo is named after one of them
+        ([[0.60, 0.58], [0.1, 0.8]], None, [0, 1]),  # and here the other is somebody else already
+        ([[0.7, 0.1], [0.5, 0.1]], None, [0, -1]),  # nobody twice
+        ([[0.7, 0.1], [0.68, 0.1]], None, [-1, -1]),  # which of the two faces it is stays unclear
+        ([[0.7, 0.6], [0.65, 0.1]], None, [1, 0]),  # together they fit better crosswise
+    ],
+)
+def test_assignment(similarity: list[list[float]], owner: int | None, expected: list[int]) -> None:
+    assert assign(np.array(similarity, np.float32), owner, CONFIG).tolist() == expected
+
+
+def labels_of(photos: list[list[int]], names: list[str], unknown: NDArray[np.float32] | None = None) -> Labels:
+    """Labels for photos given as lists of people; -1 is an unknown face that looks like `unknown`."""
+    people = len(names)
+    faces = [(place, person) for place, who in enumerate(photos) for person in who]
+    embedding = np.array([np.eye(people)[p] if p >= 0 else unknown for _, p in faces], np.float32)
+    count = len(faces)
+    items = [Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, Path(), 0, 0) for n in range(len(photos))]
+    found = Found(
+        photos=items,
+        photo=np.array([place for place, _ in faces], np.intp),
+        box=np.zeros((count, 4), np.float32),
+        landmarks=np.zeros((count, 10), np.float32),
+        score=np.ones(count, np.float32),
+        sharpness=np.ones(count, np.float32),
+        exposure=np.ones(count, np.float32),
+        fingerprint=np.zeros(count, np.uint64),
+        embedding=embedding,
+    )
+    identity = np.array([person for _, person in faces], np.intp)
+    return Labels(found, names, np.eye(people, dtype=np.float32), identity, np.zeros(count, np.bool_))
+
+
+def test_the_smallest_components_are_held_out_first() -> None:
+    labels = labels_of([[0, 1], [1, 2], [3, 4], [5], [5]], list("abcdef"))
+    held = hold_out(labels, CurationConfig(heldout_fraction=0.5))
+    assert held.tolist() == [False, False, False, True, True, True]
+    assert photo_splits(labels, held, CONFIG) == ["train", "train", "heldout", "heldout", "heldout"]
+
+
+def test_one_large_component_is_cut_where_it_costs_least() -> None:
+    chain = [[0, 1], [0, 1], [0, 1], [1, 2], [2, 3], [2, 3], [2, 3], [0], [3]]
+    labels = labels_of(chain, list("abcd"))
+    held = hold_out(labels, CurationConfig(heldout_fraction=0.5))
+    assert photo_splits(labels, held, CONFIG).count("mixed") == 1
+
+
+def test_people_who_look_alike_go_to_the_same_side() -> None:
+    labels = labels_of([[0], [1], [2], [2]], list("abc"))
+    alike = np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 0, 1]], np.float32)
+    labels = Labels(labels.found, labels.names, alike, labels.identity, labels.reference)
+    held = hold_out(labels, CurationConfig(heldout_fraction=0.3))
+    assert held[0] == held[1]
+
+
+def test_a_photo_with_a_face_that_might_be_held_out_is_for_nobody() -> None:
+    labels = labels_of([[0, 0], [1], [2, -1], [2]], list("abc"), np.array([0.37, 0, 0.929]))
+    held = np.array([True, False, False])
+    assert photo_splits(labels, held, CONFIG) == ["heldout", "train", "mixed", "train"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=4, unique=True), min_size=1, max_size=20), st.floats(0, 1)
+)
+def test_sides_never_share_a_person(photos: list[list[int]], fraction: float) -> None:
+    people = sorted({person for who in photos for person in who})
+    number = {person: place for place, person in enumerate(people)}
+    photos = [[number[person] for person in who] for who in photos]
+    labels = labels_of(photos, [hashlib.sha256(bytes([person])).hexdigest() for person in people])
+    held = hold_out(labels, CurationConfig(heldout_fraction=fraction))
+    assert held.sum() <= max(1, round(len(people) * fraction))
+    assert not held.all()
+    for who, split in zip(photos, photo_splits(labels, held, CONFIG), strict=True):
+        sides = {bool(held[person]) for person in who}
+        assert split == ("mixed" if len(sides) == 2 else "heldout" if True in sides else "train")
