@@ -68,8 +68,8 @@ def judge(rule: Rule, read: Read) -> Outcome:
     state = _state(rule, figure)
     why = (
         f"{what} is {figure.mean:+.3f} (95 % interval {figure.low:+.3f} to {figure.high:+.3f}, {figure.n} cases); "
-        f"asked is an interval wholly {rule.side} {rule.bound:+g}"
-        + (f" and a mean of at least {rule.mean:+g}" if rule.mean is not None else "")
+        f"asked is an interval wholly {rule.side} {rule.bound:g}"
+        + (f" and a mean of at least {rule.mean:g}" if rule.mean is not None else "")
     )
     return Outcome(rule.name, state, why, figure.mean, (figure.low, figure.high), rule.bound)
 
