@@ -116,7 +116,7 @@ class _ArrayReader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return multiarray._reconstruct  # type: ignore[attr-defined]
+            return multiarray._reconstruct
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
         raise pickle.UnpicklingError(f"the file names {module}.{name}, which is not an array or a plain container")

