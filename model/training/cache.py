@@ -13,7 +13,7 @@ from torch import Tensor
 from model.artefacts import new_file
 from model.captions import compose
 from model.dataset.dataset import Dataset
-from model.denoiser import TextFeatures
+from model.denoiser import Size, TextFeatures
 from model.latents import encode, pack
 from model.losses.decode import Recognise, face_embeddings
 from model.progress import track
@@ -54,11 +54,15 @@ def compute_features(
     if file.is_file():
         return _features(load_file(file), data, prompts)
     tensors: dict[str, Tensor] = {}
-    for number, target in track(enumerate(data.targets), "encoding photos", total=len(data.targets), unit="photos"):
-        pixels = _pixels(dataset, target)
-        tensors[f"latents.{number}"] = pack(encode(autoencoder, pixels))[0].contiguous()
-        of_picture = torch.zeros(len(target.faces), dtype=torch.long)
-        tensors[f"truths.{number}"] = face_embeddings(recognise, pixels, torch.from_numpy(target.landmarks), of_picture)
+    for chunk in track(_by_size(data.targets), "encoding photos", unit="batches"):
+        targets = [data.targets[number] for number in chunk]
+        pixels = torch.cat([_pixels(dataset, target) for target in targets])
+        landmarks = torch.cat([torch.from_numpy(target.landmarks) for target in targets])
+        of_picture = torch.tensor([row for row, target in enumerate(targets) for _ in target.faces])
+        truths = face_embeddings(recognise, pixels, landmarks, of_picture)
+        of_target = truths.split([len(target.faces) for target in targets])
+        for number, latents, faces in zip(chunk, pack(encode(autoencoder, pixels)), of_target, strict=True):
+            tensors[f"latents.{number}"], tensors[f"truths.{number}"] = latents.clone(), faces.clone()
     parts = [encode_text(chunk) for chunk in _chunks(prompts)]
     tensors["text.tokens"], tensors["text.pooled"] = (torch.cat(kind) for kind in zip(*parts, strict=True))
     with new_file(file) as draft:
@@ -85,6 +89,14 @@ def _pixels(dataset: Dataset, target: Target) -> Tensor:
     """The cut picture [1, 3, H, W] in [-1, 1]."""
     image = target.placement.image(dataset.image(target.image_id))
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def _by_size(targets: Sequence[Target]) -> list[list[int]]:
+    """The targets' numbers in batches of one picture size."""
+    sizes: dict[Size, list[int]] = {}
+    for number, target in enumerate(targets):
+        sizes.setdefault(target.size, []).append(number)
+    return [row[start : start + CHUNK] for row in sizes.values() for start in range(0, len(row), CHUNK)]
 
 
 def _chunks(prompts: Sequence[str]) -> Iterator[Sequence[str]]:
