@@ -1,7 +1,7 @@
 """Shards: the same bytes each time, read back at random."""
 
-import io
 import copy
+import io
 import tarfile
 from pathlib import Path
 
