@@ -19,9 +19,8 @@ def portraits() -> NDArray[np.uint8]:
         from components.photos.cast.generator import FaceGenerator
 
         generator = FaceGenerator(streams=1)
-        pictures: dict[int, NDArray[np.uint8]] = {}
-        generator.render(list(generator.sample(np.random.default_rng(99), PEOPLE)), pictures.__setitem__)
-        small = [cv2.resize(pictures[i], (SIDE, SIDE), interpolation=cv2.INTER_AREA) for i in range(PEOPLE)]
+        pictures = generator.render(generator.sample(np.random.default_rng(99), PEOPLE))
+        small = [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures]
         with new_file(kept) as draft, open(draft, "wb") as file:
             np.save(file, np.stack(small))
     return np.asarray(np.load(kept, allow_pickle=False))

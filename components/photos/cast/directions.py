@@ -15,6 +15,7 @@ from model.artefacts import new_file
 from model.faces.analyser import Face, FaceAnalyser
 from model.faces.detector import Detector
 from model.faces.recogniser import load_recogniser
+from model.progress import track
 
 ATTRIBUTES = ("yaw", "pitch", "smile", "side_light")
 SHIPPED = Path(__file__).with_name("directions.safetensors")
@@ -65,14 +66,11 @@ def main(out: Path) -> None:
     analyser = FaceAnalyser(Detector.load(), load_recogniser("facesdk"), max_side=320)
     latents = generator.sample(np.random.default_rng(SEED), PEOPLE)
     rows: dict[int, tuple[NDArray[np.float64], NDArray[np.float32]]] = {}
-
-    def note(index: int, picture: NDArray[np.uint8]) -> None:
+    for index, picture in enumerate(track(generator.render(latents), "people", PEOPLE, "person")):
         faces = analyser.analyse([picture])[0]
         if faces:
             unit = faces[0].embedding / np.linalg.norm(faces[0].embedding)
             rows[index] = measure(faces[0], picture), unit
-
-    generator.render(list(latents), note)
     kept = sorted(rows)
     found = fit(latents[kept], np.stack([rows[i][0] for i in kept]), np.stack([rows[i][1] for i in kept]))
     if found.shape != (len(ATTRIBUTES), LATENT):

@@ -1,6 +1,7 @@
 """Faces of people who do not exist: MobileStyleGAN on OpenVINO, portraits of 512 px."""
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import openvino as ov
@@ -40,19 +41,29 @@ class FaceGenerator:
             np.float32
         )
 
-    def render(self, latents: Sequence[NDArray[np.float32]], use: Callable[[int, NDArray[np.uint8]], None]) -> None:
-        """Call `use(index, picture)` with each portrait [512,512,3] RGB uint8, from worker threads and in any order."""
-        queue = ov.AsyncInferQueue(self._synthesis, self._streams)
+    def render(self, latents: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
+        """The portrait [512,512,3] RGB uint8 of each latent, in order; as many are under way as there are streams.
 
-        def finished(request: ov.InferRequest, index: int) -> None:
-            bands = request.get_output_tensor().data[0, :3]
-            picture = np.clip((bands / 2 + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
-            use(index, np.ascontiguousarray(picture.transpose(1, 2, 0)))
-
-        queue.set_callback(finished)
-        for index, latent in enumerate(latents):
-            queue.start_async({0: latent[None].astype(np.float32)}, index)
-        queue.wait_all()
+        No callbacks: one that is called from OpenVINO's threads can hang when the network is freed soon after.
+        """
+        running: deque[ov.InferRequest] = deque()
+        spare = [self._synthesis.create_infer_request() for _ in range(self._streams)]
+        for latent in latents:
+            if not spare:
+                yield _finished(request := running.popleft())
+                spare.append(request)
+            running.append(spare.pop())
+            running[-1].start_async({0: latent[None].astype(np.float32)})
+        while running:
+            yield _finished(running.popleft())
 
     def _map(self, noise: NDArray[np.floating]) -> NDArray[np.float32]:
         return np.concatenate([self._mapping(row[None].astype(np.float32))[0].copy() for row in noise])
+
+
+def _finished(request: ov.InferRequest) -> NDArray[np.uint8]:
+    """Wait for a request; its picture."""
+    request.wait()
+    bands = request.get_output_tensor().data[0, :3]
+    picture = np.clip((bands / 2 + 1) * 127.5 + 0.5, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(picture.transpose(1, 2, 0))

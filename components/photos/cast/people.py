@@ -129,11 +129,9 @@ class Studio:
 
     def _shoot(self, latents: Sequence[NDArray[np.float32]]) -> dict[int, tuple[NDArray[np.uint8], Face]]:
         """Pictures and faces by position; a picture in which no face is found is left out."""
-        pictures: dict[int, NDArray[np.uint8]] = {}
-        self.generator.render(latents, pictures.__setitem__)
-        order = sorted(pictures)
-        found = self.analyser.analyse([pictures[index] for index in order])
-        return {index: (pictures[index], faces[0]) for index, faces in zip(order, found, strict=True) if faces}
+        pictures = list(self.generator.render(latents))
+        found = self.analyser.analyse(pictures)
+        return {i: (picture, faces[0]) for i, (picture, faces) in enumerate(zip(pictures, found, strict=True)) if faces}
 
 
 def names(count: int) -> list[str]:

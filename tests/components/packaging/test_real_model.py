@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from components.packaging import step
@@ -23,9 +22,8 @@ def virtual_faces(count: int) -> list[bytes]:
     from components.photos.cast.generator import FaceGenerator
 
     generator = FaceGenerator()
-    portraits: dict[int, NDArray[np.uint8]] = {}
-    generator.render(list(generator.sample(np.random.default_rng(0), count)), portraits.__setitem__)
-    return [encoded(Image.fromarray(portraits[index]), "JPEG") for index in range(count)]
+    portraits = generator.render(generator.sample(np.random.default_rng(0), count))
+    return [encoded(Image.fromarray(portrait), "JPEG") for portrait in portraits]
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"the preset nano ships no {' and no '.join(MISSING)} yet")

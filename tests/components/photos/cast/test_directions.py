@@ -34,8 +34,8 @@ def test_a_direction_changes_its_attribute(name: str) -> None:
     people = generator.sample(np.random.default_rng(4), 3)
     values = []
     for amount in (-1.5, 1.5):
-        pictures: dict[int, np.ndarray] = {}
-        generator.render(list(people + amount * found[name]), pictures.__setitem__)
-        faces = [analyser.analyse([pictures[i]])[0][0] for i in range(len(people))]
-        values.append([measure(face, pictures[i])[ATTRIBUTES.index(name)] for i, face in enumerate(faces)])
+        pictures = list(generator.render(people + amount * found[name]))
+        faces = [seen[0] for seen in analyser.analyse(pictures)]
+        index = ATTRIBUTES.index(name)
+        values.append([measure(face, picture)[index] for face, picture in zip(faces, pictures, strict=True)])
     assert (np.array(values[1]) > np.array(values[0])).all()
