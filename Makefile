@@ -22,7 +22,7 @@ help: ## list these commands
 
 setup: $(LOCKED) $(PROJECT) $(WEIGHTS) ## create .venv, install the locked requirements and the project, fetch the weights
 
-run: setup ## run the main job (ARGS="--photos DIR --set train.steps=100")
+run: setup ## run the main job (ARGS="--photos DIR --set train.effort=0.5")
 	@$(BIN)/withanyone run $(ARGS)
 
 test: setup $(CHECKERS) ## run the tests (ARGS="tests/model -k name", WORKERS=2)
