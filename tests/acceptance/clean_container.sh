@@ -19,8 +19,8 @@ git -C "$repository" bundle create --quiet "$hand_over/repository.bundle" HEAD
 
 cat >"$hand_over/inside.sh" <<'INSIDE'
 set -euo pipefail
-git -c advice.detachedHead=false clone --quiet /hand_over/repository.bundle /root/withanyone
-cd /root/withanyone
+git -c advice.detachedHead=false clone --quiet /hand_over/repository.bundle "$HOME/withanyone"
+cd "$HOME/withanyone"
 git log -1 --format='commit %h: %s'
 python3 --version
 report=()
