@@ -1,6 +1,6 @@
 """Who is in the cast, and portraits of them that differ in pose, expression and light and show the same person."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,12 @@ from components.photos.cast.directions import directions, measure
 from components.photos.cast.generator import FaceGenerator
 from components.photos.cast.matting import Matting, touches_top
 from model.faces.analyser import Face, FaceAnalyser
+from model.progress import track
 
 # Largest change of a portrait in each attribute, in standard deviations of the generator's people.
 REACH = {"yaw": 1.6, "pitch": 1.2, "smile": 2.6, "side_light": 1.6}
 SHRINK = (1.0, 0.6, 0.3)  # a portrait that lost the person is drawn again, closer to the person's own face
+LOOKED_AT_ONCE = 32  # possible people that are drawn before the next look at who fits
 SAME_PERSON = 0.5  # least cosine (facesdk) of a portrait to the person's own face
 SMILE_WIDTH = 0.93  # mouth width over eye distance above which a face counts as smiling
 FIRST = (
@@ -87,19 +89,20 @@ class Studio:
 
     def find_people(self, rng: np.random.Generator, names: Sequence[str], likeness: float) -> list[Person]:
         """A person for each name, no two with a cosine above `likeness`; 1 takes everybody."""
-        people: list[Person] = []
-        while len(people) < len(names):
-            latents = self.generator.sample(rng, max(8, 3 * (len(names) - len(people)) // 2))
-            faces = self._shoot(list(latents))
-            for index, (picture, face) in sorted(faces.items()):
+        return list(track(self._new_people(rng, names, likeness), "people", len(names), unit="person"))
+
+    def _new_people(self, rng: np.random.Generator, names: Sequence[str], likeness: float) -> Iterator[Person]:
+        known: list[NDArray[np.float32]] = []
+        while len(known) < len(names):
+            latents = self.generator.sample(rng, min(LOOKED_AT_ONCE, len(names) - len(known)))
+            for index, (picture, face) in sorted(self._shoot(list(latents)).items()):
                 identity = _unit(face.embedding)
-                alike = max((float(identity @ other.identity) for other in people), default=-1.0)
-                if alike > likeness or len(people) == len(names):
+                if max((float(identity @ other) for other in known), default=-1.0) > likeness:
                     continue
-                portrait = self._portrait(names[len(people)], picture, face, 1.0)
+                portrait = self._portrait(names[len(known)], picture, face, 1.0)
                 if not touches_top(portrait.cut_out):
-                    people.append(Person(portrait.name, latents[index], identity, portrait))
-        return people
+                    known.append(identity)
+                    yield Person(portrait.name, latents[index], identity, portrait)
 
     def portraits(self, rng: np.random.Generator, people: Iterable[Person], each: int) -> dict[str, list[Portrait]]:
         """`each` portraits of every person, by name, their own first; the others resemble it enough."""
