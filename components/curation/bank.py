@@ -145,12 +145,16 @@ def _whose(found: Found, face: int, reason: str, detail: str, bank: Bank, config
         return reason, detail
     similarity = bank.centres @ found.unit[face]
     best = int(np.argmax(similarity))
-    if similarity[best] < config.threshold + config.margin:
+    if similarity[best] < config.link + config.margin:
         return reason, detail
     return "mislabelled", f"it is named {found.photos[found.photo[face]].item.person} but shows {bank.names[best]}"
 
 
-def same_people(bank: Bank, threshold: float) -> Sequence[tuple[int, int]]:
-    """The pairs of people whose centres are so near that two names may stand for one person."""
-    similar = np.triu(bank.centres @ bank.centres.T >= threshold, 1)
-    return [(int(a), int(b)) for a, b in np.argwhere(similar)]
+def lookalike(bank: Bank, config: CurationConfig) -> NDArray[np.bool_]:
+    """[I, I] whether the centres of two people are so near that two names may stand for one person."""
+    return np.asarray(bank.centres @ bank.centres.T >= config.link + NAMELESS_LINK)
+
+
+def same_people(bank: Bank, config: CurationConfig) -> Sequence[tuple[int, int]]:
+    """The pairs of different people who may be one person."""
+    return [(int(a), int(b)) for a, b in np.argwhere(np.triu(lookalike(bank, config), 1))]

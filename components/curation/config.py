@@ -30,7 +30,14 @@ class CurationConfig(BaseModel):
     max_people: int = Field(5, ge=1, description="most faces of a photo; more are a crowd")
 
     link: Fraction = Field(0.4, description="similarity at which two photos of one name support each other")
-    threshold: Fraction = Field(0.4, description="least similarity to a person's centre at which a face is named")
+    threshold: Fraction | None = Field(
+        None,
+        description="least similarity to a person's centre at which a face is named, such as the published 0.4 or 0.5; "
+        "none: calibrated on the photos",
+    )
+    false_match_rate: float = Field(
+        0.005, gt=0, lt=1, description="share of strangers' faces that a calibrated threshold may give a name"
+    )
     margin: Fraction = Field(0.05, description="how much nearer the best person must be than the second")
     min_references: int = Field(1, ge=1, description="fewest bank photos of a person")
     heldout_fraction: Fraction = Field(0.15, description="share of people kept out of training for the benchmark")

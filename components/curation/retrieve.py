@@ -13,7 +13,7 @@ Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]
 
 
-def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], config: CurationConfig) -> Indices:
+def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], threshold: float, config: CurationConfig) -> Indices:
     """The person of each face [N], -1 where unknown; bank faces keep theirs, of the others only `good` [N] are named.
 
     In a photo the people are assigned so that the sum of similarities is greatest (Hungarian method). An assignment
@@ -23,12 +23,12 @@ def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], config: Curation
     """
     identity = bank.member.copy()
     candidates = np.flatnonzero(good & (bank.member < 0))
-    hits = candidates[_reach(found.unit[candidates], bank.centres, config.threshold)]
+    hits = candidates[_reach(found.unit[candidates], bank.centres, threshold)]
     rows = candidates[np.isin(found.photo[candidates], found.photo[hits])]
     number = {name: place for place, name in enumerate(bank.names)}
     for faces in np.split(rows, np.flatnonzero(np.diff(found.photo[rows])) + 1) if len(rows) else []:
         owner = number.get(found.photos[found.photo[faces[0]]].item.person)
-        identity[faces] = assign(found.unit[faces] @ bank.centres.T, owner, config)
+        identity[faces] = assign(found.unit[faces] @ bank.centres.T, owner, threshold, config.margin)
     return identity
 
 
@@ -41,14 +41,14 @@ def _reach(unit: Floats, centres: Floats, threshold: float) -> NDArray[np.bool_]
     return reached
 
 
-def assign(similarity: Floats, owner: int | None, config: CurationConfig) -> Indices:
+def assign(similarity: Floats, owner: int | None, threshold: float, margin: float) -> Indices:
     """The person of each of a photo's faces, -1 where unclear, from similarities [faces, people].
 
     `owner` is the person that the photo is named after.
     """
     chosen = np.full(len(similarity), -1, np.intp)
-    people = np.flatnonzero((similarity >= config.threshold).any(axis=0))
-    gain = np.where(similarity[:, people] >= config.threshold, similarity[:, people], 0)
+    people = np.flatnonzero((similarity >= threshold).any(axis=0))
+    gain = np.where(similarity[:, people] >= threshold, similarity[:, people], 0)
     faces, columns = linear_sum_assignment(gain, maximize=True)
     matched = gain[faces, columns] > 0
     faces, persons = faces[matched], people[columns[matched]]
@@ -60,6 +60,6 @@ def assign(similarity: Floats, owner: int | None, config: CurationConfig) -> Ind
         rival = others[:, person].max(initial=-1)
         if person != owner:
             rival = max(rival, rivals[face].max(initial=-1))
-        if similarity[face, person] - rival >= config.margin:
+        if similarity[face, person] - rival >= margin:
             chosen[face] = person
     return chosen

@@ -19,12 +19,12 @@ from components.curation.labels import Labels
 Mask = NDArray[np.bool_]
 
 
-def hold_out(labels: Labels, config: CurationConfig) -> Mask:
+def hold_out(labels: Labels, threshold: float, config: CurationConfig) -> Mask:
     """[I] who is held out: `heldout_fraction` of the people, at least one where there are two, never all."""
     people = len(labels.names)
     quota = min(people - 1, max(1, round(people * config.heldout_fraction))) if config.heldout_fraction else 0
     appears = _appearances(labels)
-    together = (appears.T @ appears + csr_array(labels.centres @ labels.centres.T >= config.threshold)).astype(np.bool_)
+    together = (appears.T @ appears + csr_array(labels.centres @ labels.centres.T >= threshold)).astype(np.bool_)
     _, component = connected_components(together, directed=False)
     tie = [hashlib.sha256(name.encode()).hexdigest() for name in labels.names]
     photos = np.asarray(appears.sum(axis=0)).ravel()
@@ -64,7 +64,7 @@ def _carve(
     return np.array(taken, np.intp)
 
 
-def photo_splits(labels: Labels, held: Mask, config: CurationConfig) -> list[str]:
+def photo_splits(labels: Labels, held: Mask, threshold: float, config: CurationConfig) -> list[str]:
     """The split of each photo: 'heldout' when all its known people are, 'train' when none is, else 'mixed'.
 
     A photo is also mixed when an unknown face in it might be a held-out person: within the margin of the threshold.
@@ -76,7 +76,7 @@ def photo_splits(labels: Labels, held: Mask, config: CurationConfig) -> list[str
     people = np.bincount(found.photo[known], minlength=count)
     doubt = np.zeros(count, np.bool_)
     if held.any() and (~known).any():
-        near = (found.unit[~known] @ labels.centres[held].T).max(axis=1) >= config.threshold - config.margin
+        near = (found.unit[~known] @ labels.centres[held].T).max(axis=1) >= threshold - config.margin
         doubt[found.photo[~known][near]] = True
     train = (out == 0) & ~doubt
     heldout = (out == people) & (people > 0)

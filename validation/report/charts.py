@@ -1,13 +1,14 @@
 """Charts as inline SVG: no script, no network, colours and fonts from the page's style sheet."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, tostring
 
 from markupsafe import Markup
 
 Interval = tuple[float, float, float]  # mean, low end, high end
+CURVES = ("model", "reference_pasted")  # styles of the first and the second line of a chart
 BOUND = "bound"  # style of a point that is no system but a limit
 
 
@@ -134,3 +135,21 @@ def intervals(bars: Sequence[Bar], title: str) -> Markup:
         parts += [_line(axis.at(bar.value[1]), y, axis.at(bar.value[2]), y, f"whisker {style}")]
         parts += [_tag("circle", cx=axis.at(bar.value[0]), cy=y, r=5, class_=f"mark {style}")]
     return _svg(width, bottom + 30, title, parts)
+
+
+def rates(curves: Mapping[str, Sequence[tuple[float, float]]], at: float, x_label: str) -> Markup:
+    """Shares [0, 1] over a threshold, one line each on a logarithmic scale down to 0.1 %, and the threshold in use."""
+    width, height, left, top, bottom = 620, 300, 62, 34, 250
+    reach = [x for points in curves.values() for x, _ in points]
+    x_axis, y_axis = Axis(min(reach), max(reach), left, width - 14), Axis(-3.0, 0.0, bottom, top)
+    parts = [_line(left, y_axis.at(power), width - 14, y_axis.at(power), "grid") for power in (-3, -2, -1, 0)]
+    parts += [_text(left - 8, y_axis.at(p) + 4, f"{10.0**p:.1%}", "tick", "end") for p in (-3, -2, -1, 0)]
+    parts += [_text(x_axis.at(tick), bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_axis.ticks(0.1)]
+    parts += [_line(x_axis.at(at), top, x_axis.at(at), bottom, "zero")]
+    parts += [_text(x_axis.at(at), top - 8, f"{at:.3f}", "name bound", "middle")]
+    for number, (label, points) in enumerate(curves.items()):
+        seen = [(x_axis.at(x), y_axis.at(math.log10(share))) for x, share in points if share >= 1e-3]
+        parts += [_tag("polyline", points=" ".join(f"{x},{y}" for x, y in seen), class_=f"curve {CURVES[number]}")]
+        parts += [_text(left + 14 + 250 * number, 14, label, f"name {CURVES[number]}")]
+    parts += [_text((left + width) / 2, height - 8, x_label, "label", "middle")]
+    return _svg(width, height, x_label, parts)

@@ -55,7 +55,7 @@ def test_clusters_are_those_of_the_definition(seed: int, count: int, link: float
     assert (np.diff(sizes) <= 0).all()
 
 
-CONFIG = CurationConfig(threshold=0.4, margin=0.05)
+CONFIG = CurationConfig(margin=0.05)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ CONFIG = CurationConfig(threshold=0.4, margin=0.05)
     ],
 )
 def test_assignment(similarity: list[list[float]], owner: int | None, expected: list[int]) -> None:
-    assert assign(np.array(similarity, np.float32), owner, CONFIG).tolist() == expected
+    assert assign(np.array(similarity, np.float32), owner, 0.4, 0.05).tolist() == expected
 
 
 def labels_of(photos: list[list[int]], names: list[str], unknown: NDArray[np.float32] | None = None) -> Labels:
@@ -99,30 +99,30 @@ def labels_of(photos: list[list[int]], names: list[str], unknown: NDArray[np.flo
 
 def test_the_smallest_components_are_held_out_first() -> None:
     labels = labels_of([[0, 1], [1, 2], [3, 4], [5], [5]], list("abcdef"))
-    held = hold_out(labels, CurationConfig(heldout_fraction=0.5))
+    held = hold_out(labels, 0.4, CurationConfig(heldout_fraction=0.5))
     assert held.tolist() == [False, False, False, True, True, True]
-    assert photo_splits(labels, held, CONFIG) == ["train", "train", "heldout", "heldout", "heldout"]
+    assert photo_splits(labels, held, 0.4, CONFIG) == ["train", "train", "heldout", "heldout", "heldout"]
 
 
 def test_one_large_component_is_cut_where_it_costs_least() -> None:
     chain = [[0, 1], [0, 1], [0, 1], [1, 2], [2, 3], [2, 3], [2, 3], [0], [3]]
     labels = labels_of(chain, list("abcd"))
-    held = hold_out(labels, CurationConfig(heldout_fraction=0.5))
-    assert photo_splits(labels, held, CONFIG).count("mixed") == 1
+    held = hold_out(labels, 0.4, CurationConfig(heldout_fraction=0.5))
+    assert photo_splits(labels, held, 0.4, CONFIG).count("mixed") == 1
 
 
 def test_people_who_look_alike_go_to_the_same_side() -> None:
     labels = labels_of([[0], [1], [2], [2]], list("abc"))
     alike = np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 0, 1]], np.float32)
     labels = Labels(labels.found, labels.names, alike, labels.identity, labels.reference)
-    held = hold_out(labels, CurationConfig(heldout_fraction=0.3))
+    held = hold_out(labels, 0.4, CurationConfig(heldout_fraction=0.3))
     assert held[0] == held[1]
 
 
 def test_a_photo_with_a_face_that_might_be_held_out_is_for_nobody() -> None:
     labels = labels_of([[0, 0], [1], [2, -1], [2]], list("abc"), np.array([0.37, 0, 0.929]))
     held = np.array([True, False, False])
-    assert photo_splits(labels, held, CONFIG) == ["heldout", "train", "mixed", "train"]
+    assert photo_splits(labels, held, 0.4, CONFIG) == ["heldout", "train", "mixed", "train"]
 
 
 @settings(deadline=None, max_examples=60)
@@ -134,9 +134,9 @@ def test_sides_never_share_a_person(photos: list[list[int]], fraction: float) ->
     number = {person: place for place, person in enumerate(people)}
     photos = [[number[person] for person in who] for who in photos]
     labels = labels_of(photos, [hashlib.sha256(bytes([person])).hexdigest() for person in people])
-    held = hold_out(labels, CurationConfig(heldout_fraction=fraction))
+    held = hold_out(labels, 0.4, CurationConfig(heldout_fraction=fraction))
     assert held.sum() <= max(1, round(len(people) * fraction))
     assert not held.all()
-    for who, split in zip(photos, photo_splits(labels, held, CONFIG), strict=True):
+    for who, split in zip(photos, photo_splits(labels, held, 0.4, CONFIG), strict=True):
         sides = {bool(held[person]) for person in who}
         assert split == ("mixed" if len(sides) == 2 else "heldout" if True in sides else "train")

@@ -3,6 +3,7 @@
 import jinja2
 import pytest
 
+from validation.report.dataset_page import dataset_page
 from validation.report.decision_page import decision_page
 from validation.report.page import plain, render, short, signed
 
@@ -42,3 +43,28 @@ def test_a_decision_shows_its_verdict_and_escapes_its_reasons() -> None:
     assert "a &lt; b" in page
     assert "\N{MINUS SIGN}0.250" in page
     assert "Reject" in page
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"), [("calibrated", "at most 0.5 % of"), ("set", "as set"), ("too few faces", "the published value")]
+)
+def test_a_dataset_says_from_which_similarity_faces_are_named(rule: str, words: str) -> None:
+    result = {"success": True, "expectations": [], "dataset": {"digest": None}}
+    manifest = {
+        "counts": {"images": 3, "rejects": {}},
+        "recogniser": {"name": "facesdk", "dim": 128},
+        "licences": [],
+        "calibration": {
+            "threshold": 0.478,
+            "rule": rule,
+            "false_match_rate": 0.005,
+            "faces": 295,
+            "people": 40,
+            "curve": [[0.0, 1.0, 0.0], [0.4, 0.25, 0.01], [0.8, 0.0, 0.4]],
+        },
+    }
+    page = dataset_page(result, manifest)
+    assert "From 0.478" in page
+    assert words in page
+    assert page.count("<polyline") == 2
+    assert "<polyline" not in dataset_page(result, {k: v for k, v in manifest.items() if k != "calibration"})

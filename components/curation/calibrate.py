@@ -1,0 +1,91 @@
+"""The similarity from which a face is given a name, calibrated from the folder's own bank at a stated false-match rate.
+
+How strangers score is seen on the bank itself: each of its faces against the centres of all other people, of which the
+highest counts, because retrieval looks for the best. How the people themselves score is seen on each face against the
+centre of its person's other faces. Names and pairs of people who look like one person are left out: two names for one
+person would pass for the luckiest of strangers.
+"""
+
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.curation.bank import Bank, lookalike
+from components.curation.config import CurationConfig
+from components.curation.found import Found
+
+FIXED = 0.4  # the published threshold (its appendix says 0.5), for folders too small to calibrate on
+LEAST_PEOPLE = 20  # fewer differ too little from one another to stand for strangers
+BLOCK = 4096  # faces that are compared with all centres at a time
+STEPS = np.round(np.arange(0, 0.8001, 0.02), 2)  # thresholds of the curve
+Floats = NDArray[np.float64]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The threshold in use and how it came about.
+
+    `rule` is 'calibrated', 'set' or 'too few faces'; `curve` has for each threshold the share of strangers who would be
+    named and the share of the people themselves who would be missed, each 0..1.
+    """
+
+    threshold: float
+    rule: str
+    false_match_rate: float
+    faces: int
+    people: int
+    curve: list[tuple[float, float, float]]
+
+    def as_json(self) -> dict[str, Any]:
+        """What the manifest says."""
+        return asdict(self)
+
+
+def calibrate(found: Found, bank: Bank, config: CurationConfig) -> Calibration:
+    """The lowest threshold at which at most `config.false_match_rate` of the strangers would be named.
+
+    A set `config.threshold` stays as it is; the curve is drawn all the same.
+    """
+    strangers, own = scores(found, bank, config)
+    threshold, rule = FIXED, "too few faces"
+    if config.threshold is not None:
+        threshold, rule = config.threshold, "set"
+    elif len(strangers) * config.false_match_rate >= 1 and len(bank.names) >= LEAST_PEOPLE:
+        threshold, rule = lowest(strangers, config.false_match_rate), "calibrated"
+    log.info("faces are named from a similarity of %.3f (%s)", threshold, rule)
+    curve = [(float(t), _share(strangers >= t), _share(own < t)) for t in STEPS]
+    return Calibration(threshold, rule, config.false_match_rate, len(strangers), len(bank.names), curve)
+
+
+def scores(found: Found, bank: Bank, config: CurationConfig) -> tuple[Floats, Floats]:
+    """Similarities of the bank's faces [M] as strangers, and of those [K] whose person has others, as themselves."""
+    faces = np.flatnonzero(bank.member >= 0)
+    people, unit = bank.member[faces], found.unit[faces]
+    alike = lookalike(bank, config) | np.eye(len(bank.names), dtype=np.bool_)
+    strangers = np.full(len(faces), -1.0)
+    for start in range(0, len(faces), BLOCK):
+        rows = slice(start, start + BLOCK)
+        similarity = np.where(alike[people[rows]], -1.0, unit[rows] @ bank.centres.T)
+        strangers[rows] = similarity.max(axis=1, initial=-1.0)
+    totals = np.zeros(bank.centres.shape, np.float64)
+    np.add.at(totals, people, unit)
+    others = totals[people] - unit
+    several = np.bincount(people, minlength=len(bank.names))[people] > 1
+    own = np.einsum("nd,nd->n", unit, others)[several] / np.linalg.norm(others, axis=1)[several]
+    return strangers, own
+
+
+def lowest(strangers: Floats, rate: float) -> float:
+    """The lowest threshold, rounded up to thousandths, that at most the share `rate` of `strangers` [M] reaches."""
+    allowed = int(len(strangers) * rate)
+    ordered = np.sort(strangers)[::-1]
+    barred = ordered[allowed] if allowed < len(ordered) else -1.0
+    return float(np.clip(np.floor(barred * 1000 + 1) / 1000, 0, 1))
+
+
+def _share(marked: NDArray[np.bool_]) -> float:
+    return round(float(marked.mean()), 6) if len(marked) else 0.0
