@@ -1,13 +1,13 @@
 """Puts a trainer together from a dataset and a preset: frozen networks, cached features, bank, batches."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
+from model.channels_last import channels_last
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.faces.recogniser import load_recogniser
@@ -38,18 +38,22 @@ def assemble(
     `work` keeps the features and checkpoints of this one job and is where a killed one goes on from. Raises UserError
     where the dataset was made with another recogniser than the preset's.
     """
-    data = training_data(dataset, chosen)
     accelerator = Accelerator(gradient_accumulation_steps=loop.accumulate)
+    batches, judges = prepare(dataset, chosen, batch, seed, work, accelerator.device)
+    return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
+
+
+def prepare(
+    dataset: Dataset, chosen: Preset, batch: int, seed: int, work: Path, device: torch.device
+) -> tuple[Batches, Judges]:
+    """The batches of a dataset's training split with all that frozen networks say of it, and what judges its faces."""
+    data = training_data(dataset, chosen)
     autoencoder, recogniser = load_autoencoder(chosen), load_recogniser(chosen.recogniser)
     encode_text = TextEncoder.load(chosen.text_tokens).encode
     features = compute_features(dataset, data, autoencoder, recogniser, encode_text, work / FEATURES)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
-    device, layout = accelerator.device, torch.channels_last  # convolutions with gradients are a tenth faster in it
-    judging: list[Any] = [autoencoder, recogniser]  # torch's types know no memory format of a module
-    autoencoder, recogniser = (part.to(device, memory_format=layout) for part in judging)
-    judges = Judges(autoencoder, recogniser, bank.to(device))
-    batches = Batches(data, features, batch, seed)
-    return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
+    judges = Judges(channels_last(autoencoder.to(device)), channels_last(recogniser.to(device)), bank.to(device))
+    return Batches(data, features, batch, seed), judges
 
 
 def training_data(dataset: Dataset, chosen: Preset) -> TrainingSet:
