@@ -21,10 +21,16 @@ def predicted_clean(x_t: Tensor, velocity: Tensor, t: Tensor) -> Tensor:
     return x_t - _beside(t, x_t) * velocity
 
 
-def flow_loss(velocity: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
-    """Mean squared error of the velocity for each sample, [B], computed in at least 32 bits."""
+def flow_loss(velocity: Tensor, clean: Tensor, noise: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean squared error of the velocity for each sample, [B], computed in at least 32 bits.
+
+    `weights` [B, L] of tokens [B, L, C], positive, make it a weighted mean over the tokens; the scale does not matter.
+    """
     kind = torch.promote_types(velocity.dtype, torch.float32)
-    return (velocity.to(kind) - (noise.to(kind) - clean.to(kind))).square().flatten(1).mean(1)
+    error = (velocity.to(kind) - (noise.to(kind) - clean.to(kind))).square()
+    if weights is None:
+        return error.flatten(1).mean(1)
+    return (error.mean(-1) * weights).sum(1) / weights.sum(1)
 
 
 def shifted(s: Tensor, shift: float) -> Tensor:

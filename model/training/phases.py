@@ -16,6 +16,9 @@ class Phase(BaseModel):
     )
     warmup: int = Field(20, ge=0, description="Steps over which the learning rate rises from 0.")
     fixed_prompt: float = Field(0.1, ge=0, le=1, description="Share of pictures shown with no caption but their count.")
+    face_weight: float = Field(
+        1.0, ge=1, le=100, description="Weight in the flow loss of the tokens in people's boxes, where others have 1."
+    )
     paired: float = Field(0.5, ge=0, le=1, description="Share of pictures whose people come from other photos of them.")
     identity: float = Field(0.1, ge=0, description="Weight of the identity loss; 0 saves decoding.")
     contrastive: float = Field(0.1, ge=0, description="Weight of the identity contrastive loss.")

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from model.adapter.inject import condition, injected
 from model.adapter.network import IdentityAdapter
-from model.adapter.regions import token_regions
+from model.adapter.regions import cells_in_boxes, token_regions
 from model.denoiser import velocity
 from model.losses.bank import IdentityBank
 from model.losses.contrastive import id_contrastive_loss
@@ -55,7 +55,7 @@ def losses(model: nn.Module, batch: Batch, judges: Judges, phase: Phase) -> dict
     """
     x_t = noised(batch.clean, batch.noise, batch.t)
     predicted = model(x_t, batch).float()
-    flow = flow_loss(predicted, batch.clean, batch.noise).mean()
+    flow = flow_loss(predicted, batch.clean, batch.noise, _token_weights(batch, phase)).mean()
     found = {"flow": flow}
     total = flow
     seen = batch.decoded[batch.of_picture]
@@ -65,6 +65,14 @@ def losses(model: nn.Module, batch: Batch, judges: Judges, phase: Phase) -> dict
         share = seen.float().mean() / phase.decoded
         total = total + share * (phase.identity * found["identity"] + phase.contrastive * found["contrastive"])
     return found | {"total": total}
+
+
+def _token_weights(batch: Batch, phase: Phase) -> Tensor | None:
+    """What each token [B, L] counts for in the flow loss; None when all count the same."""
+    if phase.face_weight == 1:
+        return None
+    faces = cells_in_boxes(batch.boxes, *batch.size).any(-1)
+    return 1 + (phase.face_weight - 1) * faces.float()
 
 
 def _identity_losses(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges) -> dict[str, Tensor]:

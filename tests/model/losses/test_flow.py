@@ -28,6 +28,15 @@ def test_loss_is_the_mean_square_over_all_values_of_a_sample() -> None:
     assert flow_loss(velocity.bfloat16(), clean.bfloat16(), noise.bfloat16()).dtype == torch.float32
 
 
+def test_weights_make_it_a_weighted_mean_over_tokens() -> None:
+    velocity, clean, noise = (torch.randn(2, 3, 4).double() for _ in range(3))
+    weights = torch.tensor([[1.0, 4.0, 1.0], [2.0, 2.0, 2.0]]).double()
+    squares = (velocity - noise + clean).square().mean(-1)
+    expected = torch.stack([squares[0] @ weights[0] / 6, squares[1].mean()])
+    torch.testing.assert_close(flow_loss(velocity, clean, noise, weights), expected)
+    torch.testing.assert_close(flow_loss(velocity, clean, noise, 7 * weights), expected)
+
+
 def test_gradients() -> None:
     velocity = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
     clean, noise = torch.randn(2, 3).double(), torch.randn(2, 3).double()

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.adapter.regions import cells_in_boxes
 from model.dataset.dataset import Dataset
+from model.losses.flow import noised
 from model.training.batches import Batch
 from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses
@@ -62,6 +64,20 @@ def test_nothing_is_recognised_where_nothing_is_decoded(job: tuple[Batch, Judges
     assert found.keys() == {"flow", "total"}
     with pytest.raises(AssertionError, match="recogniser"):
         losses(model(), batch, replace(judges, recognise=refuse), PHASE)
+
+
+def test_the_tokens_of_faces_count_as_often_as_the_phase_says(job: tuple[Batch, Judges]) -> None:
+    batch, judges = job
+    network, nobody = model(), torch.zeros(4, dtype=torch.bool)
+    batch = replace(batch, decoded=nobody)
+    plain, weighted = (
+        losses(network, batch, judges, PHASE.model_copy(update={"face_weight": weight}))["flow"] for weight in (1, 1e6)
+    )
+    faces = cells_in_boxes(batch.boxes, *batch.size).any(-1)
+    predicted = network(noised(batch.clean, batch.noise, batch.t), batch)
+    squares = (predicted - (batch.noise - batch.clean)).square().mean(-1)
+    torch.testing.assert_close(plain, squares.mean())
+    torch.testing.assert_close(weighted, ((squares * faces).sum(1) / faces.sum(1)).mean(), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("term", ["flow", "identity", "contrastive"])
