@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from model.adapter.checkpoint import load_adapter, read_description
-from model.adapter.inject import condition, injected
+from model.adapter.inject import Condition, condition, injected
 from model.adapter.network import IdentityAdapter
 from model.adapter.regions import token_regions
 from model.denoiser import Size, TextFeatures, velocity
@@ -94,13 +94,25 @@ class WithAnyonePipeline:
         regions = token_regions(boxes, *size, self.adapter.sizes.tokens)
         x_t = torch.stack([self._noise(r.seed, size) for r in requests]).to(self.device)
         times = sampling_times(steps, shift_of(x_t.shape[1]))
-        with injected(self.backbone, [condition(self.adapter, embeddings, regions, id_weight)]):
-            for t, following in pairwise(times):
-                v = velocity(self.backbone, x_t, t.to(self.device).expand(len(x_t)), text, size, self.preset.guidance)
-                x_t = x_t + (following - t) * v
+        people = condition(self.adapter, embeddings, regions, id_weight)
+        for t, following in pairwise(times):
+            x_t = x_t + (following - t) * self._velocity(x_t, t.to(self.device), text, size, people)
         pixels = decode(self.autoencoder, unpack(x_t, *size))
         bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).permute(0, 2, 3, 1)
         return [Image.fromarray(picture) for picture in bytes_.numpy()]
+
+    def _velocity(self, x_t: Tensor, t: Tensor, text: TextFeatures, size: Size, people: Condition) -> Tensor:
+        """The velocity with the people, moved away from the one without them as far as the preset's guidance says.
+
+        Classifier-free guidance (Ho and Salimans 2022) over identity: v0 + g (v - v0), where v0 has the adapter off.
+        """
+        times, g = t.expand(len(x_t)), self.preset.identity_guidance
+        with injected(self.backbone, [people]):
+            with_people = velocity(self.backbone, x_t, times, text, size, self.preset.guidance)
+        if g == 1 or people.weight == 0:
+            return with_people
+        without = velocity(self.backbone, x_t, times, text, size, self.preset.guidance)
+        return without + g * (with_people - without)
 
     def _noise(self, seed: int, size: Size) -> Tensor:
         """Noise tokens [L, 4C] of a request, drawn on the CPU so that every device gets the same."""

@@ -24,7 +24,12 @@ class AdapterSize:
 
 @dataclass(frozen=True)
 class Preset:
-    """One size of the system. `buckets` are (width, height) in pixels, by the number of people, multiples of 16."""
+    """One size of the system.
+
+    `buckets` are (width, height) in pixels, by the number of people, multiples of 16. `guidance` is told to backbones
+    that were distilled with it. `identity_guidance` is by how much sampling exaggerates what the adapter adds, 1 for
+    not at all: other values cost a second pass of the backbone and need one that was trained with the adapter off, too.
+    """
 
     name: str
     backbone: dict[str, Any]
@@ -36,6 +41,7 @@ class Preset:
     text_tokens: int
     steps: int
     guidance: float | None
+    identity_guidance: float
 
     @property
     def hidden(self) -> int:
@@ -86,6 +92,7 @@ def nano() -> Preset:
         text_tokens=16,
         steps=16,
         guidance=None,
+        identity_guidance=2.0,
     )
 
 
@@ -113,6 +120,7 @@ def flux_dev() -> Preset:
         text_tokens=512,
         steps=25,
         guidance=4.0,
+        identity_guidance=1.0,
     )
 
 

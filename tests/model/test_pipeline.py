@@ -9,6 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from model.adapter.inject import condition
+from model.adapter.regions import token_regions
+from model.denoiser import TextFeatures
 from model.errors import UserError
 from model.losses.flow import sampling_times, shift_of
 from model.pipeline import BATCH, Request, WithAnyonePipeline
@@ -27,7 +30,8 @@ class Text:
 def pipe() -> WithAnyonePipeline:
     torch.set_num_threads(1)
     text: Any = Text()
-    return WithAnyonePipeline(replace(nano(), steps=3), tiny_backbone(), tiny_autoencoder(), text, tiny_adapter())
+    preset = replace(nano(), steps=3, identity_guidance=1.0)
+    return WithAnyonePipeline(preset, tiny_backbone(), tiny_autoencoder(), text, tiny_adapter())
 
 
 def request(seed: int, people: int = 1, size: tuple[int, int] = (64, 64), prompt: str = "someone") -> Request:
@@ -83,6 +87,23 @@ def test_sampling_is_euler_on_the_shifted_times(pipe: WithAnyonePipeline, monkey
     torch.testing.assert_close(torch.stack([t[0] for _, t in seen]), times[:-1])
     for (x_t, _), time in zip(seen, times, strict=False):
         torch.testing.assert_close(x_t, seen[0][0] + (time - 1))
+
+
+def test_guidance_exaggerates_what_the_adapter_adds(pipe: WithAnyonePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    x_t, t, text = torch.randn(1, 16, 16), torch.tensor(0.7), TextFeatures(*encode_text(["someone"]))
+    regions = token_regions(torch.tensor([[[8.0, 8.0, 50.0, 50.0]]]), 64, 64, SIZES.tokens)
+
+    def moved(guidance: float, weight: float = 1.0) -> Tensor:
+        monkeypatch.setattr(pipe, "preset", replace(pipe.preset, identity_guidance=guidance))
+        people = condition(pipe.adapter, torch.ones(1, 1, SIZES.embedding), regions, weight)
+        with torch.inference_mode():
+            return pipe._velocity(x_t, t, text, (64, 64), people)
+
+    alone, plain = moved(1, weight=0), moved(1)
+    assert not torch.allclose(alone, plain)
+    torch.testing.assert_close(moved(3), alone + 3 * (plain - alone))
+    assert torch.equal(moved(3, weight=0), alone)
 
 
 def test_a_layout_for_the_preset(pipe: WithAnyonePipeline) -> None:
