@@ -1,105 +1,96 @@
-"""Pretrain the nano preset's backbone by flow matching on captioned photos of the virtual cast.
+"""Pretrain the nano preset's backbone, and a first adapter with it, on curated datasets of the virtual cast.
 
-`python -m model.pretraining.backbone OUT FOLDER...` uses the shipped autoencoder and writes
-OUT/backbone.safetensors in half precision.
+`python -m model.pretraining.backbone OUT DATASET...` uses the shipped autoencoder and writes OUT/backbone.safetensors
+and OUT/adapter.safetensors in half precision. Both learn together, first by flow matching alone, then with the identity
+losses as well; in a share of the pictures the adapter is off, so that the backbone draws without it, too. The datasets'
+pictures are shown in turn.
 """
 
 import logging
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from safetensors.torch import save_file
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.artefacts import new_file
-from model.captions import compose
-from model.denoiser import Size, TextFeatures, velocity
-from model.latents import encode, pack
-from model.losses.flow import flow_loss, noised, sample_times, shift_of
-from model.presets import Preset, load_autoencoder, nano
+from model.dataset.dataset import Dataset
+from model.presets import Preset, nano
 from model.pretraining.loop import Loss, Plan, pretrain
-from model.pretraining.photos import Photos, load_photos
-from model.text import TextEncoder
+from model.training.assemble import new_adapter, prepare
+from model.training.batches import Batch, Batches
+from model.training.phases import Phase
+from model.training.step import AdaptedBackbone, Judges, losses
 
-PLAN = Plan(steps=2700, learning_rate=6e-4, warm_up=150, average=0.998, weight_decay=0.01, seed=3)
+FLOW = Plan(steps=6600, learning_rate=1e-3, warm_up=300, average=0.999, weight_decay=0.01, seed=3)
+IDENTITY = Plan(steps=1000, learning_rate=3e-4, warm_up=50, average=0.99, weight_decay=0.01, seed=4)
+# What a stage shows and asks; the plan above says how long and how fast.
+FLOW_PHASE = Phase(name="flow", steps=1, learning_rate=1, identity=0, contrastive=0, paired=0.3, face_weight=4)
+IDENTITY_PHASE = FLOW_PHASE.model_copy(
+    update={"name": "identity", "identity": 0.5, "contrastive": 0.1, "gate": 0.95, "decoded": 0.5}
+)
 BATCH = 16
-COUNT_ONLY = 0.1  # share of the captions that are cut to the number of people
+WITHOUT = 0.15  # share of the pictures that are learned with the adapter off
 
 
 @dataclass(frozen=True)
-class Examples:
-    """Pictures of one size: tokens, plain and mirrored [2,N,L,C], and their captions' rows, whole and cut [2,N]."""
+class Source:
+    """The batches of one dataset, and what judges the faces in them."""
 
-    tokens: torch.Tensor
-    captions: torch.Tensor
+    batches: Batches
+    judges: Judges
 
 
-def main(out: Path, folders: list[Path]) -> None:
-    """Train and write the weights."""
-    torch.manual_seed(PLAN.seed)
+def main(out: Path, datasets: list[Path]) -> None:
+    """Train the nano preset on `datasets` and write the weights of each stage."""
+    torch.manual_seed(FLOW.seed)
     chosen = nano()
-    photos = load_photos(folders, chosen)
-    text, rows = _captions(photos, chosen)
-    examples = _examples(photos, chosen, rows)
-    network = FluxTransformer2DModel(**chosen.backbone)
-    weights = pretrain(network, _loss(network, examples, text), PLAN, out / "backbone")
-    with new_file(out / "backbone.safetensors") as draft:
-        save_file({name: value.half().contiguous() for name, value in weights.items()}, draft)
+    sources = [_source(Dataset.open(folder), chosen, out / f"features-{n}") for n, folder in enumerate(datasets)]
+    model = AdaptedBackbone(FluxTransformer2DModel(**chosen.backbone), new_adapter(chosen, FLOW.seed))
+    train(model, sources, out)
 
 
-def _captions(photos: Photos, chosen: Preset) -> tuple[TextFeatures, dict[str, int]]:
-    """Text features of every caption, whole and cut to its first words (the number of people), and their rows."""
-    whole = {caption for part in photos.captions.values() for caption in part}
-    ordered = sorted(whole | {_cut(caption) for caption in whole})
-    encoder = TextEncoder.load(chosen.text_tokens)
-    parts = [encoder.encode(ordered[start : start + 64]) for start in range(0, len(ordered), 64)]
-    features = TextFeatures(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]))
-    return features, {caption: row for row, caption in enumerate(ordered)}
+def train(model: AdaptedBackbone, sources: Sequence[Source], out: Path) -> None:
+    """Both stages; `out` gets their checkpoints and, after each, the weights."""
+    for phase, plan in ((FLOW_PHASE, FLOW), (IDENTITY_PHASE, IDENTITY)):
+        model.load_state_dict(pretrain(model, _loss(model, sources, phase), plan, out / phase.name))
+        _write(model.backbone, out / "backbone.safetensors")
+        _write(model.adapter, out / "adapter.safetensors")
 
 
-def _cut(caption: str) -> str:
-    return caption.split(",")[0] or compose(0)
+def _source(dataset: Dataset, chosen: Preset, work: Path) -> Source:
+    return Source(*prepare(dataset, chosen, BATCH, FLOW.seed, work, torch.device("cpu")))
 
 
-@torch.inference_mode()
-def _examples(photos: Photos, chosen: Preset, rows: dict[str, int]) -> dict[Size, Examples]:
-    autoencoder = load_autoencoder(chosen)
-    examples = {}
-    for size, pictures in photos.pictures.items():
-        sides = []
-        for mirrored in (pictures, pictures[:, :, ::-1]):
-            chunks = [np.ascontiguousarray(mirrored[start : start + 16]) for start in range(0, len(mirrored), 16)]
-            pixels = (torch.from_numpy(chunk).permute(0, 3, 1, 2).float() / 127.5 - 1 for chunk in chunks)
-            with torch.autocast("cpu", torch.bfloat16):
-                sides.append(torch.cat([pack(encode(autoencoder, part)).float() for part in pixels]))
-        whole = [rows[caption] for caption in photos.captions[size]]
-        cut = [rows[_cut(caption)] for caption in photos.captions[size]]
-        examples[size] = Examples(torch.stack(sides), torch.tensor([whole, cut]))
-    return examples
-
-
-def _loss(network: FluxTransformer2DModel, examples: dict[Size, Examples], text: TextFeatures) -> Loss:
-    sizes = sorted(examples)
-    share = np.array([examples[size].tokens.shape[1] for size in sizes], float)
-    share /= share.sum()
-
-    def loss(_: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
-        size = sizes[rng.choice(len(sizes), p=share)]
-        part = examples[size]
-        chosen = torch.from_numpy(rng.integers(part.tokens.shape[1], size=BATCH))
-        clean = part.tokens[torch.from_numpy(rng.integers(2, size=BATCH)), chosen]
-        captions = part.captions[torch.from_numpy((rng.random(BATCH) < COUNT_ONLY).astype(np.int64)), chosen]
-        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        t = sample_times(BATCH, shift_of(clean.shape[1]), generator)
-        noise = torch.randn(clean.shape, generator=generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            predicted = velocity(network, noised(clean, noise, t), t, text.rows(captions), size)
-        return {"loss": flow_loss(predicted.float(), clean, noise).mean()}
+def _loss(model: AdaptedBackbone, sources: Sequence[Source], phase: Phase) -> Loss:
+    def loss(step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        source = sources[step % len(sources)]
+        batch = source.batches.batch(step // len(sources), phase)
+        switched = _switched_off(batch, torch.from_numpy(rng.random(len(batch.t)) < WITHOUT))
+        # The fused attention's backward pass is several times slower than the plain one in bfloat16 on a CPU.
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+            found = losses(model, switched, source.judges, phase)
+        return {"loss": found.pop("total")} | found
 
     return loss
+
+
+def _switched_off(batch: Batch, pictures: torch.Tensor) -> Batch:
+    """The batch without people for the adapter in the `pictures` [B], whose faces are then nobody's to resemble.
+
+    Boxes that are empty are seen by no token.
+    """
+    return replace(batch, boxes=batch.boxes * ~pictures[:, None, None], decoded=batch.decoded & ~pictures)
+
+
+def _write(network: torch.nn.Module, path: Path) -> None:
+    with new_file(path) as draft:
+        save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, draft)
 
 
 if __name__ == "__main__":

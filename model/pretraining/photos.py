@@ -1,27 +1,19 @@
-"""Photos and captions for pretraining: every photo of some photo folders, scaled to the preset's bucket sizes."""
+"""Photos for pretraining: every photo of some photo folders, scaled to the preset's bucket sizes."""
 
 import csv
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model.dataset.buckets import Size, choose
 from model.errors import UserError
 from model.presets import Preset
 from model.progress import track
 
-Size = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Photos:
-    """Pictures [N,H,W,3] uint8 RGB and their captions, by (width, height)."""
-
-    pictures: dict[Size, NDArray[np.uint8]]
-    captions: dict[Size, list[str]]
+Photos = dict[Size, NDArray[np.uint8]]  # pictures [N,H,W,3] RGB, by (width, height)
 
 
 def load_photos(folders: list[Path], chosen: Preset) -> Photos:
@@ -29,28 +21,25 @@ def load_photos(folders: list[Path], chosen: Preset) -> Photos:
 
     Raises UserError when a folder has no photos.csv.
     """
-    rows = [(folder / row["path"], row["caption"]) for folder in folders for row in _rows(folder)]
-    sizes = sorted(set(chosen.buckets))
+    paths = [path for folder in folders for path in _paths(folder)]
     with ThreadPoolExecutor(2) as pool:
-        scaled = list(track(pool.map(lambda row: _scaled(row[0], sizes), rows), "photos", len(rows), "photo"))
-    pictures: dict[Size, list[NDArray[np.uint8]]] = {size: [] for size in sizes}
-    captions: dict[Size, list[str]] = {size: [] for size in sizes}
-    for (_, caption), (size, picture) in zip(rows, scaled, strict=True):
-        pictures[size].append(picture)
-        captions[size].append(caption)
-    return Photos({size: np.stack(part) for size, part in pictures.items() if part}, captions)
+        scaled = track(pool.map(lambda path: _scaled(path, chosen), paths), "photos", len(paths), "photo")
+        pictures: dict[Size, list[NDArray[np.uint8]]] = {}
+        for picture in scaled:
+            pictures.setdefault((picture.shape[1], picture.shape[0]), []).append(picture)
+    return {size: np.stack(part) for size, part in sorted(pictures.items())}
 
 
-def _rows(folder: Path) -> list[dict[str, str]]:
+def _paths(folder: Path) -> list[Path]:
     table = folder / "photos.csv"
     if not table.exists():
-        raise UserError(f"photo folder '{folder}' has no photos.csv with captions; make it with `withanyone cast`")
+        raise UserError(f"photo folder '{folder}' has no photos.csv; make it with `withanyone cast`")
     with open(table, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [folder / row["path"] for row in csv.DictReader(file)]
 
 
-def _scaled(path: Path, sizes: list[Size]) -> tuple[Size, NDArray[np.uint8]]:
+def _scaled(path: Path, chosen: Preset) -> NDArray[np.uint8]:
     with Image.open(path) as file:
-        size = min(sizes, key=lambda wanted: abs(np.log(file.width / file.height * wanted[1] / wanted[0])))
+        size = choose(file.width, file.height, sorted(set(chosen.buckets)))[0]
         file.draft("RGB", (size[0] * 2, size[1] * 2))
-        return size, np.asarray(file.convert("RGB").resize(size, Image.Resampling.LANCZOS))
+        return np.asarray(file.convert("RGB").resize(size, Image.Resampling.LANCZOS))

@@ -1,0 +1,57 @@
+"""Pretraining of backbone and adapter: what is switched off stays off, and each stage trains what it says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from model.pretraining import backbone
+from model.pretraining.loop import Plan
+from model.training.step import AdaptedBackbone
+from tests.model.tiny import tiny_adapter, tiny_backbone
+from tests.model.training.tiny_dataset import tiny_dataset
+from tests.model.training.tiny_job import tiny_trainer
+
+EVERYWHERE = backbone.IDENTITY_PHASE.model_copy(update={"gate": 1.0, "decoded": 1.0})
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> backbone.Source:
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("backbone")
+    trainer = tiny_trainer(tiny_dataset(folder / "dataset"), folder / "work")
+    return backbone.Source(trainer.batches, trainer.judges)
+
+
+def test_a_picture_switched_off_is_the_backbones_alone(source: backbone.Source) -> None:
+    batch = backbone._switched_off(source.batches.batch(0, EVERYWHERE), torch.tensor([True, False, True, False]))
+    alone = AdaptedBackbone(tiny_backbone(), tiny_adapter(trained=False))(batch.clean, batch)
+    both = AdaptedBackbone(tiny_backbone(), tiny_adapter())(batch.clean, batch)
+    changed = (both - alone).abs().amax((1, 2)) > 0
+    assert changed.tolist() == [False, True, False, True]
+    assert batch.decoded.tolist() == [False, True, False, True]
+
+
+def test_both_learn_in_both_stages(source: backbone.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backbone, "FLOW", Plan(steps=3, learning_rate=1e-2))
+    monkeypatch.setattr(backbone, "IDENTITY", Plan(steps=3, learning_rate=1e-2))
+    model = AdaptedBackbone(tiny_backbone().requires_grad_(True), tiny_adapter(trained=False))
+    start = {name: value.clone() for name, value in model.state_dict().items()}
+    backbone.train(model, [source, source], tmp_path)
+    end = model.state_dict()
+    for part in ("backbone", "adapter"):
+        for name, value in load_file(tmp_path / f"{part}.safetensors").items():
+            assert value.dtype == torch.float16
+            torch.testing.assert_close(end[f"{part}.{name}"], value.float(), rtol=1e-3, atol=1e-4)
+    for name in ("backbone.proj_out.weight", "adapter.ipa_arc.0.to_out.weight"):
+        assert not torch.equal(end[name], start[name])
+    assert {folder.name for folder in tmp_path.iterdir() if folder.is_dir()} == {"flow", "identity"}
+
+
+def test_the_loss_is_the_trainings_own(source: backbone.Source) -> None:
+    model = AdaptedBackbone(tiny_backbone(), tiny_adapter())
+    found = backbone._loss(model, [source], EVERYWHERE)(2, np.random.default_rng(0))
+    assert {"loss", "flow", "identity", "contrastive"} <= found.keys()
+    assert all(torch.isfinite(value) for value in found.values())
