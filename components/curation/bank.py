@@ -3,8 +3,8 @@
 A photo whose face disagrees with the others of its name is refused; so is a near-duplicate of a better one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,17 +24,22 @@ NEW = "person-"  # begins the names given to people whom nobody named
 
 @dataclass(frozen=True)
 class Bank:
-    """The people: names sorted, unit centres [I, d], and the person of each face [N], -1 outside the bank."""
+    """The people: names sorted, unit centres [I, d], and the person of each face [N], -1 outside the bank.
+
+    `divided` has the names that two people seem to share, each with the number of photos of the one and of the other.
+    """
 
     names: list[str]
     centres: NDArray[np.float32]
     member: Indices
+    divided: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Person:
     members: Indices
     refused: list[tuple[int, str, str]]  # face, reason, detail
+    clusters: tuple[int, int] = (0, 0)  # photos of the face that they show most often, and of the next
 
 
 def build_bank(found: Found, good: NDArray[np.bool_], config: CurationConfig) -> tuple[Bank, list[Reject]]:
@@ -51,7 +56,8 @@ def build_bank(found: Found, good: NDArray[np.bool_], config: CurationConfig) ->
     member = np.full(len(found.photo), -1, np.intp)
     for number, person in enumerate(kept.values()):
         member[person.members] = number
-    bank = Bank(list(kept), centres(found.unit, member, len(kept)), member)
+    divided = {name: person.clusters for name, person in sorted(people.items()) if person.clusters[1] >= 2}
+    bank = Bank(list(kept), centres(found.unit, member, len(kept)), member, divided)
     return bank, _rejects(found, people, bank, config)
 
 
@@ -100,12 +106,13 @@ def _agreeing(found: Found, faces: Indices, config: CurationConfig) -> _Person:
         return _Person(distinct, refused)
     labels = density_clusters(found.unit[distinct], config.link, 2 if len(distinct) < 6 else 3)
     sizes = np.bincount(labels[labels >= 0], minlength=2)
+    clusters = (int(sizes[0]), int(sizes[1]))
     if sizes[0] == sizes[1]:  # also where nothing clusters
         detail = f"its person's {len(distinct)} photos show no one face most often: name them apart"
-        return _Person(distinct[:0], refused + [(int(face), "inconsistent", detail) for face in distinct])
+        return _Person(distinct[:0], refused + [(int(face), "inconsistent", detail) for face in distinct], clusters)
     detail = "its face is not the one that most photos of this person show"
     refused += [(int(face), "outlier", detail) for face in distinct[labels != 0]]
-    return _Person(distinct[labels == 0], refused)
+    return _Person(distinct[labels == 0], refused, clusters)
 
 
 def _copies(found: Found, faces: Indices) -> dict[int, int]:
@@ -153,8 +160,3 @@ def _whose(found: Found, face: int, reason: str, detail: str, bank: Bank, config
 def lookalike(bank: Bank, config: CurationConfig) -> NDArray[np.bool_]:
     """[I, I] whether the centres of two people are so near that two names may stand for one person."""
     return np.asarray(bank.centres @ bank.centres.T >= config.link + NAMELESS_LINK)
-
-
-def same_people(bank: Bank, config: CurationConfig) -> Sequence[tuple[int, int]]:
-    """The pairs of different people who may be one person."""
-    return [(int(a), int(b)) for a, b in np.argwhere(np.triu(lookalike(bank, config), 1))]

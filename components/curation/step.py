@@ -5,14 +5,16 @@ import json
 import logging
 import shutil
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from components.curation.bank import build_bank, same_people
-from components.curation.calibrate import Calibration, calibrate
+from components.curation.bank import build_bank
+from components.curation.calibrate import calibrate
 from components.curation.config import CurationConfig
+from components.curation.doubts import doubtful_names
 from components.curation.faces_pass import find_faces
 from components.curation.filters import drop_copies, drop_unusable, good_faces
 from components.curation.found import Found
@@ -49,36 +51,44 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
     found, refused = find_faces(folder, items, config, lambda: _load(config), work)
     rejects += refused
     dim = found.embedding.shape[1]
-    labels, calibration, dropped = label(found, config)
-    rejects += dropped
+    named = label(found, config)
+    labels, threshold = named.labels, named.threshold
+    rejects += named.rejects
     if not labels.names:
         raise UserError(
             f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and name "
             "them in photos.csv or by one sub-folder per person"
         )
-    held = hold_out(labels, calibration.threshold, config)
+    held = hold_out(labels, threshold, config)
+    splits = photo_splits(labels, held, threshold, config)
     facts = {
         "photos_digest": about["digest"],
         "recogniser": recogniser | {"dim": dim},
-        "calibration": calibration.as_json(),
+        **named.facts,
         "counts": {"photos": len(items)},
     }
     with new_folder(dataset) as draft:
-        counts = write_dataset(
-            draft, labels, held, photo_splits(labels, held, calibration.threshold, config), rejects, facts, config
-        )
+        counts = write_dataset(draft, labels, held, splits, rejects, facts, config)
     log.info("curated: %s", json.dumps(counts))
     shutil.rmtree(work)
 
 
-def label(found: Found, config: CurationConfig) -> tuple[Labels, Calibration, list[Reject]]:
+@dataclass(frozen=True)
+class Named:
+    """Who is who, from which similarity on faces were named, what the manifest says of that, and who dropped out."""
+
+    labels: Labels
+    threshold: float
+    facts: dict[str, Any]
+    rejects: list[Reject]
+
+
+def label(found: Found, config: CurationConfig) -> Named:
     """Say who is who in what the faces pass found, and drop what cannot serve; the names are empty when nobody can."""
     found, rejects = drop_copies(found)
     found, unusable = drop_unusable(found, config)
     good = good_faces(found, config)
     bank, refused = build_bank(found, good, config)
-    for one, other in same_people(bank, config):
-        log.warning("%s and %s look like one person: check their names", bank.names[one], bank.names[other])
     calibration = calibrate(found, bank, config)
     identity = retrieve(found, bank, good, calibration.threshold, config)
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
@@ -86,7 +96,8 @@ def label(found: Found, config: CurationConfig) -> tuple[Labels, Calibration, li
     labels = labels.keep(np.array([photo.item.path not in gone for photo in found.photos], np.bool_))
     labels, copies = drop_duplicates(labels)
     labels, unpaired = drop_unpaired(labels)
-    return labels, calibration, [*rejects, *unusable, *refused, *copies, *unpaired]
+    facts = {"calibration": calibration.as_json(), "doubtful_names": doubtful_names(bank, config)}
+    return Named(labels, calibration.threshold, facts, [*rejects, *unusable, *refused, *copies, *unpaired])
 
 
 def _tally(rejects: list[Reject]) -> str:

@@ -49,6 +49,17 @@ def test_photos_become_references_targets_and_rejects(curate: Curate, album: Pho
     assert dataset.image(str(scene["image_id"])).shape == (160, 240, 3)
 
 
+def test_names_that_seem_to_be_one_person_or_two_are_told(curate: Curate, album: Photos, painted: Paint) -> None:
+    album |= {f"A again/{n}.png": painted(1, seed=20 + n) for n in range(3)}
+    album |= {f"torn/{n}.png": painted(7 + n // 3, seed=n) for n in range(5)}
+    manifest = Dataset.open(curate(album)).manifest
+    doubts = {tuple(doubt["names"]): doubt["why"] for doubt in manifest["doubtful_names"]}
+    assert doubts.keys() == {("A", "A again"), ("torn",)}
+    assert doubts["A", "A again"].startswith("look like one person: similarity 0.8")
+    assert doubts["torn",] == "looks like two people: 3 photos of the one, 2 of the other"
+    assert manifest["calibration"]["rule"] == "too few faces"
+
+
 def test_held_out_people_share_no_photo_with_trained_ones(curate: Curate, album: Photos) -> None:
     dataset = Dataset.open(curate(album, config=CurationConfig(heldout_fraction=0.34)))
     people = dataset.identities["split"]

@@ -48,12 +48,13 @@ def test_a_decision_shows_its_verdict_and_escapes_its_reasons() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"), [("calibrated", "at most 0.5 % of"), ("set", "as set"), ("too few faces", "the published value")]
 )
-def test_a_dataset_says_from_which_similarity_faces_are_named(rule: str, words: str) -> None:
+def test_a_dataset_says_from_which_similarity_faces_are_named_and_which_names_to_look_at(rule: str, words: str) -> None:
     result = {"success": True, "expectations": [], "dataset": {"digest": None}}
     manifest = {
         "counts": {"images": 3, "rejects": {}},
         "recogniser": {"name": "facesdk", "dim": 128},
         "licences": [],
+        "doubtful_names": [{"names": ["<i>Ann</i>", "Bob"], "why": "look like one person"}],
         "calibration": {
             "threshold": 0.478,
             "rule": rule,
@@ -67,4 +68,5 @@ def test_a_dataset_says_from_which_similarity_faces_are_named(rule: str, words: 
     assert "From 0.478" in page
     assert words in page
     assert page.count("<polyline") == 2
+    assert "<b>&lt;i&gt;Ann&lt;/i&gt;</b> and <b>Bob</b> look like one person" in page
     assert "<polyline" not in dataset_page(result, {k: v for k, v in manifest.items() if k != "calibration"})
