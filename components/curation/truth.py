@@ -1,0 +1,86 @@
+"""How well faces were named, measured against the truth about a virtual cast: precision, recall, strangers named."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from model.artefacts import read_json
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+from model.faces.geometry import iou
+
+SAME_FACE = 0.4  # least overlap (IoU) of a true and a found box: portraits are measured before they are pasted together
+COPIES = ("near_duplicate", "duplicate")  # rejects that lose nobody: the picture they copy is in the dataset
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Counts over the true faces outside the bank.
+
+    `known` faces of people in the dataset, of which `named` got a name and `right` the right one; `strangers`, of which
+    `named_strangers` got a name.
+    """
+
+    known: int
+    named: int
+    right: int
+    strangers: int
+    named_strangers: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the names given that are right, 0..1; 1 where none was given."""
+        given = self.named + self.named_strangers
+        return self.right / given if given else 1.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the known faces that got their name, 0..1; 1 where there is none."""
+        return self.right / self.known if self.known else 1.0
+
+    @property
+    def stranger_rate(self) -> float:
+        """Share of the strangers that got a name, 0..1."""
+        return self.named_strangers / self.strangers if self.strangers else 0.0
+
+
+def measure_naming(dataset: Dataset, truth: Path) -> Naming:
+    """Compare a dataset with the file `truth.json` of the cast it was made of.
+
+    Faces of the bank are left out, because their photos say who they are. A true face in a photo that was rejected, or
+    that was not found, is a face without a name; copies of other photos do not count. UserError where `truth` is
+    missing or about other photos.
+    """
+    if not truth.is_file():
+        raise UserError(f"truth '{truth}' is no file; give the truth.json that `withanyone cast` wrote")
+    photos = read_json(truth)["photos"]
+    places = {str(path): str(image_id) for image_id, path in dataset.images["path"].items()}
+    if not places.keys() & {photo["path"] for photo in photos}:
+        raise UserError(f"truth '{truth}' is about other photos than the dataset {dataset.folder}; give its own cast's")
+    copies = set(dataset.rejects.loc[dataset.rejects["reason"].isin(COPIES), "path"])
+    people = set(dataset.identities.index)
+    total = np.zeros(5, int)
+    for photo in photos:
+        if photo["path"] not in copies:
+            total += _counts(dataset, places.get(photo["path"]), photo["faces"], people)
+    return Naming(*total.tolist())
+
+
+def _counts(dataset: Dataset, image_id: str | None, true: list[dict[str, object]], people: set[str]) -> list[int]:
+    """The counts of `Naming` for one photo."""
+    found = dataset.faces_of(image_id) if image_id else dataset.faces.iloc[:0]
+    boxes = np.array(found["box"].to_list(), float).reshape(-1, 4)
+    overlap = iou(np.array([face["box"] for face in true], float), boxes)
+    known = named = right = strangers = named_strangers = 0
+    for row, face in enumerate(true):
+        best = int(overlap[row].argmax()) if len(boxes) else -1
+        seen = found.iloc[best].to_dict() if best >= 0 and overlap[row, best] >= SAME_FACE else None
+        if seen and seen["role"] == "reference":
+            continue
+        name = seen["identity"] if seen and seen["role"] == "target" else None
+        if face["person"] in people:
+            known, named, right = known + 1, named + (name is not None), right + (name == face["person"])
+        else:
+            strangers, named_strangers = strangers + 1, named_strangers + (name is not None)
+    return [known, named, right, strangers, named_strangers]
