@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
@@ -15,9 +16,11 @@ def face_embeddings(recognise: Recognise, pictures: Tensor, landmarks: Tensor, o
     """Raw embeddings [F, d] of F faces in pictures [B, 3, H, W] in [-1, 1].
 
     `landmarks` [F, 5, 2] are pixels of the picture that `of_picture` [F] numbers, however many faces it holds. Values
-    beyond [-1, 1] are passed on rather than clipped, since a clipped pixel has no gradient.
+    beyond [-1, 1] are passed on rather than clipped, since a clipped pixel has no gradient. Faces are aligned in at
+    least 32 bits: places in half precision are pixels apart.
     """
-    crops = align_batch((pictures[of_picture] + 1) / 2, landmarks)
+    precise = pictures[of_picture].to(torch.promote_types(pictures.dtype, torch.float32))
+    crops = align_batch((precise + 1) / 2, landmarks)
     return recognise(crops)
 
 

@@ -42,3 +42,11 @@ def test_gradient_through_recogniser_alignment_decoder_and_packing() -> None:
         return predicted_faces(autoencoder, recogniser, x, LANDMARKS[None], torch.tensor([0]), (32, 32))
 
     assert torch.autograd.gradcheck(faces, tokens, fast_mode=True)
+
+
+def test_half_precision_pictures_are_aligned_in_full_precision() -> None:
+    torch.manual_seed(0)
+    pictures = (torch.rand(1, 3, 128, 256) * 2 - 1).bfloat16()
+    where = LANDMARKS[None] + torch.tensor([200.37, 60.71])
+    half, full = (face_embeddings(TinyRecogniser(), p, where, torch.tensor([0])) for p in (pictures, pictures.float()))
+    assert torch.equal(half, full)
