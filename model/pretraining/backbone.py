@@ -28,11 +28,11 @@ from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses
 
 FLOW = Plan(steps=5000, learning_rate=1e-3, warm_up=300, average=0.999, weight_decay=0.01, seed=3)
-IDENTITY = Plan(steps=1500, learning_rate=4e-4, warm_up=50, average=0.99, weight_decay=0.01, seed=4)
+IDENTITY = Plan(steps=1900, learning_rate=4e-4, warm_up=50, average=0.99, weight_decay=0.01, seed=4)
 # What a stage shows and asks; the plan above says how long and how fast.
 FLOW_PHASE = Phase(name="flow", steps=1, learning_rate=1, identity=0, contrastive=0, paired=0.3, face_weight=4)
 IDENTITY_PHASE = FLOW_PHASE.model_copy(
-    update={"name": "identity", "identity": 0.5, "contrastive": 0.1, "gate": 0.95, "decoded": 0.5}
+    update={"name": "identity", "identity": 0.8, "contrastive": 0.1, "gate_from": 0.7, "paired": 0.6}
 )
 BATCH = 16
 WITHOUT = 0.15  # share of the pictures that are learned with the adapter off

@@ -69,7 +69,9 @@ class Batches:
         generator = torch.Generator().manual_seed(int(draws.integers(2**62)))
         clean = torch.stack([self.features.latents[index] for index in chosen])
         t = sample_times(len(chosen), shift_of(clean.shape[1]), generator)
-        used = (t <= phase.gate) & (torch.rand(len(chosen), generator=generator) < phase.decoded)
+        used = (
+            (t >= phase.gate_from) & (t <= phase.gate) & (torch.rand(len(chosen), generator=generator) < phase.decoded)
+        )
         return Batch(
             size=targets[0].size,
             clean=clean,

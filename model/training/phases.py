@@ -23,7 +23,10 @@ class Phase(BaseModel):
     identity: float = Field(0.1, ge=0, description="Weight of the identity loss; 0 saves decoding.")
     contrastive: float = Field(0.1, ge=0, description="Weight of the identity contrastive loss.")
     gate: float = Field(1.0, ge=0, le=1, description="Noise level up to which identity losses act; 1 is all levels.")
-    decoded: float = Field(1.0, gt=0, le=1, description="Share of the pictures under the gate that are decoded.")
+    gate_from: float = Field(
+        0.0, ge=0, le=1, description="Noise level from which identity losses act; 0 is all levels."
+    )
+    decoded: float = Field(1.0, gt=0, le=1, description="Share of the pictures within the gates that are decoded.")
 
     @property
     def judged(self) -> bool:
@@ -50,7 +53,16 @@ def paper_phases() -> tuple[Phase, ...]:
 
 def retrain_phases() -> tuple[Phase, ...]:
     """Paired tuning of an adapter that can already reconstruct, in minutes on two cores."""
-    return (Phase(name="paired", steps=320, learning_rate=2e-4, final_rate=0.1, gate=0.6),)
+    paired = Phase(
+        name="paired",
+        steps=320,
+        learning_rate=1e-4,
+        final_rate=0.1,
+        face_weight=4,
+        identity=0.5,
+        gate_from=0.7,
+    )
+    return (paired,)
 
 
 def phase_at(phases: tuple[Phase, ...], step: int) -> tuple[Phase, int]:

@@ -132,6 +132,9 @@ def test_gate_and_share_choose_what_is_decoded(data: TrainingSet, features: Feat
     gated = batches.batch(0, PLAIN.model_copy(update={"gate": 0.4}))
     assert torch.equal(gated.decoded, gated.t <= 0.4)
     assert gated.decoded.any()
+    high = batches.batch(0, PLAIN.model_copy(update={"gate_from": 0.7}))
+    assert torch.equal(high.decoded, high.t >= 0.7)
+    assert high.decoded.any()
     assert not batches.batch(0, PLAIN.model_copy(update={"identity": 0.0, "contrastive": 0.0})).decoded.any()
     shares = [batches.batch(n, PLAIN.model_copy(update={"decoded": 0.25})).decoded.float().mean() for n in range(40)]
     assert 0.15 < float(torch.stack(shares).mean()) < 0.35
