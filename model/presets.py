@@ -90,7 +90,7 @@ def nano() -> Preset:
         adapter=AdapterSize(tokens=8, heads=6, head_dim=32),
         buckets=((128, 128), (192, 128), (192, 128), (256, 128)),
         text_tokens=16,
-        steps=16,
+        steps=4,
         guidance=None,
         identity_guidance=2.0,
     )

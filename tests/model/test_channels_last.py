@@ -1,13 +1,14 @@
 """The channels-last layout changes no value and no gradient, and keeps normalisations on plain tensors."""
 
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor, nn
 
 from model.channels_last import channels_last
 from tests.model.tiny import tiny_autoencoder
 
 
-def _decoded(network: nn.Module, latents: Tensor) -> tuple[Tensor, Tensor]:
+def _decoded(network: AutoencoderKL, latents: Tensor) -> tuple[Tensor, Tensor]:
     latents = latents.clone().requires_grad_()
     pixels = network.decode(latents).sample
     pixels.square().mean().backward()
