@@ -14,7 +14,7 @@ from tests.model.tiny import tiny_adapter, tiny_backbone
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import tiny_trainer
 
-EVERYWHERE = backbone.IDENTITY_PHASE.model_copy(update={"gate": 1.0, "decoded": 1.0})
+EVERYWHERE = backbone.IDENTITY_PHASE.model_copy(update={"gate_from": 0.0})
 
 
 @pytest.fixture(scope="module")
