@@ -139,7 +139,7 @@ def intervals(bars: Sequence[Bar], title: str) -> Markup:
 
 def rates(curves: Mapping[str, Sequence[tuple[float, float]]], at: float, x_label: str) -> Markup:
     """Shares [0, 1] over a threshold, one line each on a logarithmic scale down to 0.1 %, and the threshold in use."""
-    width, height, left, top, bottom = 620, 300, 62, 34, 250
+    width, height, left, top, bottom = 620, 300, 62, 46, 250
     reach = [x for points in curves.values() for x, _ in points]
     x_axis, y_axis = Axis(min(reach), max(reach), left, width - 14), Axis(-3.0, 0.0, bottom, top)
     parts = [_line(left, y_axis.at(power), width - 14, y_axis.at(power), "grid") for power in (-3, -2, -1, 0)]
