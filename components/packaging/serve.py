@@ -9,12 +9,15 @@ from model.errors import UserError
 
 
 def command(bento: Path, host: str = "127.0.0.1", port: int = 3000) -> list[str]:
-    """The command that serves the Bento in folder `bento`; raises UserError when there is none."""
+    """The command that serves the Bento in folder `bento`; raises UserError when there is none.
+
+    The folder is given in full: bentoml takes a relative path for the name of a module.
+    """
     if (bento / "skipped.json").exists():
         raise UserError(f"{bento} holds no service: {read_json(bento / 'skipped.json')['reason']}")
     if not (bento / "bento.yaml").exists():
         raise UserError(f"{bento} is no Bento folder, as it has no bento.yaml; give the folder that `package` wrote")
-    return [sys.executable, "-m", "bentoml", "serve", str(bento), "--host", host, "--port", str(port)]
+    return [sys.executable, "-m", "bentoml", "serve", str(bento.resolve()), "--host", host, "--port", str(port)]
 
 
 def environment(home: Path) -> dict[str, str]:
