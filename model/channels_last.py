@@ -11,8 +11,8 @@ Network = TypeVar("Network", bound=nn.Module)
 def channels_last(network: Network) -> Network:
     """`network` with its weights in the channels-last layout, its group normalisations working on plain tensors.
 
-    Convolutions with gradients are faster in that layout; the backward pass of a group normalisation is several times
-    slower in it (benchmarks/identity_gradients.py). The values stay the same to rounding.
+    Measured by benchmarks/identity_gradients.py: in bfloat16 this is the fastest of three layouts (1.05 times the plain
+    one); in float32 channels-last alone is faster (1.12 against 0.93). The values stay the same to rounding.
     """
     movable: Any = network  # torch's types know no memory format of a module
     movable.to(memory_format=torch.channels_last)

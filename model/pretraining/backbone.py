@@ -18,12 +18,13 @@ from diffusers.models.transformers.transformer_flux import FluxTransformer2DMode
 from safetensors.torch import save_file
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from model.artefacts import new_file
+from model.artefacts import file_digest, new_file
 from model.dataset.dataset import Dataset
-from model.presets import Preset, nano
+from model.presets import Preset, nano, shipped
 from model.pretraining.loop import Loss, Plan, pretrain
 from model.training.assemble import new_adapter, prepare
 from model.training.batches import Batch, Batches
+from model.training.cache import digest_of
 from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses
 
@@ -50,7 +51,7 @@ def main(out: Path, datasets: list[Path]) -> None:
     """Train the nano preset on `datasets` and write the weights of each stage."""
     torch.manual_seed(FLOW.seed)
     chosen = nano()
-    sources = [_source(Dataset.open(folder), chosen, out / f"features-{n}") for n, folder in enumerate(datasets)]
+    sources = [_source(Dataset.open(folder), chosen, out) for folder in datasets]
     model = AdaptedBackbone(FluxTransformer2DModel(**chosen.backbone), new_adapter(chosen, FLOW.seed))
     train(model, sources, out)
 
@@ -63,7 +64,8 @@ def train(model: AdaptedBackbone, sources: Sequence[Source], out: Path) -> None:
         _write(model.adapter, out / "adapter.safetensors")
 
 
-def _source(dataset: Dataset, chosen: Preset, work: Path) -> Source:
+def _source(dataset: Dataset, chosen: Preset, out: Path) -> Source:
+    work = out / f"features-{digest_of(dataset.digest, file_digest(shipped(chosen, 'autoencoder')))}"
     return Source(*prepare(dataset, chosen, BATCH, FLOW.seed, work, torch.device("cpu")))
 
 

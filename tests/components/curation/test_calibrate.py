@@ -1,7 +1,5 @@
 """Calibration: the threshold keeps its promise on strangers it has not seen, and says when it could not be made."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,8 +8,8 @@ from hypothesis import strategies as st
 from components.curation.bank import Bank, centres
 from components.curation.calibrate import FIXED, LEAST_PEOPLE, calibrate, lowest, scores
 from components.curation.config import CurationConfig
-from components.curation.found import Found, Photo
-from components.curation.items import Item
+from components.curation.found import Found
+from tests.components.curation.faces import found_of
 
 DIM = 24
 
@@ -21,18 +19,7 @@ def people(count: int, photos: int, seed: int = 0) -> tuple[Found, Bank]:
     rng = np.random.default_rng(seed)
     own = rng.standard_normal((count, DIM))
     faces = np.repeat(own, photos, axis=0) + 0.5 * rng.standard_normal((count * photos, DIM))
-    total = len(faces)
-    found = Found(
-        photos=[Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, Path(), 0, 0) for n in range(total)],
-        photo=np.arange(total, dtype=np.intp),
-        box=np.zeros((total, 4), np.float32),
-        landmarks=np.zeros((total, 10), np.float32),
-        score=np.ones(total, np.float32),
-        sharpness=np.ones(total, np.float32),
-        exposure=np.ones(total, np.float32),
-        fingerprint=np.zeros(total, np.uint64),
-        embedding=faces.astype(np.float32),
-    )
+    found = found_of(list(range(len(faces))), faces)
     member = np.repeat(np.arange(count, dtype=np.intp), photos)
     return found, Bank([f"p{n:03}" for n in range(count)], centres(found.unit, member, count), member)
 

@@ -1,7 +1,6 @@
 """The parts of curation on their own: clusters, assignment, splits, filters of copies."""
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +10,10 @@ from numpy.typing import NDArray
 
 from components.curation.cluster import density_clusters
 from components.curation.config import CurationConfig
-from components.curation.found import Found, Photo
-from components.curation.items import Item
 from components.curation.labels import Labels
 from components.curation.retrieve import assign
 from components.curation.split import hold_out, photo_splits
+from tests.components.curation.faces import found_of
 
 
 def plain_dbscan(unit: NDArray[np.float32], link: float, neighbours: int) -> list[set[int]]:
@@ -81,18 +79,7 @@ def labels_of(photos: list[list[int]], names: list[str], unknown: NDArray[np.flo
     faces = [(place, person) for place, who in enumerate(photos) for person in who]
     embedding = np.array([np.eye(people)[p] if p >= 0 else unknown for _, p in faces], np.float32)
     count = len(faces)
-    items = [Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, Path(), 0, 0) for n in range(len(photos))]
-    found = Found(
-        photos=items,
-        photo=np.array([place for place, _ in faces], np.intp),
-        box=np.zeros((count, 4), np.float32),
-        landmarks=np.zeros((count, 10), np.float32),
-        score=np.ones(count, np.float32),
-        sharpness=np.ones(count, np.float32),
-        exposure=np.ones(count, np.float32),
-        fingerprint=np.zeros(count, np.uint64),
-        embedding=embedding,
-    )
+    found = found_of([place for place, _ in faces], embedding)
     identity = np.array([person for _, person in faces], np.intp)
     return Labels(found, names, np.eye(people, dtype=np.float32), identity, np.zeros(count, np.bool_))
 
