@@ -1,0 +1,109 @@
+"""Kept rows: found again under their keys, joined, removed, whole after a fault, shared between processes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.curation import kept as module
+from components.curation.kept import Kept
+
+SCHEMA = pa.schema([("key", pa.string()), ("value", pa.int64()), ("vector", pa.list_(pa.float32()))])
+
+
+def row(key: str, value: int = 0) -> dict[str, object]:
+    return {"key": key, "value": value, "vector": [float(value)] * value}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Kept]:
+    with Kept(tmp_path / "kept", SCHEMA) as store:
+        yield store
+
+
+def test_an_empty_store_misses_everything_once(kept: Kept) -> None:
+    assert kept.missing(["b", "a", "b"]) == ["b", "a"]
+    assert kept.rows([]).num_rows == 0
+    with pytest.raises(KeyError, match="a"):
+        kept.rows(["a"])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True), max_size=12), st.data())
+def test_rows_come_in_the_order_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[list[str]], data: st.DataObject
+) -> None:
+    known = sorted({key for part in parts for key in part})
+    wanted = data.draw(st.lists(st.sampled_from(known), max_size=9)) if known else []
+    with Kept(tmp_path_factory.mktemp("kept"), SCHEMA) as kept:
+        for part in parts:
+            kept.add([row(key, ord(key) - ord("a")) for key in part])
+        for _ in range(2):
+            found = kept.rows(wanted)
+            assert found["key"].to_pylist() == wanted
+            assert found["value"].to_pylist() == [ord(key) - ord("a") for key in wanted]
+            assert [len(vector) for vector in found["vector"].to_pylist()] == found["value"].to_pylist()
+            assert kept.missing("abcdefgh") == [key for key in "abcdefgh" if key not in known]
+            kept.join()
+
+
+def test_parts_are_joined_when_there_are_many(kept: Kept) -> None:
+    for key in "abcdefgh":
+        kept.add([row(key)])
+    kept.join()
+    assert len(list(kept.folder.iterdir())) == 1
+    assert kept.missing("abcdefghi") == ["i"]
+
+
+def test_removed_rows_are_gone_from_the_disk(kept: Kept) -> None:
+    kept.add([row("a", 1), row("b", 2)])
+    kept.add([row("c", 3)])
+    untouched = {path for path in kept.folder.iterdir() if pq.read_table(path)["key"].to_pylist() == ["c"]}
+    kept.remove(["b"])
+    assert kept.missing("abc") == ["b"]
+    assert untouched <= set(kept.folder.iterdir())
+    kept.remove(["a", "c"])
+    assert list(kept.folder.iterdir()) == []
+
+
+def test_nothing_is_joined_while_another_is_at_work(kept: Kept, tmp_path: Path) -> None:
+    for key in "abcdefgh":
+        kept.add([row(key)])
+    with Kept(tmp_path / "kept", SCHEMA) as other:
+        other.join()
+        assert len(list(kept.folder.iterdir())) == 8
+        assert other.missing("ab") == []
+
+
+def test_a_fault_while_writing_leaves_no_part(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    def torn(table: pa.Table, where: Path, **options: object) -> None:
+        where.write_bytes(b"PAR1 and no more")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(module.pq, "write_table", torn)
+    with pytest.raises(OSError, match="full"):
+        kept.add([row("a")])
+    assert list(kept.folder.iterdir()) == []
+
+
+def test_a_kill_between_joining_and_dropping_loses_and_doubles_nothing(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, key in enumerate("abcdefgh"):
+        kept.add([row(key, number)])
+
+    def killed(self: Path, missing_ok: bool = False) -> None:
+        if self.suffix == ".parquet" and not self.name.startswith("."):
+            raise KeyboardInterrupt
+        real(self, missing_ok=missing_ok)
+
+    real = Path.unlink
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        kept.join()
+    monkeypatch.setattr(Path, "unlink", real)
+    assert kept.rows("hgfedcba")["value"].to_pylist() == list(range(8))[::-1]
