@@ -70,7 +70,7 @@ CURATE = Step(
     output="dataset",
     config="CurationConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
-    external=("pack",),
+    external=("pack", "previous"),
 )
 VALIDATE = Step(
     name="validate",

@@ -1,6 +1,5 @@
 """The store of a runs folder: artefacts that kfp.local made, each unique and never changed, and its cache of steps."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.artefacts import read_json, write_json
+from model.artefacts import link_file, read_json, write_json
 from model.errors import UserError
 from pipelines.sources import listing_digest
 
@@ -96,11 +95,4 @@ def ancestry(paths: dict[str, Path]) -> dict[str, Path]:
 
 def link_tree(source: Path, target: Path) -> None:
     """Show the folder `source` at `target`: hard links where the file system has them, copies elsewhere."""
-    shutil.copytree(source, target, copy_function=_link, symlinks=True)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
+    shutil.copytree(source, target, copy_function=link_file, symlinks=True)

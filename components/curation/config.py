@@ -42,4 +42,9 @@ class CurationConfig(BaseModel):
     min_references: int = Field(1, ge=1, description="fewest bank photos of a person")
     heldout_fraction: Fraction = Field(0.15, description="share of people kept out of training for the benchmark")
 
+    previous: str = Field(
+        "",
+        description="dataset folder of the version before, whose shards stay where nothing changed; empty: the one "
+        "that the new version replaces",
+    )
     photos_per_shard: int = Field(512, ge=1, description="samples in one tar")

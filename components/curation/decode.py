@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from components.curation.config import CurationConfig
-from model.artefacts import file_digest
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
 JPEG_QUALITY = 95  # stored photos; higher costs much room for differences below the networks' noise
@@ -29,9 +28,8 @@ class RefusedPhotoError(Exception):
 
 @dataclass(frozen=True)
 class Decoded:
-    """A decoded photo: its id, its pixels [H, W, 3] RGB, and the JPEG that is stored, without any metadata."""
+    """A decoded photo: its pixels [H, W, 3] RGB, and the JPEG that is stored, without any metadata."""
 
-    image_id: str
     pixels: NDArray[np.uint8]
     jpg: bytes
 
@@ -44,7 +42,7 @@ def decode(path: Path, config: CurationConfig) -> Decoded:
         picture = _pixels(path, config)
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
-        return Decoded(file_digest(path)[:16], np.asarray(picture), buffer.getvalue())
+        return Decoded(np.asarray(picture), buffer.getvalue())
     except RefusedPhotoError:
         raise
     except UnidentifiedImageError as error:

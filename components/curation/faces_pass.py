@@ -1,16 +1,16 @@
 """The first pass over all photos: decode, detect, align, embed, measure. The only one that touches pixels.
 
-Photos go through in parts of `PART` neighbours, one part a core, so decoding here overlaps with networks there, and
-memory holds one part a core whatever the number of photos. Each finished part is kept in the work folder; a killed
-run takes it from there. Parts are cut the same way each time and each is computed by one thread, so a resumed run,
-or one on a machine with more cores, gives the same bytes.
+Photos that were not seen before go through in parts of `PART` neighbours, one part a core, so decoding here overlaps
+with networks there, and memory holds one part a core whatever the number of photos. Each finished part is kept; a
+killed run goes on behind it, and a later run takes all photos that it knows by their content. What is left is cut into
+parts in the order of the photos and each part is computed by one thread, so a resumed run, or one on a machine with
+more cores, gives the same bytes.
 """
 
-import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,54 +21,79 @@ from components.curation.config import CurationConfig
 from components.curation.decode import Decoded, RefusedPhotoError, decode
 from components.curation.found import Found
 from components.curation.items import Item, Reject
-from components.curation.looked import Looked, PartStore, look_at
+from components.curation.looked import Looked, Looks, look_at
+from model.artefacts import file_digest
 from model.faces.analyser import Analyser, Face
 from model.progress import track
 
 PART = 16
+Keyed = tuple[str, Path]  # the digest of a photo's file, and the file
 log = logging.getLogger(__name__)
 
 
 def find_faces(
-    root: Path, items: Sequence[Item], config: CurationConfig, load: Callable[[], Analyser], work: Path
+    root: Path,
+    items: Sequence[Item],
+    digests: Mapping[str, str],
+    config: CurationConfig,
+    load: Callable[[], Analyser],
+    looks: Looks,
 ) -> tuple[Found, list[Reject]]:
-    """Find the faces in all `items` below `root`, keeping finished parts in `work`; refused photos become rejects.
+    """Find the faces in all `items` below `root`, keeping what is seen in `looks`; refused photos become rejects.
 
-    `load` gives the networks; it is not called when all parts are there already.
+    `digests` has the SHA-256 of each photo's file by its path; a photo without one is refused. `load` gives the
+    networks; it is not called when all photos are known.
     """
-    parts = [list(items[start : start + PART]) for start in range(0, len(items), PART)]
-    keyed = [(part, _key(root, part)) for part in parts]
-    store = PartStore(work)
-    missing = [(part, key) for part, key in keyed if not store.has(key)]
-    if len(missing) < len(parts):
-        log.info("%d of %d parts are done already", len(parts) - len(missing), len(parts))
+    keyed = [(item, digests[item.path]) for item in items if digests.get(item.path)]
+    files = {key: root / item.path for item, key in reversed(keyed)}
+    missing = [(key, files[key]) for key in looks.missing([key for _, key in keyed])]
+    if len(missing) < len(files):
+        log.info("%d of %d photos were seen before", len(files) - len(missing), len(files))
     if missing:
-        total = sum(len(part) for part, _ in missing)
-        for _ in track(_process(root, missing, config, load(), store), "faces", total, unit="photo"):
+        parts = [missing[start : start + PART] for start in range(0, len(missing), PART)]
+        for _ in track(_process(parts, config, load(), looks), "faces", len(missing), unit="photo"):
             pass
-    return store.collect(keyed)
+    lost = set(looks.missing([key for _, key in keyed]))
+    found, rejects = looks.collect([(item, key) for item, key in keyed if key not in lost], root, config)
+    rejects += [_unseen(item, digests) for item in items if digests.get(item.path, "") in {"", *lost}]
+    return found, rejects
 
 
-def _process(
-    root: Path, parts: list[tuple[list[Item], str]], config: CurationConfig, analyser: Analyser, store: PartStore
-) -> Iterator[Item]:
-    """Look at the parts, several at a time; yields each item when its part is kept."""
+def _unseen(item: Item, digests: Mapping[str, str]) -> Reject:
+    if item.path not in digests:
+        return Reject(item.path, "source", "appeared", "it came after the photos were listed: run again to take it in")
+    if not digests[item.path]:
+        return Reject(item.path, "source", "unreadable", "the file cannot be read: look at its permissions")
+    return Reject(item.path, "source", "changed", "it changed after the photos were listed: run again")
 
-    def look(part: list[Item], key: str) -> None:
-        store.write(key, _look([_decode(root / item.path, config) for item in part], analyser))
+
+def _process(parts: list[list[Keyed]], config: CurationConfig, analyser: Analyser, looks: Looks) -> Iterator[Keyed]:
+    """Look at the parts, several at a time; yields each photo when its part is kept."""
+
+    def look(part: list[Keyed]) -> None:
+        same = [(key, path) for key, path in part if _is(key, path)]
+        looks.add([key for key, _ in same], _look([_decode(path, config) for _, path in same], analyser))
 
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), initializer=torch.set_num_threads, initargs=(1,))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides, photo by photo
         try:
-            futures = [pool.submit(look, part, key) for part, key in parts]
-            for (part, _), future in zip(parts, futures, strict=True):
+            futures = [pool.submit(look, part) for part in parts]
+            for part, future in zip(parts, futures, strict=True):
                 future.result()
                 yield from part
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(threads)
+
+
+def _is(key: str, path: Path) -> bool:
+    """Whether the file has the content still that it was listed with: what is kept under its digest stays true."""
+    try:
+        return file_digest(path) == key
+    except OSError:
+        return False
 
 
 def _decode(path: Path, config: CurationConfig) -> Decoded | RefusedPhotoError:
@@ -101,14 +126,3 @@ def _analyse(analyser: Analyser, photos: list[Decoded]) -> list[list[Face] | Non
         if len(photos) == 1:
             return [None]
         return [faces for photo in photos for faces in _analyse(analyser, [photo])]
-
-
-def _key(root: Path, part: list[Item]) -> str:
-    """The name of a part: its photos' paths, sizes and times, so that a changed photo is looked at again."""
-    total = hashlib.sha256()
-    for item in part:
-        path = root / item.path
-        state = path.stat() if path.exists() else None  # one that vanished since the scan is refused by `decode`
-        size, time = (state.st_size, state.st_mtime_ns) if state else (-1, -1)
-        total.update(f"{item.path}\0{size}\0{time}\n".encode())
-    return total.hexdigest()

@@ -1,8 +1,8 @@
 """What the faces pass found: one entry per photo, and the faces of all photos as parallel arrays."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from components.curation.items import Item
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo: its item, its size as stored (pixels), its measures, and where its JPEG lies."""
+    """A decoded photo: its item, its size as stored (pixels), its measures, and what gives the JPEG that is stored."""
 
     item: Item
     image_id: str
@@ -21,15 +21,7 @@ class Photo:
     sharpness: float
     exposure: float
     warmth: float
-    store: Path
-    offset: int
-    length: int
-
-    def jpg(self) -> bytes:
-        """The JPEG that goes into the dataset."""
-        with open(self.store, "rb") as handle:
-            handle.seek(self.offset)
-            return handle.read(self.length)
+    jpg: Callable[[], bytes]
 
 
 @dataclass(frozen=True)

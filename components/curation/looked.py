@@ -1,39 +1,46 @@
-"""Finished parts of the faces pass, kept as files: a table of what was found, and the JPEGs it points into."""
+"""What is seen in photos, kept by the content of their files, and put together again for all photos."""
 
+import hashlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.curation.decode import Decoded, RefusedPhotoError
+from components.curation.config import CurationConfig
+from components.curation.decode import Decoded, RefusedPhotoError, decode
 from components.curation.found import Found, Photo
 from components.curation.items import Item, Reject
+from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
 from model.artefacts import new_file
 from model.dataset.fingerprint import fingerprint, parse
+from model.errors import UserError
 from model.faces.analyser import Face
 from model.faces.geometry import align
 
 FACE_COLUMNS = {"box": 4, "landmarks": 10, "score": 1, "face_sharpness": 1, "face_exposure": 1}  # values per face
+PHOTO_COLUMNS = ("width", "height", "sharpness", "exposure", "warmth")
 FLOATS = pa.list_(pa.float32())
-PART = pa.schema(
-    [("refused", pa.string()), ("detail", pa.string()), ("image_id", pa.string())]
+ROW = pa.schema(
+    [(name, pa.string()) for name in (KEY, "refused", "detail", "blob")]  # blob: the file that has the JPEG
     + [(name, pa.int64()) for name in ("width", "height", "offset", "length", "dim")]
     + [(name, pa.float64()) for name in ("sharpness", "exposure", "warmth")]
     + [(name, FLOATS) for name in (*FACE_COLUMNS, "embedding")]
     + [("fingerprint", pa.list_(pa.string()))]
 )
+ID_DIGITS = 16  # of a file's SHA-256 in hex, the id of its photo
 
 
 @dataclass(frozen=True)
 class Looked:
-    """A photo that was looked at: its row of the part's table, without the place of the JPEG, and the JPEG."""
+    """A photo that was looked at: its row without the key and the place of the JPEG, and the JPEG."""
 
     row: dict[str, Any]
     jpg: bytes
@@ -55,57 +62,81 @@ def look_at(photo: Decoded, faces: Sequence[Face]) -> Looked:
         name: np.concatenate(values).astype("f4") if values else [] for name, values in columns.items()
     }
     height, width = grey.shape
-    row |= {"refused": None, "detail": None, "image_id": photo.image_id, "width": width, "height": height}
+    row |= {"refused": None, "detail": None, "width": width, "height": height}
     row |= {"sharpness": photo_sharpness(grey), "exposure": exposure(grey), "warmth": warmth(photo.pixels)}
     row |= {"dim": len(faces[0].embedding) if faces else 0, "fingerprint": [fingerprint(crop) for crop in crops]}
     return Looked(row, photo.jpg)
 
 
-class PartStore:
-    """Parts in a folder, each under its key: `<key>.parquet`, and `<key>.jpgs` with the JPEGs end to end."""
+class Looks:
+    """Rows under the digests of the photos' files, and the JPEGs until the dataset has them. A context manager.
+
+    The JPEGs are a convenience of one run: where one is gone, the photo's file is decoded again, to the same bytes.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._kept = Kept(folder / "rows", ROW)
+        self._jpgs = folder / "jpgs"
 
-    def has(self, key: str) -> bool:
-        """Whether the part is whole: its table is written last."""
-        return (self._folder / f"{key}.parquet").exists()
+    def __enter__(self) -> Self:
+        self._kept.__enter__()
+        return self
 
-    def write(self, key: str, looked: Sequence[Looked | RefusedPhotoError]) -> None:
-        """Keep a part."""
+    def __exit__(self, *error: object) -> None:
+        self._kept.__exit__(*error)
+
+    def missing(self, keys: Sequence[str]) -> list[str]:
+        """Those of `keys` that were not looked at yet, each once, in their order."""
+        return self._kept.missing(keys)
+
+    def add(self, keys: Sequence[str], looked: Sequence[Looked | RefusedPhotoError]) -> None:
+        """Keep what was seen in the photos `keys`: the JPEGs first, so that a kept row is a whole one."""
+        blob = hashlib.sha256("".join(keys).encode()).hexdigest()[:32]
         rows: list[dict[str, Any]] = []
         offset = 0
-        with new_file(self._folder / f"{key}.jpgs") as draft, open(draft, "wb") as blob:
-            for one in looked:
+        with new_file(self._jpgs / blob) as draft, open(draft, "wb") as file:
+            for key, one in zip(keys, looked, strict=True):
                 if isinstance(one, RefusedPhotoError):
-                    rows.append(dict.fromkeys(PART.names) | {"refused": one.reason, "detail": str(one)})
+                    rows.append(dict.fromkeys(ROW.names) | {KEY: key, "refused": one.reason, "detail": str(one)})
                     continue
-                blob.write(one.jpg)
-                rows.append(one.row | {"offset": offset, "length": len(one.jpg)})
+                file.write(one.jpg)
+                rows.append(one.row | {KEY: key, "blob": blob, "offset": offset, "length": len(one.jpg)})
                 offset += len(one.jpg)
-        with new_file(self._folder / f"{key}.parquet") as draft:
-            pq.write_table(pa.Table.from_pylist(rows, schema=PART), draft)
+        self._kept.add(rows)
 
-    def collect(self, parts: Sequence[tuple[list[Item], str]]) -> tuple[Found, list[Reject]]:
-        """All photos and faces of the parts, in their order, and the refused photos."""
+    def collect(
+        self, keyed: Sequence[tuple[Item, str]], root: Path, config: CurationConfig
+    ) -> tuple[Found, list[Reject]]:
+        """All photos and faces of the items below `root`, in their order, and the refused photos."""
+        table = self._kept.rows([key for _, key in keyed])
         photos: list[Photo] = []
         rejects: list[Reject] = []
-        tables = []
-        for items, key in parts:
-            table = pq.read_table(self._folder / f"{key}.parquet")
-            store = self._folder / f"{key}.jpgs"
-            for item, row in zip(items, table.select(PART.names[:11]).to_pylist(), strict=True):
-                if row["refused"] is None:
-                    photos.append(_photo(item, row, store))
-                else:
-                    rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))
-            tables.append(table.filter(pc.is_null(table["refused"])))
-        return _join(photos, pa.concat_tables([PART.empty_table(), *tables])), rejects
+        for (item, _), row in zip(keyed, table.select(ROW.names[:12]).to_pylist(), strict=True):
+            if row["refused"] is None:
+                jpg = partial(_jpg, self._jpgs / row["blob"], row["offset"], row["length"], root / item.path, config)
+                measures = {name: row[name] for name in PHOTO_COLUMNS}
+                photos.append(Photo(item=item, image_id=row[KEY][:ID_DIGITS], jpg=jpg, **measures))
+            else:
+                rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))
+        return _join(photos, table.filter(pc.is_null(table["refused"]))), rejects
+
+    def finish(self) -> None:
+        """Drop the JPEGs, which the dataset has now, and tidy up the rows for later runs."""
+        shutil.rmtree(self._jpgs, ignore_errors=True)
+        self._kept.join()
 
 
-def _photo(item: Item, row: dict[str, Any], store: Path) -> Photo:
-    names = ("image_id", "width", "height", "sharpness", "exposure", "warmth", "offset", "length")
-    return Photo(item=item, store=store, **{name: row[name] for name in names})
+def _jpg(blob: Path, offset: int, length: int, original: Path, config: CurationConfig) -> bytes:
+    try:
+        with open(blob, "rb") as file:
+            file.seek(offset)
+            return file.read(length)
+    except FileNotFoundError:
+        pass
+    try:
+        return decode(original, config).jpg
+    except RefusedPhotoError as error:
+        raise UserError(f"the photo {original} changed while it was curated ({error}): run again") from error
 
 
 def _join(photos: list[Photo], table: pa.Table) -> Found:

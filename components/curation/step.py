@@ -3,7 +3,6 @@
 import hashlib
 import json
 import logging
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +19,19 @@ from components.curation.filters import drop_copies, drop_unusable, good_faces
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.labels import Labels, drop_duplicates, drop_unpaired
+from components.curation.looked import Looks
 from components.curation.retrieve import retrieve
 from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
+from components.files import read_files
 from model.artefacts import file_digest, folder_digest, new_folder, read_json, work_folder
+from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.faces.analyser import Analyser, load_analyser
 from model.weights import weight
 
-PASS_VERSION = 1  # counts up when the faces pass changes what it finds or keeps
+PASS_VERSION = 2  # counts up when the faces pass changes what it finds or keeps
 PIXEL_SETTINGS = ("recogniser", "pack", "max_pixels", "min_side", "max_side")  # all that the faces pass depends on
 log = logging.getLogger(__name__)
 
@@ -47,30 +49,57 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
             f"the photo folder {folder} holds no file that can be used{_tally(rejects)}: put photos into it"
         )
     recogniser = _recogniser(config)
-    work = work_folder("curate", _work_key(about["digest"], recogniser, config))
-    found, refused = find_faces(folder, items, config, lambda: _load(config), work)
-    rejects += refused
-    dim = found.embedding.shape[1]
-    named = label(found, config)
-    labels, threshold = named.labels, named.threshold
-    rejects += named.rejects
-    if not labels.names:
-        raise UserError(
-            f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and name "
-            "them in photos.csv or by one sub-folder per person"
-        )
-    held = hold_out(labels, threshold, config)
-    splits = photo_splits(labels, held, threshold, config)
-    facts = {
-        "photos_digest": about["digest"],
-        "recogniser": recogniser | {"dim": dim},
-        **named.facts,
-        "counts": {"photos": len(items)},
-    }
-    with new_folder(dataset) as draft:
-        counts = write_dataset(draft, labels, held, splits, rejects, facts, config)
+    look = _look_digest(recogniser, config)
+    with Looks(work_folder("curate", look)) as looks:
+        found, refused = find_faces(folder, items, read_files(photos), config, lambda: _load(config), looks)
+        named = label(found, config)
+        rejects += refused + named.rejects
+        if not named.labels.names:
+            raise UserError(
+                f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and "
+                "name them in photos.csv or by one sub-folder per person"
+            )
+        facts = {
+            "photos_digest": about["digest"],
+            "recogniser": recogniser | {"dim": found.embedding.shape[1]},
+            "look": look,
+            **named.facts,
+            "counts": {"photos": len(items)},
+        }
+        with new_folder(dataset) as draft:
+            counts = _write(draft, named, rejects, facts, config, _older(dataset, config, look))
+        looks.finish()
     log.info("curated: %s", json.dumps(counts))
-    shutil.rmtree(work)
+
+
+def _write(
+    draft: Path,
+    named: "Named",
+    rejects: list[Reject],
+    facts: dict[str, Any],
+    config: CurationConfig,
+    older: Dataset | None,
+) -> dict[str, Any]:
+    held = hold_out(named.labels, named.threshold, config)
+    splits = photo_splits(named.labels, held, named.threshold, config)
+    return write_dataset(draft, named.labels, held, splits, rejects, facts, config, older)
+
+
+def _older(dataset: Path, config: CurationConfig, look: str) -> Dataset | None:
+    """The earlier version of the dataset, at its place or where `config.previous` says, if its pixels are of use."""
+    place = Path(config.previous).expanduser() if config.previous else dataset
+    if not config.previous and not (dataset / "manifest.json").is_file():
+        return None
+    try:
+        older = Dataset.open(place)
+    except UserError:
+        if config.previous:
+            raise
+        return None
+    if older.manifest.get("look") != look:
+        log.info("the earlier version %s was made with other settings or networks: all shards are written anew", place)
+        return None
+    return older
 
 
 @dataclass(frozen=True)
@@ -120,7 +149,8 @@ def _recogniser(config: CurationConfig) -> dict[str, Any]:
     return {"name": config.recogniser, "digest": file_digest(weight(config.recogniser))}
 
 
-def _work_key(digest: str, recogniser: dict[str, Any], config: CurationConfig) -> str:
-    settings = config.model_dump(include=set(PIXEL_SETTINGS))
-    text = json.dumps([PASS_VERSION, digest, recogniser, settings], sort_keys=True)
+def _look_digest(recogniser: dict[str, Any], config: CurationConfig) -> str:
+    """What the pictures and faces depend on beside the photos' files."""
+    settings = config.model_dump(include=set(PIXEL_SETTINGS) - {"pack"})  # the recogniser has the pack's digest
+    text = json.dumps([PASS_VERSION, recogniser, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """Writes the dataset folder: shards, the four tables and the manifest."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from components.curation.config import CurationConfig
 from components.curation.items import Reject
 from components.curation.labels import Labels
-from components.curation.rows import Entry, Row, entries, identity_rows
+from components.curation.rows import Row, entries, identity_rows
+from components.curation.shelves import shelve
 from model.artefacts import write_json
+from model.dataset.dataset import Dataset
 from model.dataset.pairs import reference_choices
 from model.dataset.records import SCHEMA_VERSION, write_table
-from model.dataset.shards import Sample, list_shards, write_shards
-from model.progress import track
-
-PARTS = {"images": "group", "references": "single"}
-IN_SAMPLE = ("face_id", "identity", "role", "score", "similarity")  # what a sample's JSON says of each face
+from model.dataset.shards import list_shards
 
 
 def write_dataset(
@@ -32,11 +30,15 @@ def write_dataset(
     rejects: Sequence[Reject],
     facts: dict[str, Any],
     config: CurationConfig,
+    older: Dataset | None,
 ) -> dict[str, Any]:
-    """Write everything into `folder` and return the counts; `facts` are the manifest's entries about the input."""
+    """Write everything into `folder` and return the counts; `facts` are the manifest's entries about the input.
+
+    `older` is an earlier version with the same pixel settings, whose shards stay as they are where nothing changed.
+    """
     images: list[Row] = []
     faces: list[Row] = []
-    for entry, shard in _shelve(folder, labels, entries(labels, splits), config.photos_per_shard):
+    for entry, shard in shelve(folder, labels, entries(labels, splits), config.photos_per_shard, older):
         images.append(entry.image | {"shard": shard})
         faces += entry.faces
     people = identity_rows(labels, held)
@@ -62,25 +64,6 @@ def write_dataset(
     }
     write_json(folder / "manifest.json", manifest)
     return dict(manifest["counts"])
-
-
-def _shelve(folder: Path, labels: Labels, shelf: list[Entry], per_shard: int) -> Iterator[tuple[Entry, str]]:
-    """Write the shards; yields each photo with the shard it went to."""
-    for part, kind in PARTS.items():
-        inside = [entry for entry in shelf if entry.image["kind"] == kind]
-        samples = (_sample(labels, entry) for entry in track(inside, part, unit="photo"))
-        names = write_shards(folder, part, samples, per_shard)
-        yield from ((entry, shard) for entry, (_, shard) in zip(inside, names, strict=True))
-
-
-def _sample(labels: Labels, entry: Entry) -> Sample:
-    record = entry.image | {"people": [{name: face[name] for name in IN_SAMPLE} for face in entry.faces]}
-    arrays = {
-        "boxes": np.array([face["box"] for face in entry.faces], np.float32),
-        "landmarks": np.array([face["landmarks"] for face in entry.faces], np.float32).reshape(-1, 5, 2),
-        "embeddings": np.array([face["embedding"] for face in entry.faces], np.float32),
-    }
-    return Sample(entry.image["key"], labels.found.photos[entry.place].jpg(), record, arrays)
 
 
 def _pairs(images: list[Row], faces: list[Row]) -> int:

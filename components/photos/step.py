@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
+from components.files import write_files
 from components.photos.config import PhotosConfig
-from model.artefacts import folder_digest, new_folder, write_json
+from model.artefacts import new_folder, write_json
 from model.errors import UserError
 
 
 def run(*, photos: Path, config: PhotosConfig) -> None:
-    """Write the artefact `photos`: photos.json, and the cast with its truth unless `config.folder` names a folder.
+    """Write the artefact `photos`: photos.json and the list of the folder's files with their digests.
 
-    Raises UserError when that folder is not there.
+    Without a `config.folder` the cast is made, with its truth. Raises UserError when that folder is not there.
     """
     with new_folder(photos) as out:
         if config.folder:
@@ -26,6 +27,5 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
             place, source, folder = "photos", "cast", out / "photos"
             folder.mkdir()
             write_cast(folder, out / "truth" / "truth.json", config)
-        write_json(
-            out / "photos.json", {"schema": 1, "folder": place, "source": source, "digest": folder_digest(folder)}
-        )
+        about = {"schema": 1, "folder": place, "source": source, "digest": write_files(folder, out)}
+        write_json(out / "photos.json", about)

@@ -40,8 +40,20 @@ class Shard:
     samples: int
 
 
-def write_shards(folder: Path, part: str, samples: Iterable[Sample], per_shard: int) -> Iterator[tuple[Sample, str]]:
-    """Write `samples` in their order to `folder/<part>/part-NNNNN.tar`, yielding each with its shard's relative name.
+def shard_name(part: str, number: int) -> str:
+    """The name of a shard, relative to the dataset folder."""
+    return f"{part}/part-{number:05d}.tar"
+
+
+def shard_number(name: str) -> int:
+    """The number in a shard's name."""
+    return int(name.removesuffix(".tar").rpartition("-")[2])
+
+
+def write_shards(
+    folder: Path, part: str, samples: Iterable[Sample], per_shard: int, first: int = 0
+) -> Iterator[tuple[Sample, str]]:
+    """Write `samples` in their order to shards of `part` numbered from `first`, yielding each with its shard's name.
 
     The same samples give the same bytes: no times, owners or compression go into a tar.
     """
@@ -53,7 +65,7 @@ def write_shards(folder: Path, part: str, samples: Iterable[Sample], per_shard: 
             if number % per_shard == 0:
                 if tar is not None:
                     tar.close()
-                name = f"{part}/part-{number // per_shard:05d}.tar"
+                name = shard_name(part, first + number // per_shard)
                 tar = tarfile.open(folder / name, "w:", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 (rolls over)
             assert tar is not None
             _append(tar, sample)
@@ -64,12 +76,16 @@ def write_shards(folder: Path, part: str, samples: Iterable[Sample], per_shard: 
 
 
 def _append(tar: tarfile.TarFile, sample: Sample) -> None:
-    record = json.dumps(sample.record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
-    for suffix, data in zip(MEMBERS, (sample.jpg, record, pack_arrays(sample.arrays)), strict=True):
+    for suffix, data in zip(MEMBERS, (sample.jpg, *pack_facts(sample.record, sample.arrays)), strict=True):
         info = tarfile.TarInfo(f"{sample.key}.{suffix}")
         info.size = len(data)
         info.mode = 0o644
         tar.addfile(info, io.BytesIO(data))
+
+
+def pack_facts(record: Mapping[str, Any], arrays: Arrays) -> tuple[bytes, bytes]:
+    """The `json` and the `npz` member of a sample."""
+    return json.dumps(record, sort_keys=True, ensure_ascii=False, allow_nan=False).encode(), pack_arrays(arrays)
 
 
 def pack_arrays(arrays: Arrays) -> bytes:
@@ -118,6 +134,10 @@ class ShardReader:
             for handle, _ in self._open.values():
                 os.close(handle)
             self._open.clear()
+
+    def path(self, shard: str) -> Path:
+        """The file of a shard."""
+        return self._folder / shard
 
     def keys(self, shard: str) -> list[str]:
         """The keys of a shard in its order."""

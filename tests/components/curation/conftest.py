@@ -12,6 +12,7 @@ from PIL import Image
 
 from components.curation import step
 from components.curation.config import CurationConfig
+from components.files import write_files
 from model.artefacts import write_json
 from model.faces.analyser import Face
 from model.faces.geometry import TEMPLATE
@@ -43,10 +44,11 @@ class Reader:
     name, dim = "reader", DIM
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = self.seen = 0
 
     def analyse(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
         self.calls += 1
+        self.seen += len(images)
         return [
             [self._face(image, image[0, place + 1]) for place in range(min(int(image[0, 0, 0]), 8))] for image in images
         ]
@@ -77,15 +79,19 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reader:
 
 @pytest.fixture
 def curate(tmp_path: Path, reader: Reader) -> Callable[..., Path]:
-    """Writes a photo folder (name to bytes) once and curates it."""
+    """Makes a photo folder hold these photos (name to bytes) and curates it."""
 
     def run(photos: dict[str, bytes], name: str = "dataset", config: CurationConfig | None = None) -> Path:
+        for path in sorted((tmp_path / "album").rglob("*")):
+            if path.is_file() and path.relative_to(tmp_path / "album").as_posix() not in photos:
+                path.unlink()
         for path, data in photos.items():
             target = tmp_path / "album" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if not target.exists():
                 target.write_bytes(data)
-        about = {"schema": 1, "folder": str(tmp_path / "album"), "source": "folder", "digest": "d" * 64}
+        digest = write_files(tmp_path / "album", tmp_path / "photos")
+        about = {"schema": 1, "folder": str(tmp_path / "album"), "source": "folder", "digest": digest}
         write_json(tmp_path / "photos" / "photos.json", about)
         step.run(photos=tmp_path / "photos", dataset=tmp_path / name, config=config or CurationConfig())
         return tmp_path / name

@@ -1,7 +1,5 @@
 """Found faces made of embeddings alone, for tests that look at nothing else."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +11,7 @@ def found_of(photo: list[int], embedding: NDArray[np.floating]) -> Found:
     """Faces with the given `embedding` [N, d], each in the photo that `photo` [N] numbers; all else says nothing."""
     count = len(photo)
     return Found(
-        photos=[Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, Path(), 0, 0) for n in range(max(photo, default=-1) + 1)],
+        photos=[Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, bytes) for n in range(max(photo, default=-1) + 1)],
         photo=np.array(photo, np.intp),
         box=np.zeros((count, 4), np.float32),
         landmarks=np.zeros((count, 10), np.float32),

@@ -7,7 +7,8 @@ import pytest
 
 from components.curation import step
 from components.curation.config import CurationConfig
-from model.artefacts import write_json
+from components.photos.config import PhotosConfig
+from components.photos.step import run as bring
 from model.dataset.dataset import Dataset
 
 ALBUM = Path(__file__).parents[4] / "shared" / "photos" / "astronauts"
@@ -27,9 +28,7 @@ def test_a_crew_is_found_from_one_portrait_each(tmp_path: Path) -> None:
             shutil.copy(portrait, album)
             rows.append(f"{portrait.name},{name}")
     (album / "photos.csv").write_text("\n".join(rows))
-    write_json(
-        tmp_path / "photos" / "photos.json", {"schema": 1, "folder": str(album), "source": "folder", "digest": "0"}
-    )
+    bring(photos=tmp_path / "photos", config=PhotosConfig(folder=str(album)))
     step.run(photos=tmp_path / "photos", dataset=tmp_path / "dataset", config=CurationConfig())
     dataset = Dataset.open(tmp_path / "dataset")
     assert list(dataset.identities.index) == sorted(CREW)

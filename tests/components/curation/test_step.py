@@ -1,6 +1,7 @@
 """The whole step on painted photos: who becomes what, the same bytes each time, stopped and resumed."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,10 +80,12 @@ def test_a_stopped_run_resumes_where_it_was(
     album: Photos,
     reader: Any,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     calls: int,
 ) -> None:
     monkeypatch.setattr(faces_pass, "PART", 4)
     whole = folder_digest(curate(album, "whole"))
+    shutil.rmtree(tmp_path / "cache")
     needed, reader.calls = reader.calls, 0
     analyse = reader.analyse
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.files import read_files
 from components.photos.cast.people import names
 from components.photos.config import PhotosConfig
 from components.photos.step import run
-from model.artefacts import read_json
+from model.artefacts import file_digest, read_json
 from model.errors import UserError
 
 SMALL = PhotosConfig(people=3, photos=2, group_portraits=1, scenes=4, strangers=1, stranger_share=1.0, places=1, seed=5)
@@ -72,7 +73,8 @@ def test_a_users_folder_is_named_and_left_alone(tmp_path: Path) -> None:
     run(photos=tmp_path / "out", config=PhotosConfig(folder=str(folder)))
     facts = read_json(tmp_path / "out" / "photos.json")
     assert (facts["folder"], facts["source"]) == (str(folder.resolve()), "folder")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["photos.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["files.parquet", "photos.json"]
+    assert read_files(tmp_path / "out") == {"a.png": file_digest(folder / "a.png")}
     assert [p.name for p in folder.iterdir()] == ["a.png"]
 
 

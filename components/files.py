@@ -1,0 +1,65 @@
+"""The files of a photo folder with the digest of each: the step `photos` lists them, curation knows photos by them."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.artefacts import file_digest, new_file
+from model.errors import UserError
+from model.progress import track
+
+NAME = "files.parquet"
+FILES = pa.schema([pa.field("path", pa.string(), nullable=False), pa.field("sha256", pa.string(), nullable=False)])
+
+
+def write_files(folder: Path, photos: Path) -> str:
+    """List the regular files below `folder` in `photos/files.parquet`; returns the SHA-256 of the whole in hex.
+
+    Links are not followed. A file that cannot be read has an empty digest; one whose name is no UTF-8 counts for the
+    returned digest only, because nothing can refer to it.
+    """
+    paths = sorted(_walk(folder))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        digests = list(track(pool.map(lambda path: _digest(folder / path), paths), "files", len(paths), unit="file"))
+    total = hashlib.sha256()
+    for path, digest in zip(paths, digests, strict=True):
+        total.update(os.fsencode(path) + f"\0{digest}\n".encode())
+    known = [pair for pair in zip(paths, digests, strict=True) if _utf8(pair[0])]
+    table = pa.table([[path for path, _ in known], [digest for _, digest in known]], schema=FILES)
+    with new_file(photos / NAME) as draft:
+        pq.write_table(table, draft, compression="zstd")
+    return total.hexdigest()
+
+
+def read_files(photos: Path) -> dict[str, str]:
+    """The digest of each listed file by its path relative to the photo folder; raises UserError without a listing."""
+    path = photos / NAME
+    try:
+        table = pq.read_table(path, schema=FILES)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"the photos {photos} have no readable {NAME} ({error}): run the step photos again") from error
+    return dict(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place) / name
+            if path.is_file() and not path.is_symlink():
+                yield path.relative_to(folder).as_posix()
+
+
+def _digest(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""
+
+
+def _utf8(path: str) -> bool:
+    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in path)

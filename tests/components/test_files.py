@@ -1,0 +1,44 @@
+"""The list of a photo folder's files: what is in it, what changes its digest, what it refuses to be read from."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from components.files import read_files, write_files
+from model.artefacts import file_digest
+from model.errors import UserError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "album" / "below").mkdir(parents=True)
+    (tmp_path / "album" / "a.png").write_bytes(b"one")
+    (tmp_path / "album" / "below" / "é.png").write_bytes(b"two")
+    return tmp_path / "album"
+
+
+def test_each_file_has_its_digest(folder: Path, tmp_path: Path) -> None:
+    (folder / "link.png").symlink_to(folder / "a.png")
+    (folder / os.fsdecode(b"\xff.png")).write_bytes(b"three")
+    write_files(folder, tmp_path)
+    assert read_files(tmp_path) == {path: file_digest(folder / path) for path in ("a.png", "below/é.png")}
+
+
+def test_the_digest_says_when_anything_changed(folder: Path, tmp_path: Path) -> None:
+    first = write_files(folder, tmp_path)
+    assert write_files(folder, tmp_path) == first
+    (folder / os.fsdecode(b"\xff.png")).write_bytes(b"three")
+    second = write_files(folder, tmp_path)
+    (folder / "a.png").write_bytes(b"One")
+    third = write_files(folder, tmp_path)
+    (folder / "a.png").rename(folder / "b.png")
+    assert len({first, second, third, write_files(folder, tmp_path)}) == 4
+
+
+def test_photos_without_a_list_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no readable files\.parquet .*: run the step photos again"):
+        read_files(tmp_path)
+    (tmp_path / "files.parquet").write_bytes(b"no parquet")
+    with pytest.raises(UserError, match=r"no readable files\.parquet"):
+        read_files(tmp_path)
