@@ -64,7 +64,7 @@ def new_file(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def link_file(source: Path, target: Path) -> None:
+def link_file(source: Path | str, target: Path | str) -> None:
     """Show the file `source` at `target`: a hard link where the file system has them, a copy elsewhere."""
     try:
         os.link(source, target, follow_symlinks=False)

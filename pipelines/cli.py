@@ -7,6 +7,7 @@ import typer
 from components.steps import STEPS
 from model.errors import UserError
 from pipelines.commands import main_job, outside
+from pipelines.commands.forget import forget
 from pipelines.commands.step import command_name, step_command
 from pipelines.settings import SettingsError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(main_job.run)
 for step in STEPS:
     app.command(command_name(step))(step_command(step))
+app.command()(forget)
 app.command()(outside.serve)
 app.command("compile")(outside.compile_pipeline)
 app.add_typer(main_job.runs_app, name="runs")

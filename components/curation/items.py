@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+ID_DIGITS = 16  # of a file's SHA-256 in hex: the id of its photo
+
 
 @dataclass(frozen=True, order=True)
 class Item:

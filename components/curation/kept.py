@@ -60,6 +60,10 @@ class Kept:
             raise KeyError(wanted.filter(pc.is_null(places))[0].as_py())
         return table.take(places)
 
+    def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """All rows, part by part, with these columns."""
+        yield from (pq.read_table(part, columns=list(columns)) for part in self._parts())
+
     def join(self) -> None:
         """Make one part of the small ones, unless there are few, or another process is at work in the folder."""
         parts = [part for part in self._parts() if part.stat().st_size < SMALL]
@@ -103,11 +107,11 @@ class Kept:
     def _alone(self, wait: bool) -> Iterator[bool]:
         """Hold the folder alone, as far as that is possible without waiting where `wait` is False."""
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        try:
-            yield True
-        finally:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:  # an attempt gives up the shared lock, also one that fails
             fcntl.flock(self._lock, fcntl.LOCK_SH)

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from components.curation.config import CurationConfig
 from components.curation.decode import Decoded, RefusedPhotoError, decode
 from components.curation.found import Found, Photo
-from components.curation.items import Item, Reject
+from components.curation.items import ID_DIGITS, Item, Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
 from model.artefacts import new_file
@@ -35,7 +35,6 @@ ROW = pa.schema(
     + [(name, FLOATS) for name in (*FACE_COLUMNS, "embedding")]
     + [("fingerprint", pa.list_(pa.string()))]
 )
-ID_DIGITS = 16  # of a file's SHA-256 in hex, the id of its photo
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,23 @@ class Looks:
             else:
                 rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))
         return _join(photos, table.filter(pc.is_null(table["refused"]))), rejects
+
+    def showing(self, ids: Collection[str], centre: NDArray[np.float32], similarity: float) -> set[str]:
+        """The keys of photos with one of the `ids`, or with a face at least so similar to `centre` [d]."""
+        keys = set()
+        for table in self._kept.scan([KEY, "dim", "embedding"]):
+            for row in table.to_pylist():
+                comparable = row["dim"] == len(centre)
+                faces = np.array(row["embedding"] if comparable else [], np.float32).reshape(-1, len(centre) or 1)
+                near = comparable and (faces @ centre >= similarity * np.linalg.norm(faces, axis=1)).any()
+                if near or row[KEY][:ID_DIGITS] in ids:
+                    keys.add(row[KEY])
+        return keys
+
+    def forget(self, keys: Collection[str]) -> None:
+        """Drop all that is kept of the photos `keys`, and the JPEGs of all photos, which lie end to end."""
+        shutil.rmtree(self._jpgs, ignore_errors=True)
+        self._kept.remove(keys)
 
     def finish(self) -> None:
         """Drop the JPEGs, which the dataset has now, and tidy up the rows for later runs."""

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from components.curation.config import CurationConfig
 from components.curation.doubts import doubtful_names
 from components.curation.faces_pass import find_faces
 from components.curation.filters import drop_copies, drop_unusable, good_faces
+from components.curation.forgotten import Forgotten
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.labels import Labels, drop_duplicates, drop_unpaired
@@ -50,10 +51,15 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
         )
     recogniser = _recogniser(config)
     look = _look_digest(recogniser, config)
+    digests, forgotten = read_files(photos), Forgotten.read(folder)
+    items, spared = forgotten.spare(items, digests)
     with Looks(work_folder("curate", look)) as looks:
-        found, refused = find_faces(folder, items, read_files(photos), config, lambda: _load(config), looks)
-        named = label(found, config)
-        rejects += refused + named.rejects
+        found, refused = find_faces(folder, items, digests, config, lambda: _load(config), looks)
+        shown = forgotten.shown(found, recogniser["digest"])
+        named = label(found.keep(~shown, np.ones(len(found.photo), np.bool_)), config)
+        paths = [photo.item.path for photo in found.photos]
+        again = [path for path, forget in zip(paths, shown, strict=True) if forget]
+        rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, digests)
         if not named.labels.names:
             raise UserError(
                 f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and "
@@ -64,12 +70,19 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
             "recogniser": recogniser | {"dim": found.embedding.shape[1]},
             "look": look,
             **named.facts,
-            "counts": {"photos": len(items)},
+            "counts": {"photos": len(items) + len(spared)},
         }
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _older(dataset, config, look))
         looks.finish()
+        if again or spared:
+            looks.forget({digests[path] for path in again} | {reject.path for reject in spared})
     log.info("curated: %s", json.dumps(counts))
+
+
+def _masked(rejects: list[Reject], forgotten: Forgotten) -> list[Reject]:
+    """Without paths that tell the name of a forgotten person."""
+    return [replace(reject, path="forgotten") if forgotten.named(reject.path) else reject for reject in rejects]
 
 
 def _write(

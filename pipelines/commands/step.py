@@ -53,7 +53,7 @@ def _run(
     step: Step, inputs: dict[str, Path], out: Path, params: Path | None, changes: list[str], as_json: bool
 ) -> None:
     settings = settings_of(params, changes)[step.name]
-    _show_progress()
+    show_progress()
     start = time.monotonic()
     try:
         step.run()(**inputs, **{step.output: out}, config=settings)
@@ -80,7 +80,7 @@ def validation_failed(validation: Path) -> bool:
     return result.is_file() and not read_json(result)["success"]
 
 
-def _show_progress() -> None:
+def show_progress() -> None:
     """Our own log lines go to stderr; of other libraries only warnings."""
     import logging
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
+from components.curation.forgotten import FORGOTTEN
 from components.curation.items import Item, Reject
 from components.curation.sources.listing import LISTING, Row, read_listing
 from model.errors import UserError
@@ -23,6 +24,7 @@ def scan(folder: Path) -> tuple[list[Item], list[Reject]]:
     if not folder.is_dir():
         raise UserError(f"the photo folder {folder} does not exist or is no folder: give a folder of images")
     files, rejects = _walk(folder)
+    files.discard(FORGOTTEN)
     listing = folder / LISTING
     if LISTING in files:
         rows, bad_rows = read_listing(listing)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from components.curation import step
 from components.curation.config import CurationConfig
+from components.curation.forgotten import FORGOTTEN
 from components.files import write_files
 from model.artefacts import write_json
 from model.faces.analyser import Face
@@ -82,9 +83,10 @@ def curate(tmp_path: Path, reader: Reader) -> Callable[..., Path]:
     """Makes a photo folder hold these photos (name to bytes) and curates it."""
 
     def run(photos: dict[str, bytes], name: str = "dataset", config: CurationConfig | None = None) -> Path:
-        for path in sorted((tmp_path / "album").rglob("*")):
-            if path.is_file() and path.relative_to(tmp_path / "album").as_posix() not in photos:
-                path.unlink()
+        for there in sorted((tmp_path / "album").rglob("*")):
+            name_there = there.relative_to(tmp_path / "album").as_posix()
+            if there.is_file() and name_there not in photos and name_there != FORGOTTEN:
+                there.unlink()
         for path, data in photos.items():
             target = tmp_path / "album" / path
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.curation import kept as module
 from components.curation.kept import Kept
 
 SCHEMA = pa.schema([("key", pa.string()), ("value", pa.int64()), ("vector", pa.list_(pa.float32()))])
@@ -84,7 +83,7 @@ def test_a_fault_while_writing_leaves_no_part(kept: Kept, monkeypatch: pytest.Mo
         where.write_bytes(b"PAR1 and no more")
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(module.pq, "write_table", torn)
+    monkeypatch.setattr(pq, "write_table", torn)
     with pytest.raises(OSError, match="full"):
         kept.add([row("a")])
     assert list(kept.folder.iterdir()) == []

@@ -1,0 +1,39 @@
+"""`withanyone forget`: take a person out of a dataset and keep them out of all later ones."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def forget(
+    person: Annotated[str, typer.Argument(help="Name of the person, as the dataset has it.")],
+    photos: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Your folder of photos: gets a tombstone.")
+    ],
+    dataset: Annotated[
+        Path,
+        typer.Option(
+            exists=True, file_okay=False, metavar="DIR", help="Dataset made of them; becomes its next version."
+        ),
+    ],
+    delete_photos: Annotated[
+        bool, typer.Option("--delete-photos", help="Delete the files that show the person, too.")
+    ] = False,
+) -> None:
+    """Forget a person: no dataset made of these photos has a photo or a face of them again."""
+    from components.curation.forget import forget as forget_person
+    from pipelines.commands.step import show_progress
+
+    show_progress()
+    done = forget_person(person, photos.resolve(), dataset.resolve())
+    typer.echo(f"{done.photos} photos are left out of the new version of {dataset}")
+    if done.nearest is not None:
+        typer.echo(
+            f"searched by face: the nearest face left has {done.nearest:.3f}, {done.limit:.3f} would be the person"
+        )
+    for file in done.files:
+        if delete_photos:
+            file.unlink(missing_ok=True)
+        typer.echo(f"{'deleted' if delete_photos else 'still there, yours to delete'}: {file}")
+    typer.echo("Earlier versions of the dataset, and models trained on them, still hold the person: remove them too.")

@@ -1,0 +1,114 @@
+"""A forgotten person: gone from the next version and from what is kept, known again by face, named nowhere."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from components.curation.config import CurationConfig
+from components.curation.forget import forget
+from components.curation.forgotten import FORGOTTEN, Forgotten, name_digest
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+
+Curate = Callable[..., Path]
+Paint = Callable[..., bytes]
+Photos = dict[str, bytes]
+CONFIG = CurationConfig(photos_per_shard=3)
+
+
+@pytest.fixture
+def album(painted: Paint) -> Photos:
+    """Anna, Bea and Cem, three photos each, two scenes, and a broken file of Anna's."""
+    photos = {
+        f"{name}/{n}.png": painted(k, seed=n) for k, name in enumerate(["Anna", "Bea", "Cem"], 1) for n in range(3)
+    }
+    return photos | {"x.png": painted(1, 2, seed=9), "y.png": painted(2, 3, seed=9), "Anna/broken.png": b"no picture"}
+
+
+def anna(dataset: Dataset) -> float:
+    """The greatest cosine of a face in the dataset to the direction in which the stand-in puts Anna."""
+    raw = dataset.embeddings
+    return float((raw[:, 1] / np.linalg.norm(raw, axis=1)).max())
+
+
+def test_nothing_of_the_person_is_left(curate: Curate, album: Photos, tmp_path: Path) -> None:
+    folder = curate(album, config=CONFIG)
+    before = {shard["name"]: shard["sha256"] for shard in Dataset.open(folder).manifest["shards"]}
+    assert anna(Dataset.open(folder)) > 0.8
+    done = forget("Anna", tmp_path / "album", folder)
+    dataset = Dataset.open(folder)
+    assert (done.photos, len(done.files)) == (5, 5)
+    assert done.nearest == pytest.approx(anna(dataset), abs=0.1)
+    assert done.nearest is not None
+    assert done.limit is not None
+    assert done.nearest < done.limit
+    assert not any(b"Anna" in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert list(dataset.identities.index) == ["Bea", "Cem"]
+    after = {shard["name"]: shard["sha256"] for shard in dataset.manifest["shards"]}
+    assert after["references/part-00001.tar"] == before["references/part-00001.tar"]
+    assert after["references/part-00002.tar"] == before["references/part-00002.tar"]
+    assert "references/part-00000.tar" not in after
+    for part in (tmp_path / "cache").rglob("*.parquet"):
+        for vector in pq.read_table(part)["embedding"].to_pylist():
+            faces = np.array(vector or [], np.float32).reshape(-1, 128)
+            assert (faces[:, 1] < 0.4 * np.linalg.norm(faces, axis=1)).all()
+
+
+def test_photos_that_come_later_are_known_by_the_face(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path
+) -> None:
+    forget("Anna", tmp_path / "album", curate(album, config=CONFIG))
+    later = {"Zoe/1.png": painted(1, seed=30), "Zoe/2.png": painted(1, seed=31), "z.png": painted(3, 1, seed=32)}
+    dataset = Dataset.open(curate(album | later, config=CONFIG))
+    assert list(dataset.identities.index) == ["Bea", "Cem"]
+    assert (dataset.rejects["reason"] == "forgotten").sum() == 5 + 3
+    assert anna(dataset) < 0.4
+
+
+def test_it_may_be_said_twice(curate: Curate, album: Photos, tmp_path: Path) -> None:
+    folder = curate(album, config=CONFIG)
+    first = forget("Anna", tmp_path / "album", folder)
+    assert forget("  ANNA", tmp_path / "album", folder) == first
+    assert len(Forgotten.read(tmp_path / "album").people) == 1
+    forget("Bea", tmp_path / "album", folder)
+    assert len(Forgotten.read(tmp_path / "album").people) == 2
+
+
+def test_a_stranger_is_refused_and_nothing_is_written(curate: Curate, album: Photos, tmp_path: Path) -> None:
+    folder = curate(album, config=CONFIG)
+    with pytest.raises(UserError, match="person 'Dora' is not in the dataset"):
+        forget("Dora", tmp_path / "album", folder)
+    assert not (tmp_path / "album" / FORGOTTEN).exists()
+
+
+def test_a_stop_before_the_new_version_is_made_up_for(
+    curate: Curate, album: Photos, reader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = curate(album, config=CONFIG)
+
+    def stops(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("components.curation.forget.bring", stops)
+        with pytest.raises(KeyboardInterrupt):
+            forget("Anna", tmp_path / "album", folder)
+    assert list(Dataset.open(folder).identities.index) == ["Anna", "Bea", "Cem"]
+    forget("Anna", tmp_path / "album", folder)
+    assert list(Dataset.open(folder).identities.index) == ["Bea", "Cem"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"people": [{}]}', b'{"folk": []}'])
+def test_tombstones_that_cannot_be_read_stop_curation(
+    curate: Curate, album: Photos, tmp_path: Path, content: bytes
+) -> None:
+    with pytest.raises(UserError, match=r"forgotten\.json cannot be read .* bring it back"):
+        curate(album | {FORGOTTEN: content})
+
+
+def test_a_name_is_known_however_it_is_written() -> None:
+    assert len({name_digest(name) for name in ("Zoë  Ax", "zoë ax", "Zoe\u0308 Ax ")}) == 1
