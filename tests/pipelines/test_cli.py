@@ -28,6 +28,7 @@ COMMANDS = [
     "serve",
     "compile",
     "runs",
+    "data",
     "weights",
 ]
 
