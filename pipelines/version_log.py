@@ -113,7 +113,7 @@ def _lines(record: Record, log: Record) -> Iterator[tuple[str, str]]:
     else:
         yield "md5", f"not in DVC yet: `dvc repro`, `dvc commit` or `dvc add {log['dataset']}` puts it there"
     if record["state"] == "absent":
-        yield "data", "not in the local DVC cache; this fetches the little that is read here:"
+        yield "data", "not in the local DVC cache; in the repository's root, this fetches what is read here:"
         yield "", log["fetch"]
     elif record["state"] == "unreadable":
         yield "data", f"cannot be read: {record['problem']}"
