@@ -1,0 +1,169 @@
+"""Reads lists of photos, in CSV as people and their spreadsheets write it or in Parquet, into rows of text."""
+
+import csv
+import io
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: the line it ends on (Parquet: its number, from 1) and its cells, empty where the column is absent."""
+
+    line: int
+    cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used: its line, what stands in its key column, a machine word and a sentence."""
+
+    line: int
+    key: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a list may have, and the one among them that every row must fill."""
+
+    key: str
+    known: tuple[str, ...]
+
+
+def read_csv(path: Path, columns: Columns) -> tuple[list[Row], list[BadRow]]:
+    """The rows of a CSV file in their order, and those that cannot be used.
+
+    UTF-8 with or without a byte order mark, or UTF-16 with one; commas, semicolons or tabs. Raises `UserError` when
+    the key column is missing, a column comes twice, or the file is no CSV.
+    """
+    text = _text(path)
+    delimiter, names = _header(path, text, columns)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    read: list[Row | BadRow] = []
+    try:
+        next(reader)
+        filled = (cells for cells in reader if any(cell.strip() for cell in cells))
+        read.extend(_csv_row(path, reader.line_num, names, cells, columns) for cells in filled)
+    except csv.Error as error:
+        raise UserError(f"{path} is not readable as CSV at line {reader.line_num} ({error}): mend that line") from error
+    return _apart(read)
+
+
+def read_parquet(path: Path, columns: Columns) -> tuple[list[Row], list[BadRow]]:
+    """The rows of a Parquet file in their order, and those that cannot be used; a null is an empty cell.
+
+    Raises `UserError` when the key column is missing, a known column comes twice or holds no text, or the file is no
+    Parquet.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            written = file.schema_arrow.names
+            names = [name.strip().casefold() for name in written]
+            _check_names(path, names, columns, written)
+            place = {name: written[index] for index, name in enumerate(names) if name in columns.known}
+            table = file.read(columns=list(place.values()))
+        texts = {name: _texts(path, name, table.column(column)) for name, column in place.items()}
+    except (pa.ArrowException, OSError) as error:
+        sentence = " ".join(str(error).split())[:200]
+        raise UserError(f"{path} is not readable as Parquet ({sentence}): write it again") from error
+    rows = zip(*texts.values(), strict=True)
+    return _apart(
+        [_row(path, number, dict(zip(texts, row, strict=True)), columns) for number, row in enumerate(rows, 1)]
+    )
+
+
+def _texts(path: Path, name: str, column: pa.ChunkedArray) -> list[str]:
+    """The texts of a column; bytes that are no UTF-8 stay as surrogates and are refused row by row."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_null(kind):
+        return [""] * len(column)
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise UserError(f"{path} has the column '{name}' of type {column.type}: only text is read, so convert it")
+    cells = column.cast(kind).cast(pa.large_binary()).to_pylist()
+    return [(cell or b"").decode("utf-8", "surrogateescape") for cell in cells]
+
+
+def _text(path: Path) -> str:
+    """The file as text; bytes that are no UTF-8 stay as surrogates and are refused row by row."""
+    data = path.read_bytes()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    return data.decode("utf-8-sig", "surrogateescape")
+
+
+def _header(path: Path, text: str, columns: Columns) -> tuple[str, list[str]]:
+    """The delimiter and the names of the columns."""
+    first = io.StringIO(text, newline="").readline()
+    for delimiter in ",;\t":
+        try:
+            names = [name.strip().casefold() for name in next(csv.reader([first], delimiter=delimiter), [])]
+        except csv.Error:  # such as a line of megabytes
+            continue
+        if columns.key in names:
+            _check_names(path, names, columns, first.split(delimiter))
+            return delimiter, names
+    raise _no_key(path, first.split(","), columns)
+
+
+def _check_names(path: Path, names: Sequence[str], columns: Columns, written: Sequence[str]) -> None:
+    if columns.key not in names:
+        raise _no_key(path, written, columns)
+    twice = sorted({name for name in names if name in columns.known and names.count(name) > 1})
+    if twice:
+        raise UserError(f"{path} has the column '{twice[0]}' more than once: keep one")
+    unknown = [name for name in names if name and name not in columns.known]
+    if unknown:
+        used = ", ".join(columns.known)
+        log.warning("%s: the columns %s are not used; known ones are %s", path, ", ".join(unknown), used)
+
+
+def _no_key(path: Path, written: Iterable[str], columns: Columns) -> UserError:
+    found = (", ".join(name.strip() for name in written) or "nothing")[:200]
+    return UserError(f"{path} has no column '{columns.key}' (its first line is {found}): name the columns in that line")
+
+
+def _csv_row(path: Path, line: int, names: list[str], cells: list[str], columns: Columns) -> Row | BadRow:
+    named = dict(zip(names, cells, strict=False))
+    if any(cell.strip() for cell in cells[len(names) :]):
+        detail = f"line {line} of {path.name} has more cells than columns: quote cells that hold commas"
+        return BadRow(line, _shown(named.get(columns.key, "")), "extra_cells", detail)
+    return _row(path, line, named, columns)
+
+
+def _row(path: Path, line: int, named: dict[str, str], columns: Columns) -> Row | BadRow:
+    cells = {name: named.get(name, "") for name in columns.known}
+    shown = _shown(cells[columns.key])
+    where = f"line {line} of {path.name}"
+    if any(0xD800 <= ord(letter) <= 0xDFFF for cell in cells.values() for letter in cell):
+        return BadRow(line, shown, "encoding", f"{where} is not valid UTF-8: save the file as UTF-8")
+    if not cells[columns.key].strip():
+        return BadRow(line, shown, f"no_{columns.key}", f"{where} has no {columns.key}")
+    if any(len(cell) > csv.field_size_limit() for cell in cells.values()):
+        return BadRow(line, shown[:200], "long_cell", f"{where} has a cell of over {csv.field_size_limit()} characters")
+    return Row(line, {name: cell.replace("\0", "") if name != columns.key else cell for name, cell in cells.items()})
+
+
+def _shown(key: str) -> str:
+    return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+
+
+def _apart(read: Iterable[Row | BadRow]) -> tuple[list[Row], list[BadRow]]:
+    rows: list[Row] = []
+    bad: list[BadRow] = []
+    for row in read:
+        if isinstance(row, Row):
+            rows.append(row)
+        else:
+            bad.append(row)
+    return rows, bad
