@@ -30,8 +30,8 @@ class Step:
     output: str
     config: str  # class in components/<folder>/config.py
     resources: Resources
-    external: tuple[str, ...] = ()  # settings that may name a folder outside the run
-    words: tuple[str, ...] = ("",)  # values of those settings that are words, not folders
+    external: tuple[str, ...] = ()  # settings that may name a folder or a file outside the run
+    words: tuple[str, ...] = ("",)  # values of those settings that are words, not paths
 
     @property
     def image(self) -> str:
@@ -42,8 +42,8 @@ class Step:
         """The class of the step's settings."""
         return getattr(import_module(f"components.{self.folder}.config"), self.config)
 
-    def folders(self, settings: BaseModel) -> dict[str, Path]:
-        """The folders outside the run that the settings name, absolute, by setting."""
+    def paths(self, settings: BaseModel) -> dict[str, Path]:
+        """The folders and files outside the run that the settings name, absolute, by setting."""
         values = {name: getattr(settings, name) for name in self.external}
         return {name: Path(v).expanduser().resolve() for name, v in values.items() if v not in self.words}
 
@@ -55,12 +55,12 @@ class Step:
 PHOTOS = Step(
     name="photos",
     folder="photos",
-    summary="make the virtual cast's photographs, or take the user's folder",
+    summary="make the virtual cast's photographs, take the user's folder, or download a list of URLs",
     inputs=(),
     output="photos",
     config="PhotosConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
-    external=("folder",),
+    external=("folder", "urls"),
 )
 CURATE = Step(
     name="curate",

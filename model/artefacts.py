@@ -47,8 +47,11 @@ def _replace_folder(draft: Path, path: Path) -> None:
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """Yield a hidden file name beside `path`; what is written there takes its name when the block ends well."""
+def new_file(path: Path, durable: bool = True) -> Iterator[Path]:
+    """Yield a hidden file name beside `path`; what is written there takes its name when the block ends well.
+
+    Not `durable`: scratch by the thousand, which a crash of the machine, though not a kill, may leave empty.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -57,8 +60,9 @@ def new_file(path: Path) -> Iterator[Path]:
     try:
         yield draft
         draft.chmod(0o644)
-        with open(draft, "rb") as written:
-            os.fsync(written.fileno())
+        if durable:
+            with open(draft, "rb") as written:
+                os.fsync(written.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

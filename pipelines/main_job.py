@@ -63,14 +63,14 @@ def run_main_job(
 
 
 def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
-    """`settings` with the champion filled in and with every outside folder as an absolute path."""
+    """`settings` with the champion filled in and with every outside folder and file as an absolute path."""
     complete = dict(settings)
     champion = runs.champion_scores()
     if champion and not getattr(complete[GATE.name], "champion"):  # noqa: B009  (the gate's own class is not loaded here)
         complete[GATE.name] = complete[GATE.name].model_copy(update={"champion": str(champion)})
     for step in STEPS:
-        folders = {name: str(folder) for name, folder in step.folders(complete[step.name]).items()}
-        complete[step.name] = complete[step.name].model_copy(update=folders)
+        paths = {name: str(path) for name, path in step.paths(complete[step.name]).items()}
+        complete[step.name] = complete[step.name].model_copy(update=paths)
     return complete
 
 

@@ -1,4 +1,4 @@
-"""What a step's result depends on beside inputs and settings: its code, its assets, folders outside the run."""
+"""What a step's result depends on beside inputs and settings: code, assets, folders and files outside the run."""
 
 import ast
 import hashlib
@@ -17,10 +17,10 @@ NO_SOURCE = (".pyc", ".md")
 
 
 def step_version(step: Step, settings: BaseModel) -> str:
-    """Digest of the step's code and assets, and of the folders outside the run that its settings name."""
+    """Digest of the step's code and assets, and of the folders and files outside the run that its settings name."""
     total = hashlib.sha256(code_version(ROOT, step.folder).encode())
-    for field, folder in step.folders(settings).items():
-        total.update(f"{field}\0{listing_digest(folder)}\n".encode())
+    for field, path in step.paths(settings).items():
+        total.update(f"{field}\0{listing_digest(path)}\n".encode())
     return total.hexdigest()
 
 
@@ -34,9 +34,12 @@ def code_version(root: Path, folder: str) -> str:
 
 
 def listing_digest(path: Path) -> str:
-    """Digest of the names, sizes and times of change of all files of a folder: cheap, and changes when a file does."""
+    """Digest of the names, sizes and times of change of a file or of all files of a folder.
+
+    Cheap, and changes when a file does.
+    """
     total = hashlib.sha256()
-    for file in sorted(_files(path)):
+    for file in [path] if path.is_file() else sorted(_files(path)):
         facts = file.lstat()
         total.update(repr((str(file.relative_to(path)), facts.st_size, facts.st_mtime_ns)).encode())
     return total.hexdigest()

@@ -1,1 +1,1 @@
-"""The photos step: make the virtual cast's photographs, or take the user's folder."""
+"""The photos step: make the virtual cast's photographs, take the user's folder, or download a list of URLs."""

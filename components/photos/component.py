@@ -11,7 +11,7 @@ def photos(
     config: str,
     version: str,
 ) -> None:
-    """Make the virtual cast's photographs, or take the user's folder."""
+    """Make the virtual cast's photographs, take the user's folder, or download a list of URLs."""
     from components.shell import run_step
     from components.steps import PHOTOS
 

@@ -4,11 +4,24 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class PhotosConfig(BaseModel):
-    """Where the photos come from, and the size of the virtual cast when nobody brings any."""
+    """Where the photos come from, how they are downloaded, and the size of the virtual cast when nobody brings any."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     folder: str = Field("", description="A folder of photos to use as it is; empty: make the virtual cast.")
+    urls: str = Field(
+        "", description="A list of URLs (.csv, .tsv or .parquet with a column url) to download; empty: none."
+    )
+    connections: int = Field(32, ge=1, le=256, description="Downloads at one time.")
+    per_host: int = Field(4, ge=1, le=64, description="Downloads at one time from one host.")
+    seconds: float = Field(
+        60, gt=0, le=3600, description="Seconds that one download may take, waiting for its turn not counted."
+    )
+    largest_megabytes: float = Field(32, gt=0, le=1000, description="Size above which a download is refused.")
+    allow_private: bool = Field(
+        False,
+        description="Download from loopback, private and other addresses that are not of the public internet, too.",
+    )
     seed: int = Field(
         2026, ge=0, description="Seed of the virtual cast: the same seed gives the same people and photos."
     )

@@ -1,4 +1,4 @@
-"""Bring the photos into a run: name the user's folder, or make the virtual cast."""
+"""Bring the photos into a run: name the user's folder, download a list of URLs, or make the virtual cast."""
 
 from pathlib import Path
 
@@ -9,10 +9,15 @@ from model.errors import UserError
 
 
 def run(*, photos: Path, config: PhotosConfig) -> None:
-    """Write the artefact `photos`: photos.json and the list of the folder's files with their digests.
+    """Write the artefact `photos`: photos.json, the list of files, and the pictures unless `config.folder` has them.
 
-    Without a `config.folder` the cast is made, with its truth. Raises UserError when that folder is not there.
+    Downloaded pictures come with refused.parquet, the cast's with their truth. Raises UserError when the folder or the
+    list is not there, when both are named, or when the list gives no photo.
     """
+    if config.folder and config.urls:
+        raise UserError(
+            f"photos.folder '{config.folder}' and photos.urls '{config.urls}' are both set: one run takes one of them"
+        )
     with new_folder(photos) as out:
         if config.folder:
             folder = Path(config.folder).expanduser().resolve()
@@ -21,6 +26,12 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
                     f"photos.folder '{config.folder}' is not a folder; give the path of a folder with photos"
                 )
             place, source = str(folder), "folder"
+        elif config.urls:
+            from components.photos.urls.album import REFUSED, write_album
+
+            place, source, folder = "photos", "urls", out / "photos"
+            folder.mkdir()
+            write_album(folder, out / REFUSED, config)
         else:
             from components.photos.cast.cast import write_cast
 

@@ -16,6 +16,10 @@ def run(
         Path | None,
         typer.Option(exists=True, file_okay=False, help="Folder of photos; without it the virtual cast is made."),
     ] = None,
+    urls: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="List of URLs to download photos from (.csv, .tsv, .parquet)."),
+    ] = None,
     changes: Changes = None,
     package_anyway: Annotated[
         bool, typer.Option("--package-anyway", help="Package for a trial whatever the verdict.")
@@ -32,7 +36,8 @@ def run(
     from pipelines.runs import Runs
     from pipelines.summary import show, summarise
 
-    first = [f"photos.folder={json.dumps(str(photos.resolve()))}"] if photos else []
+    sources = {"folder": photos, "urls": urls}
+    first = [f"photos.{key}={json.dumps(str(path.resolve()))}" for key, path in sources.items() if path]
     last = ["package.anyway=true"] if package_anyway else []
     settings = settings_of(params, [*first, *(changes or []), *last])
     record = run_main_job(Runs(runs), settings, Console(stderr=True), verbose)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.steps import STEPS, TRAIN
+from components.steps import PHOTOS, STEPS, TRAIN
 from pipelines.settings import check
 from pipelines.sources import ROOT, code_version, listing_digest, step_version
 
@@ -111,6 +111,16 @@ def test_a_listing_sees_names_sizes_and_times(tmp_path: Path) -> None:
     assert len({first, second, third, listing_digest(photos)}) == 4
 
 
+def test_a_list_of_urls_is_a_file_that_counts(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("url\n")
+    settings = check(PHOTOS, {"urls": str(path)})
+    before = step_version(PHOTOS, settings)
+    assert step_version(PHOTOS, settings) == before
+    path.write_text("url\nhttp://example.org/a.jpg\n")
+    assert step_version(PHOTOS, settings) != before
+
+
 def test_a_folder_that_a_setting_names_counts_and_a_word_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,8 +128,8 @@ def test_a_folder_that_a_setting_names_counts_and_a_word_does_not(
     (tmp_path / "preset").mkdir()
     (tmp_path / "mine").mkdir()
     word, folder = check(TRAIN, {"start": "preset"}), check(TRAIN, {"start": "mine"})
-    assert TRAIN.folders(word) == {}
-    assert TRAIN.folders(folder) == {"start": tmp_path / "mine"}
+    assert TRAIN.paths(word) == {}
+    assert TRAIN.paths(folder) == {"start": tmp_path / "mine"}
     before = step_version(TRAIN, word), step_version(TRAIN, folder)
     (tmp_path / "preset" / "adapter.json").touch()
     (tmp_path / "mine" / "adapter.json").touch()

@@ -1,0 +1,95 @@
+"""Makes of a list of URLs what the rest of the run reads: a folder of photos with photos.csv, and what was refused."""
+
+import csv
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, fields
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.listing import BadRow
+from components.photos.config import PhotosConfig
+from components.photos.urls.download import download, stored_at, tally
+from components.photos.urls.fetch import Outcome
+from components.photos.urls.limits import Limits
+from components.photos.urls.wanted import CARRIED, Wanted, read_wanted
+from model.artefacts import file_digest, link_file, work_folder
+from model.errors import UserError
+
+WORK_VERSION = 1  # counts up when a change here makes half-done downloads worthless
+REFUSED = "refused.parquet"
+REFUSED_SCHEMA = pa.schema(
+    [("line", pa.int64()), ("url", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+)
+log = logging.getLogger(__name__)
+
+
+def write_album(photos: Path, refused: Path, config: PhotosConfig) -> None:
+    """Download the list `config.urls` into the empty folder `photos`; write the table of what was `refused` (Parquet).
+
+    The same list and the same answers give the same bytes. Raises `UserError` when the list cannot be read or gives
+    no photo at all.
+    """
+    path = Path(config.urls).expanduser().resolve()
+    wanted, bad = read_wanted(path)
+    work = work_folder("photos", _work_key(path, config))
+    outcomes = download(wanted, work, limits_of(config))
+    taken = [photo for photo in wanted if not outcomes[photo.key].reason]
+    bad += [_refused(photo, outcomes[photo.key]) for photo in wanted if outcomes[photo.key].reason]
+    counts = tally([row.reason for row in bad])
+    log.info("photos: %d of %s; refused: %s", len(taken), path.name, counts)
+    if not taken:
+        raise UserError(f"photos.urls '{path}' gave no photo (refused: {counts}): give a list with photos to be had")
+    for photo in taken:
+        target = photos / _name(photo, outcomes)
+        target.parent.mkdir(exist_ok=True)
+        link_file(stored_at(work, photo.key), target)
+    _write_listing(photos / "photos.csv", taken, outcomes)
+    _write_refused(refused, bad)
+    shutil.rmtree(work)
+
+
+def limits_of(config: PhotosConfig) -> Limits:
+    """The limits that the settings say."""
+    return Limits(
+        config.connections,
+        config.per_host,
+        config.seconds,
+        round(config.largest_megabytes * 1e6),
+        config.allow_private,
+    )
+
+
+def _work_key(path: Path, config: PhotosConfig) -> str:
+    """What an outcome depends on: the list, and the settings that decide what is refused for good."""
+    text = json.dumps([WORK_VERSION, file_digest(path), config.largest_megabytes, config.allow_private])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _name(photo: Wanted, outcomes: Mapping[str, Outcome]) -> str:
+    return f"{photo.key[:2]}/{photo.key}.{outcomes[photo.key].kind}"
+
+
+def _refused(photo: Wanted, outcome: Outcome) -> BadRow:
+    return BadRow(photo.row.line, photo.row.cells["url"].strip(), outcome.reason, outcome.detail)
+
+
+def _write_listing(path: Path, taken: Sequence[Wanted], outcomes: Mapping[str, Outcome]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "source", *CARRIED])
+        for photo in taken:
+            cells = photo.row.cells
+            writer.writerow([_name(photo, outcomes), cells["url"].strip(), *(cells[name] for name in CARRIED)])
+
+
+def _write_refused(path: Path, bad: Sequence[BadRow]) -> None:
+    columns = (
+        zip(*map(astuple, sorted(bad, key=lambda row: row.line)), strict=True) if bad else [[]] * len(fields(BadRow))
+    )
+    pq.write_table(pa.table(list(columns), schema=REFUSED_SCHEMA), path, compression="zstd")

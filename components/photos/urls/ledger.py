@@ -1,0 +1,51 @@
+"""Remembers how each photo of a list ended, line by line, so that a killed download goes on where it was."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from components.photos.urls.fetch import Outcome
+from components.photos.urls.refusal import passing
+
+NAME = "outcomes.jsonl"
+
+
+class Ledger:
+    """An open ledger: what it knew when it was opened, by key, and a place for more."""
+
+    def __init__(self, path: Path) -> None:
+        self.known = {outcome.key: outcome for outcome in _lines(path)}
+        self.file = path.open("ab")
+
+    def add(self, outcome: Outcome) -> None:
+        """Write an outcome; one that may end otherwise next time is left out."""
+        if not passing(outcome.reason):
+            self.file.write(json.dumps(asdict(outcome)).encode() + b"\n")
+            self.file.flush()
+
+
+@contextmanager
+def ledger(folder: Path) -> Iterator[Ledger]:
+    """The ledger of a download into `folder`."""
+    book = Ledger(folder / NAME)
+    try:
+        yield book
+    finally:
+        book.file.close()
+
+
+def _lines(path: Path) -> Iterator[Outcome]:
+    """The outcomes of a ledger; a line that was cut off by a kill is mended by a new line and passed over."""
+    if not path.exists():
+        return
+    data = path.read_bytes()
+    if data and not data.endswith(b"\n"):
+        with path.open("ab") as file:
+            file.write(b"\n")
+    for line in data.splitlines():
+        try:
+            yield Outcome(**json.loads(line))
+        except (ValueError, TypeError):
+            continue

@@ -1,0 +1,129 @@
+"""A list of URLs through the whole step: the folder it becomes, the refused, and a kill in the middle."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.curation.sources.folder import scan
+from components.photos.config import PhotosConfig
+from components.photos.step import run
+from components.photos.urls.album import limits_of
+from model.artefacts import folder_digest, read_json
+from model.errors import UserError
+from tests.components.photos.urls.loopback import Page, Site, picture, serving
+
+ROOT = Path(__file__).resolve().parents[4]
+RUN = """
+import sys
+from pathlib import Path
+from components.photos.config import PhotosConfig
+from components.photos.step import run
+run(photos=Path(sys.argv[2]), config=PhotosConfig(urls=sys.argv[1], allow_private=True, connections=2))
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def write_list(site: Site, path: Path) -> Path:
+    rows = [
+        {"url": f"{site.root}/a", "person": "Ada", "licence": "CC0", "caption": "=one, two\nlines", "consent": "yes"},
+        {"url": f"{site.root}/404", "person": "Bo"},
+        {"url": "ftp://x/a"},
+        {"url": f" {site.root}/b#part ", "person": "René", "query": "portrait"},
+        {"url": f"{site.root}/b", "person": "again"},
+        {"url": f"{site.root}/b?x=1", "sha256": "abc"},
+    ]
+    names = ["url", "sha256", "person", "licence", "consent", "query", "caption"]
+    if path.suffix == ".csv":
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        pq.write_table(pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in names])), path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_list_becomes_a_folder_that_curation_reads(suffix: str, tmp_path: Path, cache: Path) -> None:
+    with serving() as site:
+        site.pages = {"/a": Page(picture(1), slow=0.02), "/b": Page(picture(2, "PNG"))}
+        config = PhotosConfig(urls=str(write_list(site, tmp_path / f"list{suffix}")), allow_private=True)
+        run(photos=tmp_path / "out", config=config)
+        site.pages = {"/a": Page(picture(1)), "/b": Page(picture(2, "PNG"), slow=0.02)}
+        run(photos=tmp_path / "again", config=config)
+    assert folder_digest(tmp_path / "out") == folder_digest(tmp_path / "again")
+    about = read_json(tmp_path / "out" / "photos.json")
+    assert (about["folder"], about["source"]) == ("photos", "urls")
+    items, rejects = scan(tmp_path / "out" / "photos")
+    assert rejects == []
+    assert {(item.person, item.licence, item.consent, item.query, item.caption) for item in items} == {
+        ("Ada", "CC0", "yes", "", "=one, two\nlines"),
+        ("René", "", "", "portrait", ""),
+    }
+    assert {item.source.rpartition("/")[2] for item in items} == {"a", "b#part"}
+    refused = pq.read_table(tmp_path / "out" / "refused.parquet").to_pylist()
+    assert [row["reason"] for row in refused] == ["http_404", "bad_url", "duplicate_url", "bad_hash"]
+    assert all(row["url"] and row["detail"] for row in refused)
+    assert not list((cache / "work" / "photos").iterdir())
+
+
+def test_a_killed_download_goes_on_where_it_was(tmp_path: Path, cache: Path) -> None:
+    with serving() as site:
+        site.pages = {f"/{i}": Page(picture(i), slow=0.02) for i in range(24)}
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join(["url", *(site.root + page for page in site.pages)]))
+        command = [sys.executable, "-c", RUN, str(path), str(tmp_path / "out")]
+        process = subprocess.Popen(command, cwd=ROOT)
+        end = time.monotonic() + 60
+        while sum(site.asked.values()) < 10 and time.monotonic() < end:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        (book,) = cache.rglob("outcomes.jsonl")
+        done = book.read_text().count("\n")
+        before = site.asked.copy()
+        assert 0 < done < 24
+        assert not (tmp_path / "out").exists()
+        subprocess.run(command, cwd=ROOT, check=True, env=os.environ.copy())
+        assert sum((site.asked - before).values()) == 24 - done + 1  # and robots.txt
+    assert len(scan(tmp_path / "out" / "photos")[0]) == 24
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (PhotosConfig(urls="a.csv", folder="b"), "both set"),
+        (PhotosConfig(urls="nowhere.csv"), "is no file"),
+        (PhotosConfig(urls="list.json"), r"neither \.csv"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_one_sentence(config: PhotosConfig, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=message):
+        run(photos=tmp_path / "out", config=config)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_without_a_photo_to_be_had_says_why(tmp_path: Path) -> None:
+    with serving() as site:
+        (tmp_path / "list.csv").write_text(f"url\n{site.root}/a\n{site.root}/b\nx\n")
+        with pytest.raises(UserError, match=r"gave no photo \(refused: 2 http_404, 1 bad_url\)"):
+            run(photos=tmp_path / "out", config=PhotosConfig(urls=str(tmp_path / "list.csv"), allow_private=True))
+
+
+def test_the_settings_reach_the_downloader() -> None:
+    limits = limits_of(PhotosConfig(connections=7, per_host=3, seconds=5.0, largest_megabytes=1.5))
+    assert (limits.connections, limits.per_host, limits.seconds, limits.largest) == (7, 3, 5.0, 1_500_000)
+    assert not limits.allow_private
