@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from components.curation.items import Item
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A decoded photo: its item, its size as stored (pixels), its measures, and what gives the JPEG that is stored."""
 

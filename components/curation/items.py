@@ -6,7 +6,7 @@ from typing import Literal
 ID_DIGITS = 16  # of a file's SHA-256 in hex: the id of its photo
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Item:
     """A photo to look at and what its owner says of it. `person` is empty when nobody is named.
 
@@ -23,7 +23,7 @@ class Item:
     caption: str = ""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Reject:
     """Something refused: its path, the stage, a short machine word, and a sentence for people."""
 

@@ -114,6 +114,16 @@ def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:
     return kept.keep(keep), rejects
 
 
+def count_pairs(labels: Labels, splits: list[str]) -> int:
+    """How many (face, reference) pairs the photos of either side allow within their side, as `model.dataset.pairs`."""
+    split = np.array(splits)[labels.found.photo]
+    total = 0
+    for _, faces in labels.faces_of():
+        for side in ("train", "heldout"):
+            total += int(_can_pair(labels, faces[split[faces] == side]).sum())
+    return total
+
+
 def _can_pair(labels: Labels, faces: NDArray[np.intp]) -> NDArray[np.bool_]:
     """[T, R] of one person's faces, which of their bank faces may be the reference of which."""
     found = labels.found

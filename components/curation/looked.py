@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -110,7 +110,7 @@ class Looks:
         table = self._kept.rows([key for _, key in keyed])
         photos: list[Photo] = []
         rejects: list[Reject] = []
-        for (item, _), row in zip(keyed, table.select(ROW.names[:12]).to_pylist(), strict=True):
+        for (item, _), row in zip(keyed, _rows(table.select(ROW.names[:12])), strict=True):
             if row["refused"] is None:
                 jpg = partial(_jpg, self._jpgs / row["blob"], row["offset"], row["length"], root / item.path, config)
                 measures = {name: row[name] for name in PHOTO_COLUMNS}
@@ -140,6 +140,11 @@ class Looks:
         """Drop the JPEGs, which the dataset has now, and tidy up the rows for later runs."""
         shutil.rmtree(self._jpgs, ignore_errors=True)
         self._kept.join()
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    for batch in table.to_batches(max_chunksize=1024):  # all rows as Python objects would take much room
+        yield from batch.to_pylist()
 
 
 def _jpg(blob: Path, offset: int, length: int, original: Path, config: CurationConfig) -> bytes:

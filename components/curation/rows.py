@@ -20,25 +20,29 @@ class Entry:
     image: Row
     faces: list[Row]
 
-    @property
-    def shelf(self) -> tuple[str, str]:
-        """Where it is sorted: by its first person, so that one person's photos share few shards; strangers last."""
-        people = sorted(face["identity"] for face in self.faces if face["identity"] is not None)
-        return (people[0] if people else "\U0010ffff", self.image["image_id"])
 
+class Shelf:
+    """The photos in the order in which they go into shards; an entry is made when it is asked for, and not kept."""
 
-def entries(labels: Labels, splits: list[str]) -> list[Entry]:
-    """Every photo, sorted by its first person."""
-    found = labels.found
-    similarity = _similarities(labels)
-    starts = np.concatenate([[0], np.cumsum(found.counts)])
-    made = []
-    for place, split in enumerate(splits):
-        rows = np.arange(starts[place], starts[place + 1])
+    def __init__(self, labels: Labels, splits: list[str]) -> None:
+        self._labels, self._splits = labels, splits
+        self._similarity = _similarities(labels)
+        self._starts = np.concatenate([[0], np.cumsum(labels.found.counts)])
+        photos = labels.found.photos
+        self.order = sorted(range(len(photos)), key=lambda place: (self._first_person(place), photos[place].image_id))
+
+    def _first_person(self, place: int) -> str:
+        """One person's photos share few shards; strangers come last."""
+        people = self._labels.identity[self._starts[place] : self._starts[place + 1]]
+        return min((self._labels.names[person] for person in people if person >= 0), default="\U0010ffff")
+
+    def entry(self, place: int) -> Entry:
+        """The rows of the photo at `place` among the found photos."""
+        found = self._labels.found
+        rows = np.arange(self._starts[place], self._starts[place + 1])
         rows = rows[np.lexsort((found.box[rows, 1], found.box[rows, 0] + found.box[rows, 2]))]  # left to right
-        faces = [_face_row(labels, similarity, int(row), index) for index, row in enumerate(rows)]
-        made.append(Entry(place, _image_row(labels, place, faces, split), faces))
-    return sorted(made, key=lambda entry: entry.shelf)
+        faces = [_face_row(self._labels, self._similarity, int(row), index) for index, row in enumerate(rows)]
+        return Entry(place, _image_row(self._labels, place, faces, self._splits[place]), faces)
 
 
 def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> list[Row]:

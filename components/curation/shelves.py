@@ -4,17 +4,18 @@ A shard says of its photos only what seldom changes: not the split, nor how simi
 which every further photo of the person moves. Those are in the tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from components.curation.labels import Labels
-from components.curation.rows import Entry
+from components.curation.found import Found
+from components.curation.rows import Entry, Shelf
 from model.artefacts import link_file
 from model.dataset.dataset import Dataset
-from model.dataset.shards import Arrays, Sample, ShardReader, pack_facts, shard_name, shard_number, write_shards
+from model.dataset.shards import Arrays, Sample, ShardReader, pack_facts, shard_number, write_shards
 from model.progress import track
 
 PARTS = {"images": "group", "references": "single"}
@@ -22,18 +23,17 @@ OF_PHOTO = ("image_id", "path", "width", "height", "caption", "query", "source",
 OF_FACE = ("face_id", "identity", "role", "score")
 
 
-def shelve(
-    folder: Path, labels: Labels, shelf: Sequence[Entry], per_shard: int, older: Dataset | None
-) -> Iterator[tuple[Entry, str]]:
-    """Write the shards of the photos `shelf`, in its order; yields each photo with the shard it is in.
+def shelve(folder: Path, shelf: Shelf, found: Found, per_shard: int, older: Dataset | None) -> Iterator[Entry]:
+    """Write the shards of the photos in the shelf's order; yields each photo with its shard in its row.
 
     A photo that `older` has stays in the shard it is in there; the others follow in new shards, `per_shard` in each.
     """
+    kinds = np.where(found.counts == 1, "single", "group")
     with ShardReader(older.folder if older else folder) as reader:
         for part, kind in PARTS.items():
-            inside = [entry for entry in shelf if entry.image["kind"] == kind]
-            placed = _shelve(folder, labels, part, inside, per_shard, reader, _shards(older, part))
-            yield from track(placed, part, len(inside), unit="photo")
+            inside = {found.photos[place].image_id: place for place in shelf.order if kinds[place] == kind}
+            writing = _Writing(folder, part, shelf, found, reader)
+            yield from track(writing.all(inside, per_shard, _shards(older, part)), part, len(inside), unit="photo")
 
 
 def _shards(older: Dataset | None, part: str) -> list[str]:
@@ -41,46 +41,55 @@ def _shards(older: Dataset | None, part: str) -> list[str]:
     return [name for name in names if name.startswith(f"{part}/")]
 
 
-def _shelve(
-    folder: Path,
-    labels: Labels,
-    part: str,
-    inside: list[Entry],
-    per_shard: int,
-    reader: ShardReader,
-    shards: list[str],
-) -> Iterator[tuple[Entry, str]]:
-    (folder / part).mkdir(parents=True, exist_ok=True)
-    new = {entry.image["key"]: entry for entry in inside}
-    for shard in shards:
-        keys = reader.keys(shard)
-        staying = [new.pop(key) for key in keys if key in new]
-        number = shard_number(shard)
-        if len(staying) == len(keys) and all(_unchanged(reader, shard, entry) for entry in staying):
-            link_file(reader.path(shard), folder / shard_name(part, number))
-        elif staying:
-            samples = (_sample(labels, entry, reader, shard) for entry in staying)
-            list(write_shards(folder, part, samples, len(staying), number))
-        yield from ((entry, shard) for entry in staying)
-    first = max((shard_number(shard) + 1 for shard in shards), default=0)
-    samples = (_sample(labels, entry) for entry in new.values())
-    written = write_shards(folder, part, samples, per_shard, first)
-    yield from ((entry, shard) for entry, (_, shard) in zip(new.values(), written, strict=True))
+@dataclass(frozen=True)
+class _Writing:
+    """Writes the shards of one part; `reader` reads those of the older version."""
 
+    folder: Path
+    part: str
+    shelf: Shelf
+    found: Found
+    reader: ShardReader
 
-def _unchanged(reader: ShardReader, shard: str, entry: Entry) -> bool:
-    """Whether the older shard says the same of the photo. Then its picture is the same too: size and boxes agree."""
-    there = tuple(reader.member(shard, entry.image["key"], suffix) for suffix in ("json", "npz"))
-    return there == pack_facts(*_facts(entry))
+    def all(self, inside: dict[str, int], per_shard: int, shards: list[str]) -> Iterator[Entry]:
+        """The photos `inside`, places by key: first the shards that were there, then new ones."""
+        (self.folder / self.part).mkdir(parents=True, exist_ok=True)
+        new = dict(inside)
+        for shard in shards:
+            keys = self.reader.keys(shard)
+            staying = [new.pop(key) for key in keys if key in new]
+            if len(staying) == len(keys) and all(self._unchanged(shard, place) for place in staying):
+                link_file(self.reader.path(shard), self.folder / shard)
+                for place in staying:
+                    yield self._placed(place, shard)
+            else:
+                yield from self._write(staying, len(staying), shard_number(shard), shard)
+        yield from self._write(
+            list(new.values()), per_shard, max((shard_number(name) + 1 for name in shards), default=0)
+        )
 
+    def _write(self, places: list[int], per_shard: int, first: int, older: str | None = None) -> Iterator[Entry]:
+        samples = (self._sample(self.shelf.entry(place), older) for place in places)
+        for place, (_, shard) in zip(
+            places, write_shards(self.folder, self.part, samples, per_shard, first), strict=True
+        ):
+            yield self._placed(place, shard)
 
-def _sample(labels: Labels, entry: Entry, reader: ShardReader | None = None, shard: str = "") -> Sample:
-    key = entry.image["key"]
-    if reader is not None and reader.member(shard, key, "npz") == pack_facts(*_facts(entry))[1]:
-        jpg = reader.member(shard, key, "jpg")
-    else:
-        jpg = labels.found.photos[entry.place].jpg()
-    return Sample(key, jpg, *_facts(entry))
+    def _placed(self, place: int, shard: str) -> Entry:
+        entry = self.shelf.entry(place)
+        return replace(entry, image=entry.image | {"shard": shard})
+
+    def _unchanged(self, shard: str, place: int) -> bool:
+        """Whether the older shard says the same of the photo; then its picture is the same: size and boxes agree."""
+        entry = self.shelf.entry(place)
+        there = tuple(self.reader.member(shard, entry.image["key"], suffix) for suffix in ("json", "npz"))
+        return there == pack_facts(*_facts(entry))
+
+    def _sample(self, entry: Entry, older: str | None) -> Sample:
+        key = entry.image["key"]
+        if older and self.reader.member(older, key, "npz") == pack_facts(*_facts(entry))[1]:
+            return Sample(key, self.reader.member(older, key, "jpg"), *_facts(entry))
+        return Sample(key, self.found.photos[entry.place].jpg(), *_facts(entry))
 
 
 def _facts(entry: Entry) -> tuple[dict[str, Any], Arrays]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from model.errors import UserError
 
 SCHEMA_VERSION = 1
+ROWS_AT_ONCE = 16_384  # in a row group
 
 
 def _columns(**types: pa.DataType) -> list[pa.Field]:
@@ -66,16 +67,43 @@ REJECTS = pa.schema(_columns(path=pa.string(), stage=pa.string(), reason=pa.stri
 TABLES: dict[str, pa.Schema] = {"images": IMAGES, "faces": FACES, "identities": IDENTITIES, "rejects": REJECTS}
 
 
+class TableWriter:
+    """Writes the table `name` of the dataset `folder` row by row, in memory that does not grow. A context manager."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.rows = 0
+        self._name, self._schema = name, TABLES[name]
+        self._file = pq.ParquetWriter(folder / f"{name}.parquet", self._schema, compression="zstd")
+        self._waiting: list[Mapping[str, Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._file.close()
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; raises `ValueError` on a wrong or missing column."""
+        for row in rows:
+            if row.keys() != set(self._schema.names):
+                odd = sorted(row.keys() ^ set(self._schema.names))
+                raise ValueError(f"a row of {self._name} differs from its schema in {odd}")
+            self._waiting.append(row)
+            self.rows += 1
+            if len(self._waiting) == ROWS_AT_ONCE:
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._file.write_table(pa.Table.from_pylist(self._waiting, schema=self._schema))
+            self._waiting = []
+
+
 def write_table(folder: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write the rows of table `name` as `folder/<name>.parquet`; raises `ValueError` on a wrong or missing column."""
-    schema = TABLES[name]
-    rows = list(rows)
-    for row in rows:
-        if row.keys() != set(schema.names):
-            odd = sorted(row.keys() ^ set(schema.names))
-            raise ValueError(f"a row of {name} differs from its schema in {odd}")
-    table = pa.Table.from_pylist(rows, schema=schema)
-    pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    with TableWriter(folder, name) as writer:
+        writer.add(rows)
 
 
 def read_table(folder: Path, name: str) -> pa.Table:
