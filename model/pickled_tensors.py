@@ -9,7 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
-from numpy._core import multiarray
+
+from model.inert_pickle import read_pickle
 
 DTYPES = {
     "FloatStorage": np.dtype("<f4"),
@@ -44,11 +45,13 @@ def read_module(path: Path) -> dict[str, torch.Tensor]:
 
 
 def read_arrays(path: Path) -> dict[str, torch.Tensor]:
-    """Arrays of a pickled tree of dicts of numpy arrays, under names joined by dots; any other class is refused."""
-    with open(path, "rb") as file:
-        tree = _ArrayReader(file).load()
+    """Arrays of a pickled tree of dicts of numpy arrays, under names joined by dots.
+
+    Raises `RefusedArrayError` when the file names anything else.
+    """
+    data = path.read_bytes()
     found: dict[str, torch.Tensor] = {}
-    _flatten(tree, "", found)
+    _flatten(read_pickle(data, most_bytes=len(data)), "", found)
     return found
 
 
@@ -109,17 +112,6 @@ class _StandInReader(pickle.Unpickler):
         _, dtype, key, *_ = reference
         self.dtypes[key] = dtype
         return key, dtype
-
-
-class _ArrayReader(pickle.Unpickler):
-    """Rebuilds numpy arrays and plain containers, and refuses everything else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return multiarray._reconstruct
-        if module == "numpy" and name in ("ndarray", "dtype"):
-            return getattr(np, name)
-        raise pickle.UnpicklingError(f"the file names {module}.{name}, which is not an array or a plain container")
 
 
 def _read_storage(file: BinaryIO, dtype: np.dtype) -> np.ndarray:
