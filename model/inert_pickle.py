@@ -73,7 +73,9 @@ def read_pickle(data: bytes, most_bytes: int) -> Any:
     except RefusedArrayError:
         raise
     except Exception as error:  # the parser and the machine stumble in many ways over broken data
-        raise RefusedArrayError("unreadable", f"it is no whole pickle: {type(error).__name__}: {error}"[:300]) from error
+        raise RefusedArrayError(
+            "unreadable", f"it is no whole pickle: {type(error).__name__}: {error}"[:300]
+        ) from error
 
 
 def refuse(reason: str, detail: str) -> NoReturn:

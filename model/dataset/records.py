@@ -124,4 +124,7 @@ def read_table(folder: Path, name: str) -> pa.Table:
     extra = sorted(set(table.column_names) - set(schema.names))
     if extra:
         raise UserError(f"the dataset table {path} has the unknown columns {', '.join(extra)}: {remedy}")
-    return table.select(schema.names).cast(schema)
+    try:
+        return table.select(schema.names).cast(schema)
+    except (pa.ArrowException, ValueError) as error:  # nothing where something must be
+        raise UserError(f"the dataset table {path} cannot be used ({error}): {remedy}") from error

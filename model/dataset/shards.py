@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.artefacts import file_digest
+from model.dataset.tar_members import DamagedTarError, walk
 from model.errors import UserError
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -77,10 +78,15 @@ def write_shards(
 
 def _append(tar: tarfile.TarFile, sample: Sample) -> None:
     for suffix, data in zip(MEMBERS, (sample.jpg, *pack_facts(sample.record, sample.arrays)), strict=True):
-        info = tarfile.TarInfo(f"{sample.key}.{suffix}")
-        info.size = len(data)
-        info.mode = 0o644
-        tar.addfile(info, io.BytesIO(data))
+        add_member(tar, f"{sample.key}.{suffix}", data)
+
+
+def add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    """Append a file without time and owner, so that the same content gives the same bytes."""
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    info.mode = 0o644
+    tar.addfile(info, io.BytesIO(data))
 
 
 def pack_facts(record: Mapping[str, Any], arrays: Arrays) -> tuple[bytes, bytes]:
@@ -158,13 +164,24 @@ class ShardReader:
     def read(self, shard: str, key: str) -> Sample:
         """One whole sample."""
         jpg, record, arrays = (self.member(shard, key, suffix) for suffix in MEMBERS)
-        return Sample(key, jpg, json.loads(record), unpack_arrays(arrays))
+        try:
+            return Sample(key, jpg, json.loads(record), unpack_arrays(arrays))
+        except Exception as error:  # a broken archive of arrays breaks in many ways
+            fault = f"{type(error).__name__}: {error}"[:200]
+            raise UserError(
+                f"the sample {key} of the shard {self._folder / shard} is broken ({fault}): curate the photos again"
+            ) from error
 
     def _index(self, shard: str) -> tuple[int, dict[str, tuple[int, int]]]:
         with self._lock:
             if shard not in self._open:
                 path = self._folder / shard
-                self._open[shard] = (_open(path), _members(path))
+                handle = _open(path)
+                try:
+                    self._open[shard] = (handle, _members(path))
+                except UserError:
+                    os.close(handle)
+                    raise
             return self._open[shard]
 
 
@@ -178,7 +195,8 @@ def _open(path: Path) -> int:
 def _members(path: Path) -> dict[str, tuple[int, int]]:
     """Where each regular member's data lies in a tar: name to (offset, size)."""
     try:
-        with tarfile.open(path, "r:") as tar:
-            return {info.name: (info.offset_data, info.size) for info in tar if info.isreg() and not info.issparse()}
-    except (tarfile.TarError, EOFError) as error:
+        with open(path, "rb") as file:
+            regular = (info for info in walk(file) if info.isreg() and not info.issparse())
+            return {info.name: (info.offset_data, info.size) for info in regular}
+    except (DamagedTarError, OSError) as error:
         raise UserError(f"the shard {path} is not a readable tar ({error}): curate the photos again") from error

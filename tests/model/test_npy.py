@@ -26,7 +26,11 @@ def saved(value: Any) -> bytes:
 
 RELEASED = saved(
     np.array(
-        {"embeddings": np.arange(12, dtype="f4").reshape(3, 4), "bboxes": [[1, 2.5, 3, 4]] * 3, "name": ["7", None, "é"]},
+        {
+            "embeddings": np.arange(12, dtype="f4").reshape(3, 4),
+            "bboxes": [[1, 2.5, 3, 4]] * 3,
+            "name": ["7", None, "é"],
+        },
         dtype=object,
     )
 )
@@ -110,7 +114,9 @@ def test_what_swells_is_refused_at_once() -> None:
 
 def test_arrays_that_share_bytes_take_their_own_room() -> None:
     block = np.zeros(ROOM // 4, "u1").tobytes()
-    made = [Calls(np.frombuffer(block, "u1").__reduce__()[0], (np.ndarray, (0,), b"b"), (1, (ROOM // 4,), "x", 0, block))]
+    made = [
+        Calls(np.frombuffer(block, "u1").__reduce__()[0], (np.ndarray, (0,), b"b"), (1, (ROOM // 4,), "x", 0, block))
+    ]
     with pytest.raises(RefusedArrayError):
         read_pickle(pickle.dumps(made, 4), ROOM)
     text = "\xff" * (ROOM // 4)
@@ -157,7 +163,9 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 @settings(deadline=None, max_examples=200)
-@given(st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=6), st.integers(0, 5))
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=4)), min_size=1, max_size=6), st.integers(0, 5)
+)
 def test_damage_to_what_was_sound_is_read_or_refused(damage: list[tuple[float, bytes]], protocol: int) -> None:
     value = {"a": np.arange(6, dtype="f4").reshape(2, 3), "b": [1.5, (None, "x")], "c": np.float64(1)}
     for sound in (RELEASED, pickle.dumps(value, protocol)):
