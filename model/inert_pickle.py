@@ -1,7 +1,7 @@
 """Build plain containers and numeric arrays out of a pickle, by a machine of our own that can run nothing it names.
 
-The standard library parses (`pickletools.genops`), the machine builds. It knows the operations that containers, numbers,
-texts and numpy's arrays and scalars are written with; every other operation and every other name ends the reading.
+The standard library parses (`pickletools.genops`), the machine builds. It knows the operations that containers,
+numbers, texts and numpy's arrays and scalars are written with; every other operation or name ends the reading.
 """
 
 import io
@@ -18,10 +18,9 @@ MOST_OPERATIONS = 200_000  # some 100 faces whose embeddings are lists of floats
 MOST_DEPTH = 16  # containers in containers
 MOST_AXES = 8
 NUMERIC = {f"{kind}{size}" for kind in "iuf" for size in (1, 2, 4, 8)} - {"f1"} | {"b1"}
-LITERALS = frozenset(
-    "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8 "
-    "STRING BINSTRING SHORT_BINSTRING BINBYTES SHORT_BINBYTES BINBYTES8 BYTEARRAY8".split()
-)
+LITERALS = {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
+LITERALS |= {"UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+LITERALS |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_TUPLE": tuple, "EMPTY_DICT": dict}
 SHORT_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
@@ -65,8 +64,8 @@ class _Array:
 def read_pickle(data: bytes, most_bytes: int) -> Any:
     """The one value that `data` pickles: dicts, lists, tuples, texts, bytes, numbers, None and numeric arrays.
 
-    Its arrays hold at most `most_bytes` together. An array of objects without axes, as `numpy.save` writes a dict, counts
-    as the object. Raises `RefusedArrayError`, and nothing else whatever the bytes are.
+    Its arrays hold at most `most_bytes` together. An array of objects without axes, as `numpy.save` writes a dict,
+    counts as the object. Raises `RefusedArrayError`, and nothing else whatever the bytes are.
     """
     try:
         return _Machine(most_bytes).run(data)

@@ -15,8 +15,8 @@ HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_arr
 def read_npy(data: bytes, most_bytes: int = MOST_BYTES) -> Any:
     """The array of a `.npy`, or the object of one that `numpy.save` made of a dict.
 
-    Raises `RefusedArrayError` when it is broken, larger than `most_bytes`, or holds anything but numbers, texts and plain
-    containers (`model.inert_pickle`); nothing else is raised, whatever the bytes are.
+    Raises `RefusedArrayError` when it is broken, larger than `most_bytes`, or holds anything but numbers, texts and
+    plain containers (`model.inert_pickle`); nothing else is raised, whatever the bytes are.
     """
     if len(data) > most_bytes:
         refuse("too_large", f"it has {len(data)} bytes, more than {most_bytes}")

@@ -28,7 +28,6 @@ def fate(data: bytes) -> tuple[list[str], str]:
             assert len(data) >= info.offset_data + info.size
             names.append(info.name)
     except DamagedTarError as error:
-        assert str(error)
         return names, error.reason
     return names, ""
 
@@ -73,7 +72,7 @@ def test_damage_ends_the_walk_and_keeps_what_came_before() -> None:
 def test_no_damage_crashes_or_hangs_the_walk(
     kind: int, damage: list[tuple[float, bytes]], kept: float, mend: bool
 ) -> None:
-    data = bytearray(tar_of("a", "n" * 150, "é" * 60, "c", size=100, kind=kind))
+    data = bytearray(tar_of("a", "m" * 60 + "/" + "n" * 90, "é" * 40, "c", size=100, kind=kind))
     for where, junk in damage:
         start = int(where * len(data))
         data[start : start + len(junk)] = junk
