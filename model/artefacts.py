@@ -1,5 +1,6 @@
 """Reading and writing artefacts: outputs appear whole or not at all, digests say what they hold."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from model.errors import UserError
 
 
 @contextmanager
@@ -26,6 +29,27 @@ def new_folder(path: Path) -> Iterator[Path]:
         _replace_folder(draft, path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def kept_folder(path: Path) -> Iterator[Path]:
+    """As `new_folder`, but a block that was killed or failed finds what it wrote: the draft keeps its name and content.
+
+    Raises `UserError` while another process writes the same folder.
+    """
+    draft = path.parent / f".{path.name}.unfinished"
+    draft.mkdir(parents=True, exist_ok=True)
+    handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(f"another process is writing {path}: wait for it, or give another folder") from error
+        yield draft
+        _sync_tree(draft)
+        _replace_folder(draft, path)
+    finally:
+        os.close(handle)
 
 
 def _sync_tree(folder: Path) -> None:

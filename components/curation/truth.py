@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,32 +47,44 @@ class Naming:
 
 
 def measure_naming(dataset: Dataset, truth: Path) -> Naming:
-    """Compare a dataset with the file `truth.json` of the cast it was made of.
+    """Compare a dataset with the file `truth.json` of the cast or the release it was made of.
 
     Faces of the bank are left out, because their photos say who they are. A true face in a photo that was rejected, or
     that was not found, is a face without a name; copies of other photos do not count. UserError where `truth` is
     missing or about other photos.
     """
     if not truth.is_file():
-        raise UserError(f"truth '{truth}' is no file; give the truth.json that `withanyone cast` wrote")
+        raise UserError(
+            f"truth '{truth}' is no file; give the truth.json that `withanyone cast` or `import-multiid` wrote"
+        )
     photos = read_json(truth)["photos"]
     places = {str(path): str(image_id) for image_id, path in dataset.images["path"].items()}
     if not places.keys() & {photo["path"] for photo in photos}:
         raise UserError(f"truth '{truth}' is about other photos than the dataset {dataset.folder}; give its own cast's")
+    widths: dict[str | None, int] = dataset.images["width"].to_dict()
     copies = set(dataset.rejects.loc[dataset.rejects["reason"].isin(COPIES), "path"])
     people = set(dataset.identities.index)
     total = np.zeros(5, int)
     for photo in photos:
         if photo["path"] not in copies:
-            total += _counts(dataset, places.get(photo["path"]), photo["faces"], people)
+            image_id = places.get(photo["path"])
+            total += _counts(dataset, image_id, _stored(photo, widths.get(image_id)), people)
     return Naming(*total.tolist())
 
 
-def _counts(dataset: Dataset, image_id: str | None, true: list[dict[str, object]], people: set[str]) -> list[int]:
+def _stored(photo: dict[str, Any], width: int | None) -> list[dict[str, Any]]:
+    """The true faces with their boxes in pixels of the stored photo of `width`, which may be smaller than its `size`."""
+    if width is None or "size" not in photo:
+        return photo["faces"]
+    scale = width / photo["size"][0]
+    return [face | {"box": [value * scale for value in face["box"]]} for face in photo["faces"]]
+
+
+def _counts(dataset: Dataset, image_id: str | None, true: list[dict[str, Any]], people: set[str]) -> list[int]:
     """The counts of `Naming` for one photo."""
     found = dataset.faces_of(image_id) if image_id else dataset.faces.iloc[:0]
     boxes = np.array(found["box"].to_list(), float).reshape(-1, 4)
-    overlap = iou(np.array([face["box"] for face in true], float), boxes)
+    overlap = iou(np.array([face["box"] for face in true], float).reshape(-1, 4), boxes)
     known = named = right = strangers = named_strangers = 0
     for row, face in enumerate(true):
         best = int(overlap[row].argmax()) if len(boxes) else -1

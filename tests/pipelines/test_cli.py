@@ -30,6 +30,8 @@ COMMANDS = [
     "runs",
     "data",
     "weights",
+    "import-multiid",
+    "export-multiid",
 ]
 
 

@@ -16,6 +16,7 @@ from components.curation.items import Item, Reject
 from components.curation.sources.listing import LISTING, Row, read_listing
 from model.errors import UserError
 
+PAPERS = {LISTING, "photos.json", "truth.json", "rejects.parquet"}  # what an import writes beside its photos
 log = logging.getLogger(__name__)
 
 
@@ -28,7 +29,7 @@ def scan(folder: Path) -> tuple[list[Item], list[Reject]]:
     listing = folder / LISTING
     if LISTING in files:
         rows, bad_rows = read_listing(listing)
-        items, refused = _listed(folder, sorted(files - {LISTING}), rows, {reject.path for reject in rejects})
+        items, refused = _listed(folder, sorted(files - PAPERS), rows, {reject.path for reject in rejects})
         rejects += bad_rows + refused
     else:
         items = _unlisted(sorted(files))

@@ -60,6 +60,14 @@ def test_a_face_elsewhere_is_not_found(dataset: Dataset, tmp_path: Path) -> None
     assert measure_naming(dataset, write(tmp_path / "t.json", truth)).named == 0
 
 
+def test_boxes_of_a_larger_original_are_brought_to_the_stored_size(dataset: Dataset, tmp_path: Path) -> None:
+    truth = write(tmp_path / "t.json", {"scene.png": [("A", [2 * value for value in box(0, 9)])]})
+    said = json.loads(truth.read_text())
+    said["photos"][0]["size"] = [480, 320]
+    truth.write_text(json.dumps(said))
+    assert measure_naming(dataset, truth).right == 1
+
+
 def test_a_truth_that_is_missing_or_another_casts_is_refused(dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no file"):
         measure_naming(dataset, tmp_path / "absent.json")
