@@ -131,10 +131,11 @@ def _missing(folder: Path, row: Row, path: str | None) -> Reject:
             row.path.replace("\0", "\\0"), "source", "outside_folder", f"{where} names a path outside the folder"
         )
     try:
+        is_folder = (folder / path).is_dir()  # first, for it refuses a path too long to be taken apart
         parents = [folder / parent for parent in PurePosixPath(path).parents if parent.name]
         if any(parent.is_symlink() for parent in parents):
             return Reject(path, "source", "symlink", f"{where} names a path through a link: links are not followed")
-        if (folder / path).is_dir():
+        if is_folder:
             return Reject(path, "source", "not_a_file", f"{where} names a folder")
     except OSError as error:  # such as a name longer than the file system allows
         return Reject(path, "source", "missing", f"{where} names a path that cannot be: {error.strerror}")
