@@ -61,7 +61,7 @@ def measure_naming(dataset: Dataset, truth: Path) -> Naming:
     places = {str(path): str(image_id) for image_id, path in dataset.images["path"].items()}
     if not places.keys() & {photo["path"] for photo in photos}:
         raise UserError(f"truth '{truth}' is about other photos than the dataset {dataset.folder}; give its own cast's")
-    widths: dict[str | None, int] = dataset.images["width"].to_dict()
+    widths: dict[Any, int] = dataset.images["width"].to_dict()
     copies = set(dataset.rejects.loc[dataset.rejects["reason"].isin(COPIES), "path"])
     people = set(dataset.identities.index)
     total = np.zeros(5, int)
@@ -73,7 +73,7 @@ def measure_naming(dataset: Dataset, truth: Path) -> Naming:
 
 
 def _stored(photo: dict[str, Any], width: int | None) -> list[dict[str, Any]]:
-    """The true faces with their boxes in pixels of the stored photo of `width`, which may be smaller than its `size`."""
+    """The true faces with their boxes in pixels of the stored photo, whose `width` may be less than its `size` says."""
     if width is None or "size" not in photo:
         return photo["faces"]
     scale = width / photo["size"][0]

@@ -65,7 +65,7 @@ def _entries(path: Path, stack: ExitStack) -> Iterator[_Entry]:
         if path.is_dir():
             yield from _folder_entries(path)
         else:
-            file = stack.enter_context(open(path, "rb"))
+            file = stack.enter_context(open(path, "rb"))  # noqa: SIM115 (the stack closes it)
             yield from _tar_entries(file)
     except OSError as error:
         yield _Entry("", refusal=("unreadable", f"it cannot be read: {error.strerror}"))
