@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from model.artefacts import cache_folder, file_digest, folder_digest, new_file, new_folder, read_json, write_json
+from model.artefacts import (
+    cache_folder,
+    file_digest,
+    folder_digest,
+    kept_folder,
+    new_file,
+    new_folder,
+    read_json,
+    write_json,
+)
+from model.errors import UserError
 
 
 def test_new_folder_takes_its_name_at_the_end(tmp_path: Path) -> None:
@@ -89,3 +99,19 @@ def test_the_cache_follows_its_setting(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path))
     assert cache_folder("a", "b") == tmp_path / "a" / "b"
     assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_kept_folder_is_found_again_and_written_by_one_at_a_time(tmp_path: Path) -> None:
+    def broken() -> None:
+        with kept_folder(tmp_path / "out") as draft:
+            (draft / "half").write_text("1")
+            with pytest.raises(UserError, match="another process is writing"), kept_folder(tmp_path / "out"):
+                pass
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        broken()
+    assert not (tmp_path / "out").exists()
+    with kept_folder(tmp_path / "out") as draft:
+        assert (draft / "half").read_text() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

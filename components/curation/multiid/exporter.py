@@ -1,7 +1,7 @@
 """A curated dataset becomes a release in MultiID-2M's layout, byte for byte the same each time.
 
 People are numbers: their places, from 1, among the sorted names of the dataset's `identities.parquet`. No table of
-names is written. People who are held out for the benchmark, and photos that may show them, stay out of every part.
+names is written, and no query, for it may be a name. People who are held out for the benchmark, and photos that may show them, stay out of every part.
 """
 
 import io
@@ -108,7 +108,6 @@ def _described(photo: dict[Any, Any], faces: pd.DataFrame, numbers: dict[str, in
         "bboxes": boxes,
         "name": names,
         "caption_en": photo["caption"],
-        "keyword": photo["query"],
         "licence": photo["licence"],
         "consent": photo["consent"],
     }
