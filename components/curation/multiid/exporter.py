@@ -1,7 +1,8 @@
 """A curated dataset becomes a release in MultiID-2M's layout, byte for byte the same each time.
 
 People are numbers: their places, from 1, among the sorted names of the dataset's `identities.parquet`. No table of
-names is written, and no query, for it may be a name. People who are held out for the benchmark, and photos that may show them, stay out of every part.
+names is written, and no query, for it may be a name. People who are held out for the benchmark, and photos that may
+show them, stay out of every part.
 """
 
 import io
@@ -51,10 +52,10 @@ def export_release(folder: Path, out: Path, per_tar: int = PER_TAR) -> dict[str,
 def _keys(dataset: Dataset, numbers: dict[str, int]) -> dict[str, list[tuple[str, str]]]:
     """The (key, photo id) pairs of each part, sorted."""
     photos = dataset.images[dataset.images["split"] == "train"]
-    bank = dataset.faces[dataset.faces["role"] == "reference"].set_index("image_id")["identity"]
+    bank = dataset.faces[dataset.faces["role"] == "reference"].set_index("image_id")["identity"].to_dict()
     references, others, paired = [], [], []
     for image_id, faces, known in zip(photos["image_id"], photos["faces"], photos["known"], strict=True):
-        if image_id in bank.index:
+        if image_id in bank:
             references.append((numbers[str(bank[image_id])], image_id))
         else:
             others.append((str(image_id), str(image_id)))
