@@ -18,7 +18,8 @@ from components.curation.multiid.layout import Part, parts_of, plain_name
 from components.curation.multiid.record import Labelled, RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed, samples_of
 from components.curation.sources.listing import COLUMNS, LISTING
-from model.artefacts import folder_digest, kept_folder, read_json, write_json
+from components.files import write_files
+from model.artefacts import kept_folder, read_json, write_json
 from model.dataset.records import write_table
 from model.errors import UserError
 from model.progress import track
@@ -48,7 +49,7 @@ def import_release(release: Path, out: Path) -> dict[str, int]:
 
 
 def _about(draft: Path) -> dict[str, Any]:
-    return {"schema": 1, "folder": ".", "source": "multiid", "digest": folder_digest(draft)}
+    return {"schema": 1, "folder": ".", "source": "multiid", "digest": write_files(draft, draft)}
 
 
 def _forget_others(draft: Path, parts: list[Part]) -> None:

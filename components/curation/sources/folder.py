@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 from components.curation.forgotten import FORGOTTEN
 from components.curation.items import Item, Reject
 from components.curation.sources.listing import LISTING, Row, read_listing
+from components.files import NAME as FILES
 from model.errors import UserError
 
-PAPERS = {LISTING, "photos.json", "truth.json", "rejects.parquet"}  # what an import writes beside its photos
+PAPERS = {LISTING, FILES, "photos.json", "truth.json", "rejects.parquet"}  # what an import writes beside its photos
 log = logging.getLogger(__name__)
 
 
