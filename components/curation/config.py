@@ -29,6 +29,13 @@ class CurationConfig(BaseModel):
     max_exposure: Fraction = Field(0.95, description="greatest mean luma of a face that is named, 0..1")
     max_people: int = Field(5, ge=1, description="most faces of a photo; more are a crowd")
 
+    kinds: bool = Field(True, description="whether collages, drawings and screenshots are left out")
+    text: Literal["crop", "drop", "keep"] = Field(
+        "crop", description="what becomes of a photo under text or a watermark; crop: dropped where no crop is left"
+    )
+    max_text: Fraction = Field(0.005, description="share of a photo that text may cover, clothes' own left out")
+    min_crop: Fraction = Field(0.6, description="least share of a photo that cropping must leave")
+
     link: Fraction = Field(0.4, description="similarity at which two photos of one name support each other")
     threshold: Fraction | None = Field(
         None,

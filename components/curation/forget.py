@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from components.curation import step
 from components.curation.config import CurationConfig
+from components.curation.examine import forget_marks
 from components.curation.forgotten import Forgotten, Tombstone, name_digest
+from components.curation.items import ID_DIGITS
 from components.curation.looked import Looks
 from components.files import read_files
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
-from model.artefacts import work_folder
+from model.artefacts import cache_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 
@@ -84,10 +86,12 @@ def _earlier(person: str, forgotten: Forgotten, dataset: Dataset) -> Tombstone:
 
 
 def _drop_kept(stone: Tombstone) -> None:
-    """Drop what the faces pass keeps of the person, under whatever settings it was looked at."""
+    """Drop what is kept of the person's photos, under whatever settings they were looked at."""
     for folder in sorted(work_folder("curate", ".").iterdir()):
         with Looks(folder) as looks:
-            looks.forget(looks.showing(set(stone.photos), np.array(stone.centre, np.float32), stone.similarity))
+            keys = looks.showing(set(stone.photos), np.array(stone.centre, np.float32), stone.similarity)
+            looks.forget(keys)
+            forget_marks({*stone.photos, *(key[:ID_DIGITS] for key in keys)}, cache_folder("marks"))
 
 
 def _nearest(stone: Tombstone, dataset: Dataset) -> float | None:

@@ -1,18 +1,25 @@
 """What the faces pass found: one entry per photo, and the faces of all photos as parallel arrays."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from components.curation.decode import JPEG_QUALITY
 from components.curation.items import Item
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A decoded photo: its item, its size as stored (pixels), its measures, and what gives the JPEG that is stored."""
+    """A decoded photo: its item, its size as stored (pixels), its measures, and what gives the JPEG of it.
+
+    `crop` is the part of that JPEG (left, top, right, bottom) that is stored, none for all of it; the measures are of
+    the whole.
+    """
 
     item: Item
     image_id: str
@@ -21,7 +28,16 @@ class Photo:
     sharpness: float
     exposure: float
     warmth: float
-    jpg: Callable[[], bytes]
+    whole: Callable[[], bytes]
+    crop: tuple[int, int, int, int] | None = None
+
+    def jpg(self) -> bytes:
+        """The JPEG that goes into the dataset."""
+        if self.crop is None:
+            return self.whole()
+        buffer = io.BytesIO()
+        Image.open(io.BytesIO(self.whole())).crop(self.crop).save(buffer, "JPEG", quality=JPEG_QUALITY)
+        return buffer.getvalue()
 
 
 @dataclass(frozen=True)

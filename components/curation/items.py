@@ -28,6 +28,6 @@ class Reject:
     """Something refused: its path, the stage, a short machine word, and a sentence for people."""
 
     path: str
-    stage: Literal["source", "decode", "faces", "bank", "retrieve", "pairs"]
+    stage: Literal["source", "decode", "faces", "marks", "bank", "retrieve", "pairs"]
     reason: str
     detail: str

@@ -112,9 +112,9 @@ class Looks:
         rejects: list[Reject] = []
         for (item, _), row in zip(keyed, _rows(table.select(ROW.names[:12])), strict=True):
             if row["refused"] is None:
-                jpg = partial(_jpg, self._jpgs / row["blob"], row["offset"], row["length"], root / item.path, config)
+                whole = partial(_jpg, self._jpgs / row["blob"], row["offset"], row["length"], root / item.path, config)
                 measures = {name: row[name] for name in PHOTO_COLUMNS}
-                photos.append(Photo(item=item, image_id=row[KEY][:ID_DIGITS], jpg=jpg, **measures))
+                photos.append(Photo(item=item, image_id=row[KEY][:ID_DIGITS], whole=whole, **measures))
             else:
                 rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))
         return _join(photos, table.filter(pc.is_null(table["refused"]))), rejects

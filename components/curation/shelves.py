@@ -15,7 +15,7 @@ from components.curation.found import Found
 from components.curation.rows import Entry, Shelf
 from model.artefacts import link_file
 from model.dataset.dataset import Dataset
-from model.dataset.shards import Arrays, Sample, ShardReader, pack_facts, shard_number, write_shards
+from model.dataset.shards import Arrays, Sample, ShardReader, pack_arrays, pack_facts, shard_number, write_shards
 from model.progress import track
 
 PARTS = {"images": "group", "references": "single"}
@@ -87,9 +87,16 @@ class _Writing:
 
     def _sample(self, entry: Entry, older: str | None) -> Sample:
         key = entry.image["key"]
-        if older and self.reader.member(older, key, "npz") == pack_facts(*_facts(entry))[1]:
-            return Sample(key, self.reader.member(older, key, "jpg"), *_facts(entry))
-        return Sample(key, self.found.photos[entry.place].jpg(), *_facts(entry))
+        same = older is not None and self._same_picture(older, entry)
+        jpg = self.reader.member(older, key, "jpg") if older and same else self.found.photos[entry.place].jpg()
+        return Sample(key, jpg, *_facts(entry))
+
+    def _same_picture(self, shard: str, entry: Entry) -> bool:
+        """Whether the older shard's picture has this size, and faces in these places: another crop has not."""
+        record, arrays = _facts(entry)
+        there = self.reader.read(shard, entry.image["key"])
+        sizes = [(facts["width"], facts["height"]) for facts in (record, there.record)]
+        return sizes[0] == sizes[1] and pack_arrays(arrays) == pack_arrays(there.arrays)
 
 
 def _facts(entry: Entry) -> tuple[dict[str, Any], Arrays]:

@@ -21,12 +21,13 @@ from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.labels import Labels, drop_duplicates, drop_unpaired
 from components.curation.looked import Looks
+from components.curation.marked import drop_marked
 from components.curation.retrieve import retrieve
 from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
 from components.files import read_files
-from model.artefacts import file_digest, folder_digest, new_folder, read_json, work_folder
+from model.artefacts import cache_folder, file_digest, folder_digest, new_folder, read_json, work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.faces.analyser import Analyser, load_analyser
@@ -129,6 +130,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     """Say who is who in what the faces pass found, and drop what cannot serve; the names are empty when nobody can."""
     found, rejects = drop_copies(found)
     found, unusable = drop_unusable(found, config)
+    found, marked = drop_marked(found, config, cache_folder("marks"))
     good = good_faces(found, config)
     bank, refused = build_bank(found, good, config)
     calibration = calibrate(found, bank, config)
@@ -139,7 +141,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     labels, copies = drop_duplicates(labels)
     labels, unpaired = drop_unpaired(labels)
     facts = {"calibration": calibration.as_json(), "doubtful_names": doubtful_names(bank, config)}
-    return Named(labels, calibration.threshold, facts, [*rejects, *unusable, *refused, *copies, *unpaired])
+    return Named(labels, calibration.threshold, facts, [*rejects, *unusable, *marked, *refused, *copies, *unpaired])
 
 
 def _tally(rejects: list[Reject]) -> str:

@@ -95,7 +95,9 @@ def curate(tmp_path: Path, reader: Reader) -> Callable[..., Path]:
         digest = write_files(tmp_path / "album", tmp_path / "photos")
         about = {"schema": 1, "folder": str(tmp_path / "album"), "source": "folder", "digest": digest}
         write_json(tmp_path / "photos" / "photos.json", about)
-        step.run(photos=tmp_path / "photos", dataset=tmp_path / name, config=config or CurationConfig())
+        painted = {"kinds": False, "text": "keep"}  # painted photos are drawings, and nothing is written on them
+        settings = (config or CurationConfig()).model_copy(update=painted)
+        step.run(photos=tmp_path / "photos", dataset=tmp_path / name, config=settings)
         return tmp_path / name
 
     return run

@@ -1,0 +1,88 @@
+"""The second pass: examiners look at the photos that may still be used, and what they say is kept for later runs.
+
+An examiner sees only pixels, so its marks are kept under the photo's `image_id` and serve every run that meets the
+photo again. Photos go through in parts of `PART`, one part a core; each finished part is kept at once.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import Image
+
+from components.curation.found import Found, Photo
+from components.curation.kept import Kept
+from model.progress import track
+
+PART = 8
+ROWS = pa.schema([("key", pa.string()), ("marks", pa.string())])
+Marks = dict[str, Any]  # JSON values
+
+
+class Examiner(Protocol):
+    """Says something of photos. `name` is a short word; `version` changes whenever the marks of a photo may."""
+
+    name: str
+    version: str
+
+    def examine(self, photos: Sequence[NDArray[np.uint8]]) -> list[Marks]:
+        """The marks of each of `photos`, RGB [H, W, 3]; called from several threads at a time."""
+        ...
+
+
+def examine(found: Found, examiner: Examiner, kept: Path) -> list[Marks]:
+    """The marks of each photo of `found`, in order; only photos without any in the folder `kept` are looked at."""
+    version = hashlib.sha256(examiner.version.encode()).hexdigest()[:16]
+    keys = [_key(photo) for photo in found.photos]
+    with Kept(kept / examiner.name / version, ROWS) as store:
+        missing = set(store.missing(keys))
+        photos = {key: photo for key, photo in zip(keys, found.photos, strict=True) if key in missing}
+        if photos:
+            for _ in track(_process(list(photos.values()), examiner, store), examiner.name, len(photos), unit="photo"):
+                pass
+        store.join()
+        return [json.loads(marks) for marks in store.rows(keys)["marks"].to_pylist()]
+
+
+def _process(photos: list[Photo], examiner: Examiner, store: Kept) -> Iterator[Photo]:
+    """Examine the photos, several parts at a time; yields each photo when its part is kept."""
+
+    def look(part: list[Photo]) -> None:
+        pixels = [np.asarray(Image.open(io.BytesIO(photo.jpg())).convert("RGB")) for photo in part]
+        marks = examiner.examine(pixels)
+        store.add([{"key": _key(photo), "marks": json.dumps(mark)} for photo, mark in zip(part, marks, strict=True)])
+
+    parts = [photos[start : start + PART] for start in range(0, len(photos), PART)]
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the parts fill the cores
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        futures = [pool.submit(look, part) for part in parts]
+        for part, future in zip(parts, futures, strict=True):
+            future.result()
+            yield from part
+    finally:
+        pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(threads)
+
+
+def _key(photo: Photo) -> str:
+    """The name of what an examiner sees of the photo: another for another size or a crop of it."""
+    return "-".join([photo.image_id, *(str(edge) for edge in (photo.width, photo.height, *(photo.crop or ())))])
+
+
+def forget_marks(ids: Collection[str], kept: Path) -> None:
+    """Drop whatever any examiner said of the photos with these ids."""
+    for folder in sorted(kept.glob("*/*/")):
+        with Kept(folder, ROWS) as store:
+            keys = [key for table in store.scan(["key"]) for key in table["key"].to_pylist()]
+            store.remove([key for key in keys if key.partition("-")[0] in ids])

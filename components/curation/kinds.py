@@ -1,0 +1,113 @@
+"""Measures by which pictures that are no plain photograph are known: drawings, sketches, screenshots, collages.
+
+All come from pixels alone. A drawing has few tones, and hard edges between flats; a sketch is grey on white paper; a
+screenshot is for a large part exactly one of few colours; a collage has straight seams from rim to rim.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from components.curation.examine import Marks
+
+TONES = 9  # the most frequent values of a channel that are counted
+FLAT = 1  # most levels between the pixels of a flat 3 x 3 patch
+SOFT = (3, 24)  # levels between the pixels of a patch that is neither flat nor an edge of a drawing
+STEP = 14  # least levels by which a seam's sides differ
+NEAR = 4  # pixels from a seam to where the picture must change less than across it
+SEAM_SHARE = 0.6  # of a seam's length that must be such a step
+SEAM_PART = 0.3  # of the second poorest eighth of its length
+RIM = 0.1  # of the width where a frame is no seam
+STEADY = 5.0  # greatest standard deviation, levels, along a separator
+
+Grey = NDArray[np.uint8]
+
+
+class KindMeasures:
+    """Marks each photo with its measures (shares of its area, 0..1) and its `seams`: [[axis, place in pixels], ...]."""
+
+    name = "kinds"
+    version = f"1-{TONES}-{FLAT}-{SOFT}-{STEP}-{NEAR}-{SEAM_SHARE}-{SEAM_PART}-{RIM}-{STEADY}"
+
+    def examine(self, photos: Sequence[NDArray[np.uint8]]) -> list[Marks]:
+        return [measures(photo) for photo in photos]
+
+
+def measures(photo: NDArray[np.uint8]) -> Marks:
+    """The measures of a photo [H, W, 3] RGB.
+
+    `tones` under the most frequent tones; `soft` of mid-grey patches neither flat nor edge, and `hard` of edges; `flat`
+    of flat patches; `page` under the three most frequent colours of flat patches; `colour` of pixels that are not
+    grey; `paper` of nearly white ones; `straight` of the column or row that holds most of an edge.
+    """
+    grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8)
+    patch = np.ones((3, 3), np.uint8)
+    spread = cv2.subtract(cv2.dilate(grey, patch), cv2.erode(grey, patch))
+    inner = spread[(grey > 8) & (grey < 247)]
+    flat = spread <= FLAT
+    chroma = cv2.subtract(photo.max(axis=2), photo.min(axis=2))
+    shares = {
+        "tones": np.mean([_frequent(photo[..., channel]) for channel in range(3)]),
+        "soft": np.mean((inner > SOFT[0]) & (inner <= SOFT[1])) if inner.size else 0.0,
+        "hard": np.mean(inner > SOFT[1]) if inner.size else 0.0,
+        "flat": flat.mean(),
+        "page": _page(photo, flat),
+        "colour": (chroma > 12).mean(),
+        "paper": (grey > 235).mean(),
+    }
+    across = _seams(photo)
+    down = _seams(np.ascontiguousarray(photo.transpose(1, 0, 2)))
+    shares["straight"] = max(across[1], down[1])
+    seams = [["x", place] for place in across[0]] + [["y", place] for place in down[0]]
+    return {name: round(float(value), 4) for name, value in shares.items()} | {"seams": seams}
+
+
+def _frequent(channel: Grey) -> float:
+    """Share of the pixels within two levels of one of the `TONES` most frequent tones."""
+    counts = np.bincount(channel.ravel(), minlength=256)
+    total = 0
+    for _ in range(TONES):
+        peak = int(np.convolve(counts, np.ones(5, int), "same").argmax())
+        total += int(counts[max(0, peak - 2) : peak + 3].sum())
+        counts[max(0, peak - 2) : peak + 3] = 0
+    return total / channel.size
+
+
+def _page(photo: NDArray[np.uint8], flat: NDArray[np.bool_]) -> float:
+    """Share of the pixels that are flat and of one of the three most frequent colours there."""
+    thin = np.s_[::2, ::2]
+    colours = photo[thin][flat[thin]].astype(np.int32) @ np.array([65536, 256, 1], np.int32)
+    counts = np.sort(np.unique(colours, return_counts=True)[1])
+    return float(counts[-3:].sum() / flat[thin].size)
+
+
+def _seams(photo: NDArray[np.uint8]) -> tuple[list[int], float]:
+    """Columns at which a seam runs from top to bottom, and the greatest share of a column that is a step.
+
+    A seam is a step alone among its neighbours, or a separator's middle.
+    """
+    change = cv2.absdiff(photo[:, 2:], photo[:, :-2]).max(axis=2)  # at columns 1..W-2
+    middle = change[:, NEAR:-NEAR]
+    beside = np.maximum(change[:, : -2 * NEAR], change[:, 2 * NEAR :])
+    step = (middle > STEP) & (middle > 1.5 * beside)
+    parts = np.sort([part.mean(axis=0) for part in np.array_split(step, 8)], axis=0)
+    share = step.mean(axis=0)
+    hit = (share >= SEAM_SHARE) & (parts[1] >= SEAM_PART)
+    width = photo.shape[1]
+    places = [int(place) + NEAR + 1 for place in np.flatnonzero(hit)] + _separators(photo, change)
+    return sorted(place for place in places if RIM * width < place < (1 - RIM) * width), float(share.max())
+
+
+def _separators(photo: NDArray[np.uint8], change: Grey) -> list[int]:
+    """Middles of narrow runs of columns of one colour whose either side is a step along half of its length."""
+    steady = photo.std(axis=0).max(axis=1) < STEADY
+    edges = np.flatnonzero(np.diff(np.r_[False, steady, False].astype(np.int8)))
+    stepped = (change > STEP).mean(axis=0) > 0.5
+    middles = []
+    for start, end in zip(edges[::2], edges[1::2]):
+        beside = [stepped[max(0, place - 3) : place + 2].any() for place in (start, end)]
+        if end - start <= RIM * photo.shape[1] and all(beside):
+            middles.append(int(start + end) // 2)
+    return middles

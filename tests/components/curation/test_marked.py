@@ -1,0 +1,159 @@
+"""What becomes of photos with text and of other kinds of pictures, on small pictures drawn here."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from components.curation.config import CurationConfig
+from components.curation.found import Found
+from components.curation.kinds import measures
+from components.curation.marked import drop_marked, judge_text, kind_of
+from components.curation.text import TextReader
+from tests.components.curation.faces import found_of
+
+Pixels = NDArray[np.uint8]
+FACES = np.array([[60.0, 90.0, 120.0, 160.0], [280.0, 90.0, 340.0, 160.0]])
+
+
+def photo(seed: int = 0, width: int = 400, height: int = 300) -> Pixels:
+    """Soft blobs with noise: like a photograph, there is something everywhere."""
+    rng = np.random.default_rng(seed)
+    blobs = Image.fromarray(rng.integers(20, 235, (6, 8, 3), np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
+    return np.clip(np.asarray(blobs) + rng.normal(0, 6, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def written(text: str, at: tuple[int, int], size: int = 30) -> Pixels:
+    picture = Image.fromarray(photo() // 2)
+    ImageDraw.Draw(picture).text(at, text, "white", ImageFont.load_default(size))
+    return np.asarray(picture)
+
+
+def page() -> Pixels:
+    picture = Image.new("RGB", (400, 300), (250, 250, 250))
+    picture.paste(Image.fromarray(photo(1, 200, 120)), (20, 60))
+    ImageDraw.Draw(picture).rectangle((0, 0, 400, 40), (60, 90, 170))
+    return np.asarray(picture)
+
+
+def sketch() -> Pixels:
+    picture = Image.new("RGB", (400, 300), "white")
+    pen = ImageDraw.Draw(picture)
+    for x in range(60, 340, 12):
+        pen.ellipse((x, 60, x + 60, 200), outline=(90, 90, 90))
+    return np.asarray(picture)
+
+
+def posterised() -> Pixels:
+    return (np.round(photo(3, 80, 60).repeat(5, 0).repeat(5, 1) / 255 * 5) / 5 * 255).astype(np.uint8)
+
+
+def studio() -> Pixels:
+    """Somebody in front of pure white."""
+    rows, columns = np.mgrid[:300, :400]
+    return np.where(np.hypot(rows - 200, columns - 200)[..., None] < 110, photo(2), 255).astype(np.uint8)
+
+
+def collage(gap: int) -> Pixels:
+    return np.hstack([photo(1, 200), np.full((300, gap, 3), 255, np.uint8), 255 - photo(1, 200)])
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind"),
+    [
+        (photo(), None),
+        (photo(7), None),
+        (studio(), None),
+        (posterised(), "drawing"),
+        (page(), "screenshot"),
+        (sketch(), "drawing"),
+        (collage(0), "collage"),
+        (collage(8), "collage"),
+    ],
+)
+def test_kinds_of_pictures(picture: Pixels, kind: str | None) -> None:
+    verdict = kind_of(measures(picture), FACES)
+    assert (verdict and verdict[0]) == kind
+
+
+def test_a_seam_beside_all_faces_or_through_one_is_none() -> None:
+    marks = measures(collage(0))
+    assert kind_of(marks, FACES[:1]) is None
+    assert kind_of(marks, np.vstack([FACES, [[170.0, 90.0, 230.0, 160.0]]])) is None
+
+
+def text_at(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
+    return {"corners": [left, top, right, top, right, bottom, left, bottom], "words": "words", "score": 0.9}
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "reason", "crop"),
+    [
+        ((10, 270, 300, 292), {}, None, (0, 0, 400, 267)),
+        ((10, 270, 300, 292), {"text": "drop"}, "text", None),
+        ((10, 270, 300, 292), {"max_text": 0.1}, None, None),
+        ((10, 270, 300, 292), {"min_crop": 0.95}, "text", None),
+        ((50, 100, 350, 130), {}, "text", None),  # across the faces
+        ((70, 200, 110, 216), {}, None, None),  # a name on a chest
+    ],
+)
+def test_text_is_cropped_dropped_or_worn(
+    text: tuple[int, int, int, int], settings: dict[str, Any], reason: str | None, crop: tuple[int, ...] | None
+) -> None:
+    verdict, found = judge_text([text_at(*text)], FACES, (400, 300), CurationConfig(**settings))
+    assert ((verdict and verdict[0]), found) == (reason, crop)
+
+
+@pytest.mark.parametrize("words", ["SAMPLE PHOTO", "agency/studio"])
+def test_words_are_read_where_they_are(words: str) -> None:
+    marks = TextReader().examine([written(words, (20, 255)), photo()])
+    (text,) = marks[0]["texts"]
+    xs, ys = text["corners"][::2], text["corners"][1::2]
+    assert 10 < min(xs) < 40
+    assert 150 < max(xs) < 390
+    assert 240 < min(ys) < max(ys) < 300
+    assert text["words"].replace(" ", "").lower() == words.replace(" ", "").lower()
+    assert marks[1] == {"texts": []}
+
+
+def stored(pictures: dict[str, Pixels]) -> Found:
+    """Photos as the faces pass leaves them, each with the two `FACES`."""
+    found = found_of(np.repeat(np.arange(len(pictures)), 2).tolist(), np.ones((2 * len(pictures), 4)))
+    photos = []
+    for entry, (name, pixels) in zip(found.photos, pictures.items(), strict=True):
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=95)
+        height, width = pixels.shape[:2]
+        placed = replace(entry, item=replace(entry.item, path=name), whole=buffer.getvalue)
+        photos.append(replace(placed, width=width, height=height))
+    return replace(found, photos=photos, box=np.tile(FACES, (len(pictures), 1)).astype(np.float32))
+
+
+def test_the_whole_stage(tmp_path: Path) -> None:
+    pictures = {"plain": photo(), "caption": written("SAMPLE PHOTO", (20, 258)), "page": page(), "two": collage(0)}
+    found = stored(pictures | {"across": written("SAMPLE PHOTO TEXT", (70, 100))})
+    kept, rejects = drop_marked(found, CurationConfig(), tmp_path / "kept")
+    assert {(reject.path, reject.reason) for reject in rejects} == {
+        ("page", "screenshot"),
+        ("two", "collage"),
+        ("across", "text"),
+    }
+    assert [(one.item.path, one.crop is not None) for one in kept.photos] == [("plain", False), ("caption", True)]
+    assert kept.photo.tolist() == [0, 0, 1, 1]
+    assert TextReader().examine([np.asarray(Image.open(io.BytesIO(kept.photos[1].jpg())))]) == [{"texts": []}]
+    again, _ = drop_marked(found, CurationConfig(), tmp_path / "kept")
+    assert [one.jpg() for one in again.photos] == [one.jpg() for one in kept.photos]
+    everything, none = drop_marked(found, CurationConfig(kinds=False, text="keep"), tmp_path / "kept")
+    assert (len(everything.photos), none) == (5, [])
+
+
+def test_no_photos_at_all(tmp_path: Path) -> None:
+    kept, rejects = drop_marked(stored({}), CurationConfig(), tmp_path / "kept")
+    assert (kept.photos, rejects) == ([], [])
