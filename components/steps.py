@@ -70,7 +70,8 @@ CURATE = Step(
     output="dataset",
     config="CurationConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
-    external=("pack", "previous"),
+    external=("pack", "previous", "aesthetic", "captioner"),
+    words=("", "attributes"),
 )
 VALIDATE = Step(
     name="validate",

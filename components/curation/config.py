@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ATTRIBUTES = "attributes"  # the captioner that needs no model
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -29,6 +30,24 @@ class CurationConfig(BaseModel):
     max_exposure: Fraction = Field(0.95, description="greatest mean luma of a face that is named, 0..1")
     max_people: int = Field(5, ge=1, description="most faces of a photo; more are a crowd")
 
+    max_nsfw: Fraction = Field(0.8, description="greatest nudity score of a photo, 0..1; 1: photos are not scored")
+    tags: bool = Field(False, description="whether photos get tags, which are labels of ImageNet")
+    drop_tags: tuple[str, ...] = Field(
+        ("comic book", "jigsaw puzzle", "web site"),
+        description="tags whose photos are left out where photos get tags",
+        strict=False,
+    )
+    min_tag: Fraction = Field(0.5, description="least probability at which a tag of drop_tags leaves a photo out")
+    max_niqe: float | None = Field(
+        None, gt=0, description="greatest NIQE of a photo (lower is better); none: it is not measured"
+    )
+    aesthetic: str = Field("", description="folder of SigLIP's vision model and an aesthetic head; empty: none")
+    min_aesthetic: float | None = Field(
+        None, ge=0, le=10, description="least aesthetic score of a photo, with the published head 1..10; none: any"
+    )
+    captioner: str = Field(
+        ATTRIBUTES, min_length=1, description="'attributes', or the folder of a vision-language model of transformers"
+    )
     kinds: bool = Field(True, description="whether collages, drawings and screenshots are left out")
     text: Literal["crop", "drop", "keep"] = Field(
         "crop", description="what becomes of a photo under text or a watermark; crop: dropped where no crop is left"

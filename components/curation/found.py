@@ -2,8 +2,9 @@
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,10 @@ from components.curation.items import Item
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A decoded photo: its item, its size as stored (pixels), its measures, and what gives the JPEG of it.
+    """A decoded photo: its item, its size as stored (pixels), its measures, what gives the JPEG of it, and its marks.
 
-    `crop` is the part of that JPEG (left, top, right, bottom) that is stored, none for all of it; the measures are of
-    the whole.
+    `crop` is the part of that JPEG (left, top, right, bottom) that is stored, none for all of it; measures and marks
+    are of the whole.
     """
 
     item: Item
@@ -29,6 +30,7 @@ class Photo:
     exposure: float
     warmth: float
     whole: Callable[[], bytes]
+    marks: dict[str, Any] = field(default_factory=dict)  # JSON values
     crop: tuple[int, int, int, int] | None = None
 
     def jpg(self) -> bytes:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.caption import caption
 from components.curation.labels import Labels
 
 Row = dict[str, Any]
@@ -22,10 +21,13 @@ class Entry:
 
 
 class Shelf:
-    """The photos in the order in which they go into shards; an entry is made when it is asked for, and not kept."""
+    """The photos in the order in which they go into shards; an entry is made when it is asked for, and not kept.
 
-    def __init__(self, labels: Labels, splits: list[str]) -> None:
-        self._labels, self._splits = labels, splits
+    `splits` and `captions` are one a photo.
+    """
+
+    def __init__(self, labels: Labels, splits: list[str], captions: list[str]) -> None:
+        self._labels, self._splits, self._captions = labels, splits, captions
         self._similarity = _similarities(labels)
         self._starts = np.concatenate([[0], np.cumsum(labels.found.counts)])
         photos = labels.found.photos
@@ -42,7 +44,7 @@ class Shelf:
         rows = np.arange(self._starts[place], self._starts[place + 1])
         rows = rows[np.lexsort((found.box[rows, 1], found.box[rows, 0] + found.box[rows, 2]))]  # left to right
         faces = [_face_row(self._labels, self._similarity, int(row), index) for index, row in enumerate(rows)]
-        return Entry(place, _image_row(self._labels, place, faces, self._splits[place]), faces)
+        return Entry(place, _image_row(self._labels, place, faces, self._splits[place], self._captions[place]), faces)
 
 
 def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> list[Row]:
@@ -88,7 +90,7 @@ def _face_row(labels: Labels, similarity: NDArray[np.float32], row: int, index: 
     }
 
 
-def _image_row(labels: Labels, place: int, faces: list[Row], split: str) -> Row:
+def _image_row(labels: Labels, place: int, faces: list[Row], split: str, caption: str) -> Row:
     photo = labels.found.photos[place]
     return {
         "image_id": photo.image_id,
@@ -99,7 +101,7 @@ def _image_row(labels: Labels, place: int, faces: list[Row], split: str) -> Row:
         "kind": "single" if len(faces) == 1 else "group",
         "faces": len(faces),
         "known": sum(face["identity"] is not None for face in faces),
-        "caption": caption(photo, len(faces)),
+        "caption": caption,
         "query": photo.item.query,
         "source": photo.item.source,
         "licence": photo.item.licence,
@@ -107,4 +109,6 @@ def _image_row(labels: Labels, place: int, faces: list[Row], split: str) -> Row:
         "split": split,
         "sharpness": photo.sharpness,
         "exposure": photo.exposure,
+        "tags": [label for label, _ in photo.marks.get("tags", ())],
+        "aesthetic": photo.marks.get("aesthetic"),
     }

@@ -5,6 +5,7 @@ import json
 import logging
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 
 from components.curation.bank import build_bank
 from components.curation.calibrate import calibrate
+from components.curation.captions import captions
 from components.curation.config import CurationConfig
 from components.curation.doubts import doubtful_names
+from components.curation.examine import examine
 from components.curation.faces_pass import find_faces
 from components.curation.filters import drop_copies, drop_unusable, good_faces
 from components.curation.forgotten import Forgotten
@@ -26,6 +29,7 @@ from components.curation.retrieve import retrieve
 from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
+from components.curation.unwanted import drop_unwanted
 from components.files import read_files
 from model.artefacts import cache_folder, file_digest, folder_digest, new_folder, read_json, work_folder
 from model.dataset.dataset import Dataset
@@ -96,7 +100,8 @@ def _write(
 ) -> dict[str, Any]:
     held = hold_out(named.labels, named.threshold, config)
     splits = photo_splits(named.labels, held, named.threshold, config)
-    return write_dataset(draft, named.labels, held, splits, rejects, facts, config, older)
+    made = captions(named.labels.found, config, partial(examine, kept=cache_folder("marks")))
+    return write_dataset(draft, named.labels, held, splits, made, rejects, facts, config, older)
 
 
 def _older(dataset: Path, config: CurationConfig, look: str) -> Dataset | None:
@@ -130,6 +135,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     """Say who is who in what the faces pass found, and drop what cannot serve; the names are empty when nobody can."""
     found, rejects = drop_copies(found)
     found, unusable = drop_unusable(found, config)
+    found, unwanted = drop_unwanted(found, config, partial(examine, kept=cache_folder("marks")))
     found, marked = drop_marked(found, config, cache_folder("marks"))
     good = good_faces(found, config)
     bank, refused = build_bank(found, good, config)
@@ -141,7 +147,8 @@ def label(found: Found, config: CurationConfig) -> Named:
     labels, copies = drop_duplicates(labels)
     labels, unpaired = drop_unpaired(labels)
     facts = {"calibration": calibration.as_json(), "doubtful_names": doubtful_names(bank, config)}
-    return Named(labels, calibration.threshold, facts, [*rejects, *unusable, *marked, *refused, *copies, *unpaired])
+    refusals = [*rejects, *unusable, *unwanted, *marked, *refused, *copies, *unpaired]
+    return Named(labels, calibration.threshold, facts, refusals)
 
 
 def _tally(rejects: list[Reject]) -> str:

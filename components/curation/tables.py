@@ -25,6 +25,7 @@ def write_dataset(
     labels: Labels,
     held: NDArray[np.bool_],
     splits: list[str],
+    captions: list[str],
     rejects: Sequence[Reject],
     facts: dict[str, Any],
     config: CurationConfig,
@@ -34,7 +35,7 @@ def write_dataset(
 
     `older` is an earlier version with the same pixel settings, whose shards stay as they are where nothing changed.
     """
-    shelf = Shelf(labels, splits)
+    shelf = Shelf(labels, splits, captions)
     licences: set[str] = set()
     with TableWriter(folder, "images") as images, TableWriter(folder, "faces") as faces:
         for entry in shelve(folder, shelf, labels.found, config.photos_per_shard, older):

@@ -18,25 +18,29 @@ def _columns(**types: pa.DataType) -> list[pa.Field]:
 
 
 IMAGES = pa.schema(
-    _columns(
-        image_id=pa.string(),  # the first 16 hex digits of the source file's SHA-256
-        path=pa.string(),  # relative to the photo folder, with forward slashes
-        shard=pa.string(),  # relative to the dataset folder
-        key=pa.string(),
-        width=pa.int32(),
-        height=pa.int32(),
-        kind=pa.string(),  # 'single' or 'group'
-        faces=pa.int32(),
-        known=pa.int32(),
-        caption=pa.string(),
-        query=pa.string(),
-        source=pa.string(),
-        licence=pa.string(),
-        consent=pa.string(),
-        split=pa.string(),  # 'train', 'heldout' or 'mixed'
-        sharpness=pa.float32(),  # variance of the Laplacian of the grey photo (0..255) at 512 px
-        exposure=pa.float32(),  # mean luma, 0..1
-    )
+    [
+        *_columns(
+            image_id=pa.string(),  # the first 16 hex digits of the source file's SHA-256
+            path=pa.string(),  # relative to the photo folder, with forward slashes
+            shard=pa.string(),  # relative to the dataset folder
+            key=pa.string(),
+            width=pa.int32(),
+            height=pa.int32(),
+            kind=pa.string(),  # 'single' or 'group'
+            faces=pa.int32(),
+            known=pa.int32(),
+            caption=pa.string(),
+            query=pa.string(),
+            source=pa.string(),
+            licence=pa.string(),
+            consent=pa.string(),
+            split=pa.string(),  # 'train', 'heldout' or 'mixed'
+            sharpness=pa.float32(),  # variance of the Laplacian of the grey photo (0..255) at 512 px
+            exposure=pa.float32(),  # mean luma, 0..1
+            tags=pa.list_(pa.string()),  # ImageNet labels of what it shows, most probable first; at most 5
+        ),
+        pa.field("aesthetic", pa.float32()),  # score of the user's aesthetic predictor; none: not scored
+    ]
 )
 FACES = pa.schema(
     [

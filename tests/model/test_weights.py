@@ -34,7 +34,7 @@ def test_every_entry_says_where_from_what_and_whether_it_may_be_used() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"'arcface' is not in weights\.lock\.json; known names are face"):
+    with pytest.raises(UserError, match=r"'arcface' is not in weights\.lock\.json; known names are efficientnet"):
         weights.weight("arcface")
 
 

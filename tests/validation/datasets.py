@@ -84,6 +84,8 @@ def _image(image_id: str, cast: list[int], split: str) -> dict[str, Any]:
         "split": split,
         "sharpness": 100.0,
         "exposure": 0.5,
+        "tags": [],
+        "aesthetic": None,
     }
 
 

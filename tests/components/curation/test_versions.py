@@ -10,6 +10,7 @@ import pytest
 from components.curation.config import CurationConfig
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
+from model.dataset.records import read_table
 from model.errors import UserError
 
 Curate = Callable[..., Path]
@@ -35,9 +36,9 @@ def more(painted: Paint) -> Photos:
 def facts(folder: Path) -> dict[str, Any]:
     """All that must not depend on how a dataset came about."""
     dataset = Dataset.open(folder)
-    images = dataset.images.sort_index().drop(columns="shard")
+    images = read_table(folder, "images").drop_columns("shard").sort_by("image_id")
     return {
-        "images": images.to_dict("index"),
+        "images": images.to_pylist(),
         "faces": dataset.faces.sort_index()[["image_id", "index", "identity", "role", "fingerprint"]].to_dict("index"),
         "people": dataset.identities[["references", "targets", "split"]].to_dict("index"),
         "rejects": dataset.rejects.to_dict("records"),

@@ -65,6 +65,8 @@ def folder(tmp_path: Path) -> Path:
             "split": split,
             "sharpness": 1.0,
             "exposure": 0.5,
+            "tags": [],
+            "aesthetic": None,
         }
         images.append(row | dict.fromkeys(("caption", "query", "source", "licence", "consent"), ""))
     people = [

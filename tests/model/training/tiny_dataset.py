@@ -82,6 +82,8 @@ def _image(image_id: str, scene: tuple[str, ...], pixels: NDArray[np.uint8]) -> 
         "split": "heldout" if "dan" in scene else "train",
         "sharpness": 100.0,
         "exposure": 0.5,
+        "tags": [],
+        "aesthetic": None,
     }
 
 
