@@ -13,7 +13,7 @@ SIDE = 32  # pixels that the face is averaged down to
 KEPT = 8  # frequencies kept per axis
 MIRRORED = np.uint64(int("01010101" * KEPT, 2))  # the bits that mirroring flips: odd horizontal frequencies
 BIT_COST = 0.01  # what a differing bit takes from the cosine of two embeddings
-SAME_PICTURE = 0.8  # what is left between copies: 0.8 to 1; between two photos of a person: 0.6 at most where measured
+SAME_PICTURE = 0.8  # what is left between copies; photos of one sitting in one pose may reach it and count as copies
 
 
 def fingerprint(face: NDArray[np.uint8]) -> str:
