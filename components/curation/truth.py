@@ -1,10 +1,11 @@
 """How well faces were named, measured against the truth about a virtual cast: precision, recall, strangers named."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.table import Table
 
 from model.artefacts import read_json
 from model.dataset.dataset import Dataset
@@ -45,6 +46,11 @@ class Naming:
         """Share of the strangers that got a name, 0..1."""
         return self.named_strangers / self.strangers if self.strangers else 0.0
 
+    def as_json(self) -> dict[str, float]:
+        """Counts and shares."""
+        shares = {"precision": self.precision, "recall": self.recall, "stranger_rate": self.stranger_rate}
+        return asdict(self) | shares
+
 
 def measure_naming(dataset: Dataset, truth: Path) -> Naming:
     """Compare a dataset with the file `truth.json` of the cast or the release it was made of.
@@ -70,6 +76,16 @@ def measure_naming(dataset: Dataset, truth: Path) -> Naming:
             image_id = places.get(photo["path"])
             total += _counts(dataset, image_id, _stored(photo, widths.get(image_id)), people)
     return Naming(*total.tolist())
+
+
+def naming_table(found: Naming, dataset: Dataset) -> Table:
+    """What was found of a dataset, for the terminal."""
+    calibration = dataset.manifest["calibration"]
+    table = Table("measure", "value", "of", title=f"named from {calibration['threshold']:.3f} ({calibration['rule']})")
+    table.add_row("precision", f"{found.precision:.4f}", f"{found.named + found.named_strangers} names given")
+    table.add_row("recall", f"{found.recall:.4f}", f"{found.known} faces of known people outside the bank")
+    table.add_row("strangers named", f"{found.stranger_rate:.4f}", f"{found.strangers} faces of strangers")
+    return table
 
 
 def _stored(photo: dict[str, Any], width: int | None) -> list[dict[str, Any]]:

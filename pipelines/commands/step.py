@@ -5,15 +5,32 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import rich
 import typer
 
-from components.steps import GATE, PHOTOS, VALIDATE, Step
+from components.steps import CURATE, GATE, PHOTOS, VALIDATE, Step
 from model.errors import UserError
 from pipelines.commands.options import Changes, Json, Params, settings_of
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from components.curation.truth import Naming
+
 NAMES = {PHOTOS.name: "cast"}  # commands that do not have their step's name
+
+Truth = Annotated[
+    Path | None,
+    typer.Option(
+        "--truth",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="The truth.json of a virtual cast: print afterwards how well its faces were named.",
+    ),
+]
 
 
 def command_name(step: Step) -> str:
@@ -26,7 +43,7 @@ def step_command(step: Step) -> Callable[..., None]:
 
     def command(**options: Any) -> None:
         inputs = {name: options[name] for name in step.inputs}
-        _run(step, inputs, options["out"], options["params"], options["changes"] or [], options["as_json"])
+        _run(step, inputs, **{name: value for name, value in options.items() if name not in step.inputs})
 
     parameters = [_parameter(name, _input_option(name)) for name in step.inputs]
     parameters += [
@@ -35,6 +52,8 @@ def step_command(step: Step) -> Callable[..., None]:
         _parameter("params", Params, None),
         _parameter("as_json", Json, False),
     ]
+    if step == CURATE:
+        parameters.append(_parameter("truth", Truth, None))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = f"{step.summary[:1].upper()}{step.summary[1:]} (one step alone)."
@@ -50,9 +69,15 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 
 def _run(
-    step: Step, inputs: dict[str, Path], out: Path, params: Path | None, changes: list[str], as_json: bool
+    step: Step,
+    inputs: dict[str, Path],
+    out: Path,
+    params: Path | None,
+    changes: list[str] | None,
+    as_json: bool,
+    truth: Path | None = None,
 ) -> None:
-    settings = settings_of(params, changes)[step.name]
+    settings = settings_of(params, changes or [])[step.name]
     show_progress()
     start = time.monotonic()
     try:
@@ -67,9 +92,25 @@ def _run(
         from model.artefacts import read_json
 
         record["verdict"] = read_json(out / "decision.json")["verdict"]
-    typer.echo(json.dumps(record) if as_json else ", ".join(f"{name} {value}" for name, value in record.items()))
+    naming, table = _naming(out, truth) if truth else (None, None)
+    if as_json:
+        typer.echo(json.dumps(record | ({"naming": naming.as_json()} if naming else {})))
+    else:
+        typer.echo(", ".join(f"{name} {value}" for name, value in record.items()))
+        if table:
+            rich.print(table)
     if record.get("verdict", "promote") != "promote":
         raise typer.Exit(5)
+
+
+def _naming(out: Path, truth: Path) -> "tuple[Naming, Table]":
+    """How well the faces of the dataset `out` were named, as figures and for the terminal."""
+    from components.curation.truth import measure_naming, naming_table
+    from model.dataset.dataset import Dataset
+
+    dataset = Dataset.open(out)
+    found = measure_naming(dataset, truth)
+    return found, naming_table(found, dataset)
 
 
 def validation_failed(validation: Path) -> bool:

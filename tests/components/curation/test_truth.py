@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from components.curation.config import CurationConfig
 from components.curation.truth import Naming, measure_naming
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from pipelines.cli import app
 
 Curate = Callable[..., Path]
 Paint = Callable[..., bytes]
@@ -52,6 +54,28 @@ def test_a_wrong_name_and_a_named_stranger_cost_precision(dataset: Dataset, tmp_
     found = measure_naming(dataset, write(tmp_path / "t.json", truth))
     assert found == Naming(known=1, named=1, right=0, strangers=1, named_strangers=1)
     assert (found.precision, found.recall, found.stranger_rate) == (0.0, 0.0, 1.0)
+
+
+def test_the_command_shows_the_figures_after_the_step(dataset: Dataset, tmp_path: Path) -> None:
+    """The dataset of the fixture was curated from the photos that the command is given."""
+    truth = write(tmp_path / "t.json", {"scene.png": [("A", box(0, 9)), ("B", box(1, 9))]})
+    words = [
+        "curate",
+        "--photos",
+        str(tmp_path / "photos"),
+        "--truth",
+        str(truth),
+        "--set",
+        "curate.heldout_fraction=0",
+    ]
+    shown = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "one")])
+    assert shown.exit_code == 0
+    assert "2 faces of known people" in shown.output
+    told = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "two"), "--json"])
+    assert json.loads(told.stdout)["naming"]["recall"] == 1.0
+    missing = CliRunner().invoke(app, [*words, "--out", str(tmp_path / "three"), "--truth", str(tmp_path / "no.json")])
+    assert missing.exit_code == 2
+    assert not (tmp_path / "three").exists()
 
 
 def test_a_face_elsewhere_is_not_found(dataset: Dataset, tmp_path: Path) -> None:
