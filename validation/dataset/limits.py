@@ -1,6 +1,7 @@
 """The limits that a dataset is held to, as settings."""
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,6 +24,11 @@ class Limits(BaseModel):
     maximum_leak: Cosine = Field(
         0.7, description="greatest cosine between a held-out person's centre and a trained person's"
     )
+    maximum_face_leak: Cosine | None = Field(
+        None,
+        description="greatest cosine between a held-out person's centre and a face of a training photo that is unnamed "
+        "or nearer to it than to its own person; none: the one from which the dataset's faces are named",
+    )
     maximum_pair: Cosine = Field(
         0.99, description="greatest cosine between a target and its reference: above it is a copy"
     )
@@ -41,3 +47,10 @@ class Limits(BaseModel):
         if self.minimum_norm >= self.maximum_norm:
             raise ValueError(f"minimum_norm {self.minimum_norm:g} must be below maximum_norm {self.maximum_norm:g}")
         return self
+
+
+def face_leak(manifest: Mapping[str, Any], limits: Limits) -> float:
+    """The limit that single faces are held to, for the dataset of that manifest."""
+    if limits.maximum_face_leak is not None:
+        return limits.maximum_face_leak
+    return float(manifest.get("calibration", {}).get("threshold", limits.maximum_leak))

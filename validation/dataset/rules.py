@@ -46,8 +46,8 @@ def type_checks() -> list[Check]:
     return [Check("column types", rule, _equal("expected", "found"), table="columns", key="column")]
 
 
-def checks(limits: Limits, dim: int) -> list[Check]:
-    """All checks over the measured frames, for embeddings of length `dim`."""
+def checks(limits: Limits, dim: int, face_leak: float) -> list[Check]:
+    """All checks over the measured frames, for embeddings of length `dim`; `face_leak` as `limits.face_leak`."""
     return [
         *_file_checks(),
         *_key_checks(),
@@ -55,7 +55,7 @@ def checks(limits: Limits, dim: int) -> list[Check]:
         *_face_checks(limits, dim),
         *_identity_checks(limits, dim),
         *_pair_checks(limits),
-        *_split_checks(limits),
+        *_split_checks(limits, face_leak),
         *_rights_checks(limits),
     ]
 
@@ -167,10 +167,13 @@ def _pair_checks(limits: Limits) -> list[Check]:
     ]
 
 
-def _split_checks(limits: Limits) -> list[Check]:
+def _split_checks(limits: Limits, face_leak: float) -> list[Check]:
     trained, heldout, leak = limits.minimum_identities, limits.minimum_heldout, limits.maximum_leak
     by_name = "no photo of one split shows a person of the other"
-    by_face = f"no held-out person looks like a trained one (cosine above {leak:g})"
+    by_centre = f"no held-out person looks like a trained one (cosine above {leak:g})"
+    by_face = f"no face in a training photo looks like a held-out person (cosine above {face_leak:g})"
+    alike = Check("splits disjoint by face", by_centre, _between("similarity", None, leak), "lookalikes", "pair")
+    inside = _between("similarity", None, face_leak)
     trained_count = ExpectTableRowCountToBeBetween(min_value=trained)
     heldout_count = ExpectTableRowCountToBeBetween(min_value=heldout)
     known = partial(Check, table="known faces", key="face_id")
@@ -182,7 +185,8 @@ def _split_checks(limits: Limits) -> list[Check]:
             "people held out", f"{heldout} or more people are held out", heldout_count, "people held out", "identity"
         ),
         known("splits disjoint by name", by_name, _equal("image_split", "identity_split")),
-        person("splits disjoint by face", by_face, _between("trained_similarity", None, leak)),
+        alike,
+        Check("no held-out face in training photos", by_face, inside, "training faces", "face"),
     ]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from validation.dataset import tables
-from validation.dataset.limits import Limits
+from validation.dataset.limits import Limits, face_leak
 from validation.dataset.rules import Check, checks, type_checks
 
 SHOWN_ROWS = 50
@@ -33,8 +33,8 @@ def validate(folder: Path, manifest: Mapping[str, Any], limits: Limits) -> list[
     types = _run({"columns": tables.column_types(folder)}, type_checks())
     if not all(outcome.success for outcome in types):
         return types
-    measured = tables.measured(folder, manifest)
-    return types + _run(measured.frames, checks(limits, measured.dim))
+    measured = tables.measured(folder, manifest, limits)
+    return types + _run(measured.frames, checks(limits, measured.dim, face_leak(manifest, limits)))
 
 
 def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:

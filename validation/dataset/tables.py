@@ -19,6 +19,8 @@ from model.artefacts import file_digest
 from model.dataset.pairs import reference_choices
 from model.dataset.records import TABLES
 from model.errors import UserError
+from validation.dataset.leaks import leaked_faces, lookalikes
+from validation.dataset.limits import Limits, face_leak
 
 ABSENT = "absent"
 FINGERPRINT = "[0-9a-f]{16}"
@@ -56,23 +58,28 @@ class Frames:
     dim: int
 
 
-def measured(folder: Path, manifest: Mapping[str, Any]) -> Frames:
+def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits) -> Frames:
     """Read the tables of `folder` and measure what the suite looks at; raises UserError where data cannot be read."""
     tables = {name: _read(folder / f"{name}.parquet") for name in TABLES}
     dim = int(manifest["recogniser"]["dim"])
     images, faces, identities = tables["images"], tables["faces"], tables["identities"]
     faces = _measure_faces(faces, images, identities)
+    people, centres = _measure_identities(identities, faces, dim)
     pairs = _pairs(faces, dim)
     known = faces[faces["identity"].notna() & (faces["image_split"] != "mixed")]
     frames = {
         "images": images,
         "faces": faces,
-        "identities": _measure_identities(identities, faces, dim),
+        "identities": people,
         "rejects": tables["rejects"],
         "known faces": known,
         "pairs": pairs,
         "people paired": identities[(identities["split"] == "train") & identities["identity"].isin(pairs["identity"])],
         "people held out": identities[identities["split"] == "heldout"],
+        "lookalikes": lookalikes(identities, centres, limits.maximum_leak),
+        "training faces": leaked_faces(
+            faces, _rows(faces["embedding"], dim), identities, centres, face_leak(manifest, limits)
+        ),
         "shards": _shards(folder, manifest),
         "counts": _counts(tables, manifest),
     }
@@ -87,10 +94,10 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _measure_faces(faces: pd.DataFrame, images: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
-    """Add the photo's size and split, the listed person and their split, the embedding's norm, the shorter side."""
-    known = images.drop_duplicates("image_id").set_index("image_id")[["width", "height", "split"]]
+    """Add the photo's size, split and path, the listed person and their split, embedding norm and shorter side."""
+    known = images.drop_duplicates("image_id").set_index("image_id")[["width", "height", "split", "path"]]
     splits = identities.drop_duplicates("identity").set_index("identity")["split"]
-    frame = faces.join(known.rename(columns={"split": "image_split"}), on="image_id")
+    frame = faces.join(known.rename(columns={"split": "image_split", "path": "photo_path"}), on="image_id")
     frame["identity_listed"] = faces["identity"].where(faces["identity"].isin(splits.index))
     frame["identity_split"] = faces["identity"].map(splits)
     frame["norm"] = [float(np.linalg.norm(np.asarray(vector, np.float64))) for vector in faces["embedding"]]
@@ -98,11 +105,13 @@ def _measure_faces(faces: pd.DataFrame, images: pd.DataFrame, identities: pd.Dat
     return frame
 
 
-def _measure_identities(identities: pd.DataFrame, faces: pd.DataFrame, dim: int) -> pd.DataFrame:
-    """Add per person what their faces say.
+def _measure_identities(
+    identities: pd.DataFrame, faces: pd.DataFrame, dim: int
+) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """Add per person what their faces say, and give the unit centres [I, d] found.
 
-    Reference photos, mean cosine between them, the nearest other person and their cosine, the nearest trained
-    person of one held out, and the cosine of the centre found with the stored one.
+    Reference photos, mean cosine between them, the nearest other person and their cosine, and the cosine of the centre
+    found with the stored one. The centre of a person without a sound face is NaN.
     """
     centres = np.full((len(identities), dim), np.nan)
     frame = identities.assign(references_found=0, spread_found=np.nan)
@@ -118,7 +127,7 @@ def _measure_identities(identities: pd.DataFrame, faces: pd.DataFrame, dim: int)
         if len(vectors):
             centre = vectors.mean(0)
             centres[row] = centre / max(float(np.linalg.norm(centre)), 1e-12)
-    nearest, similarity = _nearest(centres, centres)
+    nearest, similarity = _nearest(centres)
     names = identities["identity"].to_numpy()
     frame["nearest"] = [names[other] if other >= 0 else None for other in nearest]
     frame["nearest_similarity"] = similarity
@@ -126,8 +135,7 @@ def _measure_identities(identities: pd.DataFrame, faces: pd.DataFrame, dim: int)
         float(centres[row] @ np.asarray(stored, np.float64)) if len(stored) == dim else np.nan
         for row, stored in enumerate(identities["centre"])
     ]
-    frame["nearest_trained"], frame["trained_similarity"] = _nearest_trained(frame, centres)
-    return frame
+    return frame, centres
 
 
 def _units(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.float64]:
@@ -137,6 +145,20 @@ def _units(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.float64]:
     ]
     vectors = np.array(sound).reshape(-1, dim)
     return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float64)
+
+
+def _rows(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.float64]:
+    """[F, d] the unit embeddings of a column, NaN where one is unsound."""
+    sound = _sound(embeddings, dim)
+    rows = np.full((len(embeddings), dim), np.nan)
+    rows[sound] = _units(embeddings[sound], dim)
+    return rows
+
+
+def _sound(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.bool_]:
+    """[F] whether an embedding has the right length, is finite and not zero."""
+    sound = [len(vector) == dim and bool(np.isfinite(vector).all()) and bool(np.any(vector)) for vector in embeddings]
+    return np.array(sound, np.bool_)
 
 
 def _mean_pairwise(vectors: NDArray[np.float64]) -> float:
@@ -150,27 +172,16 @@ def _mean_pairwise(vectors: NDArray[np.float64]) -> float:
     return float((np.square(vectors.sum(0)).sum() - count) / (count * (count - 1)))
 
 
-def _nearest(centres: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+def _nearest(centres: NDArray[np.float64]) -> tuple[list[int], list[float]]:
     """For each centre the row of the most similar other one and the cosine; -1 and NaN where there is none."""
-    table = np.nan_to_num(centres @ others.T, nan=-np.inf)
-    if others is centres:
-        np.fill_diagonal(table, -np.inf)
-    if table.shape[1] == 0:
-        return [-1] * len(centres), [float("nan")] * len(centres)
+    if len(centres) == 0:
+        return [], []
+    table = np.nan_to_num(centres @ centres.T, nan=-np.inf)
+    np.fill_diagonal(table, -np.inf)
     best = table.argmax(axis=1)
     value = table[np.arange(len(table)), best]
     there = np.isfinite(value)
     return np.where(there, best, -1).tolist(), np.where(there, value, np.nan).tolist()
-
-
-def _nearest_trained(frame: pd.DataFrame, centres: NDArray[np.float64]) -> tuple[list[str | None], list[float]]:
-    """For each held-out person the most similar trained one and the cosine; None and NaN for the trained people."""
-    heldout = (frame["split"] == "heldout").to_numpy()
-    trained = (frame["split"] == "train").to_numpy()
-    nearest, similarity = _nearest(centres, centres[trained])
-    names = frame["identity"].to_numpy()[trained]
-    people = [str(names[other]) if held and other >= 0 else None for other, held in zip(nearest, heldout, strict=True)]
-    return people, [value if held else float("nan") for value, held in zip(similarity, heldout, strict=True)]
 
 
 def _pairs(faces: pd.DataFrame, dim: int) -> pd.DataFrame:
@@ -178,10 +189,7 @@ def _pairs(faces: pd.DataFrame, dim: int) -> pd.DataFrame:
 
     Faces with an unsound embedding or fingerprint cannot be paired; other rules name them.
     """
-    sound = [
-        len(vector) == dim and bool(np.isfinite(vector).all()) and bool(np.any(vector)) for vector in faces["embedding"]
-    ]
-    usable = faces[pd.Series(sound, index=faces.index, dtype=bool) & faces["fingerprint"].str.fullmatch(FINGERPRINT)]
+    usable = faces[_sound(faces["embedding"], dim) & faces["fingerprint"].str.fullmatch(FINGERPRINT)]
     vectors = dict(zip(usable["face_id"], _units(usable["embedding"], dim), strict=True))
     photos = dict(zip(usable["face_id"], usable["image_id"], strict=True))
     people = dict(zip(usable["face_id"], usable["identity"], strict=True))

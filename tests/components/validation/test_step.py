@@ -10,7 +10,7 @@ from components.validation.step import run
 from model.artefacts import read_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from tests.validation.datasets import edit, sound_dataset
+from tests.validation.datasets import Frame, edit, sound_dataset
 
 
 @pytest.fixture
@@ -45,6 +45,28 @@ def test_a_failed_suite_writes_its_output_and_stops_the_run(tmp_path: Path, data
     page = (tmp_path / "validation" / "report.html").read_text()
     assert evil not in page
     assert "&lt;b onclick=x&gt;p01" in page
+
+
+def test_a_leak_is_told_with_both_people_and_the_cosine_in_result_and_page(tmp_path: Path, dataset: Path) -> None:
+    faces = Dataset.open(dataset).faces
+    donor = {name: group["embedding"].iloc[0] for name, group in faces.groupby("identity")}
+    config = ValidationConfig(maximum_leak=0.5)
+
+    def double(frame: Frame) -> Frame:
+        rows = frame["identity"] == "p06"
+        frame["embedding"] = [
+            donor["p01"] if leaks else own for leaks, own in zip(rows, frame["embedding"], strict=True)
+        ]
+        return frame
+
+    edit(dataset, "faces", double)
+    with pytest.raises(UserError, match="splits disjoint by face"):
+        run(dataset=dataset, validation=tmp_path / "validation", config=config)
+    rows = {row["name"]: row["rows"] for row in read_json(tmp_path / "validation" / "result.json")["expectations"]}
+    listed = [*rows["splits disjoint by face"], *rows["no held-out face in training photos"]]
+    assert any(row.startswith("p06 (held out) and p01 (trained): cosine 0.9") for row in listed)
+    page = (tmp_path / "validation" / "report.html").read_text()
+    assert all(row in page for row in listed)
 
 
 def test_a_missing_table_is_a_failed_expectation(tmp_path: Path, dataset: Path) -> None:

@@ -1,5 +1,6 @@
 """The dataset suite: sound data passes, and each planted fault is named by its own expectation."""
 
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,24 @@ def as_face_of(name: str, other: str) -> Callable[[Frame], Frame]:
             donor + 0.001 * np.arange(DIM) if who == name else vector
             for who, vector in zip(frame["identity"], frame["embedding"], strict=True)
         ]
+        return frame
+
+    return change
+
+
+def unnamed_in_training(name: str, near: float = 1.0) -> Callable[[Frame], Frame]:
+    """A face in a training photo becomes that of held-out `name`, unrecognised, with a cosine of about `near`."""
+
+    def change(frame: Frame) -> Frame:
+        donor = np.stack(
+            frame[(frame["identity"] == name) & (frame["role"] == "reference")]["embedding"].to_list()
+        ).mean(0)
+        donor, other = donor / np.linalg.norm(donor), np.eye(DIM)[0]
+        other = other - (other @ donor) * donor
+        row = frame.index[first_of(frame, identity="p00", role="target")]
+        frame["embedding"] = frame["embedding"].astype(object)
+        frame.at[row, "embedding"] = 5 * (near * donor + np.sqrt(1 - near**2) * other / np.linalg.norm(other))
+        frame.at[row, "identity"], frame.at[row, "role"] = None, "unknown"
         return frame
 
     return change
@@ -120,6 +139,7 @@ FAULTS: list[tuple[str, str, Callable[[Frame], Frame]]] = [
     ("people held out", "identities", lambda frame: frame.assign(split="train")),
     ("splits disjoint by name", "images", move("split", "heldout", "train")),
     ("splits disjoint by face", "faces", as_face_of("p00", "p07")),
+    ("no held-out face in training photos", "faces", unnamed_in_training("p07")),
     ("licences named", "images", put("licence", 0, "")),
     ("licences allowed", "images", put("licence", 0, "all rights reserved")),
     ("consent named", "images", put("consent", 0, "")),
@@ -134,7 +154,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sound_dataset_passes_every_expectation(sound: Path) -> None:
     found = outcomes(sound)
     assert [name for name, outcome in found.items() if not outcome.success] == []
-    assert list(found) == [check.name for check in [*type_checks(), *checks(STRICT, DIM)]]
+    assert list(found) == [check.name for check in [*type_checks(), *checks(STRICT, DIM, STRICT.maximum_leak)]]
     result = as_json(list(found.values()))
     assert result["success"] is True
     assert all(set(row) == {"name", "table", "success", "observed", "rule", "rows"} for row in result["expectations"])
@@ -156,6 +176,46 @@ def test_the_rows_that_broke_a_rule_are_listed(tmp_path: Path) -> None:
     assert found.observed.startswith("1 of ")
 
 
+def test_all_people_who_look_like_a_held_out_one_are_listed_with_the_cosine_worst_first(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    for name in ("p00", "p02"):
+        edit(folder, "faces", as_face_of(name, "p07"))
+    rows = outcomes(folder)["splits disjoint by face"].rows
+    assert {row.partition(":")[0] for row in rows} == {f"p07 (held out) and {n} (trained)" for n in ("p00", "p02")}
+    cosines = [float(row.rpartition(" ")[2]) for row in rows]
+    assert cosines == sorted(cosines, reverse=True)
+    assert min(cosines) > STRICT.maximum_leak
+
+
+def test_a_held_out_persons_unnamed_face_in_a_training_photo_is_listed_with_photo_and_cosine(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    edit(folder, "faces", unnamed_in_training("p07", near=0.8))
+    (row,) = outcomes(folder)["no held-out face in training photos"].rows
+    assert re.fullmatch(
+        r"[0-9a-f]{16}-\d \(unnamed, in [0-9a-f]{16}.jpg\) and p07 \(held out\): cosine 0.(79|80)\d", row
+    )
+
+
+def test_a_face_named_after_somebody_else_counts_where_it_is_nearer_to_the_held_out_person(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    edit(folder, "faces", unnamed_in_training("p07"))
+    edit(folder, "faces", lambda frame: frame.assign(identity=frame["identity"].fillna("p00")))
+    (row,) = outcomes(folder)["no held-out face in training photos"].rows
+    assert "(named p00, in " in row
+    edit(folder, "images", lambda frame: frame.assign(split=frame["split"].replace("train", "mixed")))
+    assert outcomes(folder)["no held-out face in training photos"].success
+
+
+def test_a_faces_limit_is_the_datasets_threshold_unless_it_is_set(tmp_path: Path) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    edit(folder, "faces", unnamed_in_training("p07", near=0.6))
+    assert outcomes(folder)["no held-out face in training photos"].success
+    manifest = read_json(folder / "manifest.json")
+    write_json(folder / "manifest.json", manifest | {"calibration": {"threshold": 0.45}})
+    assert not outcomes(folder)["no held-out face in training photos"].success
+    assert outcomes(folder, Limits(maximum_face_leak=0.7))["no held-out face in training photos"].success
+
+
 def test_every_rule_has_a_planted_fault() -> None:
     planted = {name for name, _, _ in FAULTS} | {
         "column types",
@@ -163,7 +223,7 @@ def test_every_rule_has_a_planted_fault() -> None:
         "shard samples",
         "references from other photos",
     }
-    assert {check.name for check in [*type_checks(), *checks(STRICT, DIM)]} == planted
+    assert {check.name for check in [*type_checks(), *checks(STRICT, DIM, STRICT.maximum_leak)]} == planted
 
 
 def test_a_reference_in_its_targets_own_photo_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
