@@ -21,7 +21,8 @@ from rich.table import Table
 
 from components.curation import step
 from components.curation.config import CurationConfig
-from model.artefacts import write_json
+from components.photos import step as photos_step
+from components.photos.config import PhotosConfig
 from model.dataset.dataset import Dataset
 from model.weights import download
 
@@ -81,8 +82,7 @@ def main(recogniser: str = "facesdk") -> None:
         album, photos, out = (Path(scratch) / name for name in ("album", "photos", "dataset"))
         album.mkdir()
         person = unpack(album)
-        about = {"schema": 1, "folder": str(album), "source": "folder", "digest": f"{ARCHIVE['sha256']}-{ENLARGED}"}
-        write_json(photos / "photos.json", about)
+        photos_step.run(photos=photos, config=PhotosConfig(folder=str(album)))
         step.run(photos=photos, dataset=out, config=settings)
         kept, copies = clusters(Dataset.open(out))
     title = f"{len(person)} photos of {len(set(person.values()))} people, none named; {recogniser}"

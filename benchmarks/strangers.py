@@ -39,7 +39,7 @@ def found_of(dataset: Dataset) -> Found:
     size = zip(images.index, images["path"], images["width"], images["height"], strict=True)
     count = len(faces)
     return Found(
-        photos=[Photo(Item(path), image_id, w, h, 0, 0, 0, dataset.folder, 0, 0) for image_id, path, w, h in size],
+        photos=[Photo(Item(path), image_id, w, h, 0, 0, 0, 0, bytes) for image_id, path, w, h in size],
         photo=np.array([place[image_id] for image_id in faces["image_id"]], np.intp),
         box=np.stack(faces["box"].to_list()),
         landmarks=np.stack(faces["landmarks"].to_list()),

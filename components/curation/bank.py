@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse.csgraph import connected_components
 
 from components.curation.cluster import density_clusters
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
-from model.dataset.fingerprint import near_duplicates
 from model.dataset.pairs import quality
 
 Indices = NDArray[np.intp]
@@ -118,14 +118,11 @@ def _agreeing(found: Found, faces: Indices, config: CurationConfig) -> _Person:
 def _copies(found: Found, faces: Indices) -> dict[int, int]:
     """The near-duplicates among `faces`, each with the better one that is kept."""
     order = faces[np.argsort(-quality(found.score[faces], found.box[faces], found.sharpness[faces]), kind="stable")]
-    prints, unit = found.fingerprint[order], found.unit[order]
-    same = near_duplicates(prints, unit, prints, unit)
-    copy_of: dict[int, int] = {}
-    for rank, face in enumerate(order):
-        better = [int(other) for other in order[:rank][same[rank, :rank]] if int(other) not in copy_of]
-        if better:
-            copy_of[int(face)] = better[0]
-    return copy_of
+    same = found.copies(order, order)
+    _, picture = connected_components(same, directed=False)  # two copies may differ more than each from the original
+    _, best = np.unique(picture, return_index=True)
+    kept = order[best[picture]]
+    return {int(face): int(original) for face, original in zip(order, kept, strict=True) if face != original}
 
 
 def _rejects(found: Found, people: dict[str, _Person], bank: Bank, config: CurationConfig) -> list[Reject]:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from components.curation.decode import JPEG_QUALITY
 from components.curation.items import Item
+from model.dataset.fingerprint import near_duplicates, same_picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Photo:
     sharpness: float
     exposure: float
     warmth: float
+    picture: int  # fingerprint of the whole photo
     whole: Callable[[], bytes]
     marks: dict[str, Any] = field(default_factory=dict)  # JSON values
     crop: tuple[int, int, int, int] | None = None
@@ -70,6 +72,19 @@ class Found:
     def counts(self) -> NDArray[np.intp]:
         """[photos] faces per photo."""
         return np.bincount(self.photo, minlength=len(self.photos))
+
+    def copies(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """[N, M] whether two faces of one person, given by their places [N] and [M], come from one picture.
+
+        The faces tell where a picture was cropped, the whole photos where it was shrunk until its faces are small.
+        """
+        prints, unit = self.fingerprint, self.unit
+        faces = near_duplicates(prints[first], unit[first], prints[second], unit[second])
+        return faces | same_picture(self._pictures[self.photo[first]], self._pictures[self.photo[second]])
+
+    @cached_property
+    def _pictures(self) -> NDArray[np.uint64]:
+        return np.array([photo.picture for photo in self.photos], np.uint64)
 
     def keep(self, photos: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Found":
         """Only the marked photos, and of their faces only the marked ones."""

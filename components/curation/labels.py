@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from components.curation.found import Found
 from components.curation.items import Reject
-from model.dataset.fingerprint import near_duplicates
 
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
 
@@ -42,25 +41,29 @@ class Labels:
         return replace(self, found=found, identity=self.identity[rows], reference=self.reference[rows])
 
 
-def drop_duplicates(labels: Labels) -> tuple[Labels, list[Reject]]:
-    """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, laid out alike."""
+def drop_duplicates(labels: Labels, refused: NDArray[np.bool_]) -> tuple[Labels, list[Reject]]:
+    """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, laid out alike.
+
+    The marked photos, `refused` already as copies of bank photos, go too; what copies them is a copy all the same.
+    """
     found = labels.found
+    rank = np.where(labels.reference, 0, np.where(refused[found.photo], 1, 2))
     known = np.bincount(found.photo[labels.identity >= 0], minlength=len(found.photos))
     copied: dict[int, dict[int, int]] = {}  # photo -> original -> faces copied from it
     for _, found_faces in labels.faces_of():
-        faces = found_faces[np.argsort(~labels.reference[found_faces], kind="stable")]
-        same = near_duplicates(found.fingerprint[faces], found.unit[faces], found.fingerprint[faces], found.unit[faces])
+        faces = found_faces[np.argsort(rank[found_faces], kind="stable")]
+        same = found.copies(faces, faces)
         for later, earlier in np.argwhere(np.tril(same, -1)):
             photo, original = int(found.photo[faces[later]]), int(found.photo[faces[earlier]])
             if photo != original and not labels.reference[faces[later]]:
                 originals = copied.setdefault(photo, {})
                 originals[original] = originals.get(original, 0) + 1
-    keep = np.ones(len(found.photos), np.bool_)
+    keep = ~refused
     rejects = []
     for photo, originals in sorted(copied.items()):
-        whole = [other for other, faces in originals.items() if faces >= known[photo] and keep[other]]
+        whole = [other for other, faces in originals.items() if faces >= known[photo]]
         whole = [other for other in whole if _same_layout(found, photo, other)]
-        if whole:
+        if whole and keep[photo]:
             keep[photo] = False
             path = found.photos[whole[0]].item.path
             rejects.append(
@@ -128,6 +131,4 @@ def _can_pair(labels: Labels, faces: NDArray[np.intp]) -> NDArray[np.bool_]:
     """[T, R] of one person's faces, which of their bank faces may be the reference of which."""
     found = labels.found
     bank = faces[labels.reference[faces]]
-    prints, unit = found.fingerprint, found.unit
-    copies = near_duplicates(prints[faces], unit[faces], prints[bank], unit[bank])
-    return ~copies & (found.photo[faces][:, None] != found.photo[bank][None, :])
+    return ~found.copies(faces, bank) & (found.photo[faces][:, None] != found.photo[bank][None, :])

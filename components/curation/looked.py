@@ -29,7 +29,8 @@ FACE_COLUMNS = {"box": 4, "landmarks": 10, "score": 1, "face_sharpness": 1, "fac
 PHOTO_COLUMNS = ("width", "height", "sharpness", "exposure", "warmth")
 FLOATS = pa.list_(pa.float32())
 ROW = pa.schema(
-    [(name, pa.string()) for name in (KEY, "refused", "detail", "blob")]  # blob: the file that has the JPEG
+    # blob: the file that has the JPEG; picture: fingerprint of the whole photo
+    [(name, pa.string()) for name in (KEY, "refused", "detail", "blob", "picture")]
     + [(name, pa.int64()) for name in ("width", "height", "offset", "length", "dim")]
     + [(name, pa.float64()) for name in ("sharpness", "exposure", "warmth")]
     + [(name, FLOATS) for name in (*FACE_COLUMNS, "embedding")]
@@ -61,7 +62,7 @@ def look_at(photo: Decoded, faces: Sequence[Face]) -> Looked:
         name: np.concatenate(values).astype("f4") if values else [] for name, values in columns.items()
     }
     height, width = grey.shape
-    row |= {"refused": None, "detail": None, "width": width, "height": height}
+    row |= {"refused": None, "detail": None, "width": width, "height": height, "picture": fingerprint(grey)}
     row |= {"sharpness": photo_sharpness(grey), "exposure": exposure(grey), "warmth": warmth(photo.pixels)}
     row |= {"dim": len(faces[0].embedding) if faces else 0, "fingerprint": [fingerprint(crop) for crop in crops]}
     return Looked(row, photo.jpg)
@@ -110,10 +111,11 @@ class Looks:
         table = self._kept.rows([key for _, key in keyed])
         photos: list[Photo] = []
         rejects: list[Reject] = []
-        for (item, _), row in zip(keyed, _rows(table.select(ROW.names[:12])), strict=True):
+        for (item, _), row in zip(keyed, _rows(table.select(ROW.names[:13])), strict=True):
             if row["refused"] is None:
                 whole = partial(_jpg, self._jpgs / row["blob"], row["offset"], row["length"], root / item.path, config)
                 measures = {name: row[name] for name in PHOTO_COLUMNS}
+                measures["picture"] = int(row["picture"], 16)
                 photos.append(Photo(item=item, image_id=row[KEY][:ID_DIGITS], whole=whole, **measures))
             else:
                 rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))

@@ -37,7 +37,7 @@ from model.errors import UserError
 from model.faces.analyser import Analyser, load_analyser
 from model.weights import weight
 
-PASS_VERSION = 2  # counts up when the faces pass changes what it finds or keeps
+PASS_VERSION = 3  # counts up when the faces pass changes what it finds or keeps
 PIXEL_SETTINGS = ("recogniser", "pack", "max_pixels", "min_side", "max_side")  # all that the faces pass depends on
 log = logging.getLogger(__name__)
 
@@ -142,9 +142,11 @@ def label(found: Found, config: CurationConfig) -> Named:
     calibration = calibrate(found, bank, config)
     identity = retrieve(found, bank, good, calibration.threshold, config)
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
-    gone = {reject.path for reject in refused}
-    labels = labels.keep(np.array([photo.item.path not in gone for photo in found.photos], np.bool_))
-    labels, copies = drop_duplicates(labels)
+    reason = {reject.path: reject.reason for reject in refused}
+    stays = [reason.get(photo.item.path) in (None, "near_duplicate") for photo in found.photos]
+    labels = labels.keep(np.array(stays, np.bool_))
+    copied = np.array([photo.item.path in reason for photo in labels.found.photos], np.bool_)
+    labels, copies = drop_duplicates(labels, copied)
     labels, unpaired = drop_unpaired(labels)
     facts = {"calibration": calibration.as_json(), "doubtful_names": doubtful_names(bank, config)}
     refusals = [*rejects, *unusable, *unwanted, *marked, *refused, *copies, *unpaired]

@@ -11,7 +11,10 @@ def found_of(photo: list[int], embedding: NDArray[np.floating]) -> Found:
     """Faces with the given `embedding` [N, d], each in the photo that `photo` [N] numbers; all else says nothing."""
     count = len(photo)
     return Found(
-        photos=[Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, bytes) for n in range(max(photo, default=-1) + 1)],
+        photos=[
+            Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, (n + 1) * 0x9E3779B97F4A7C15 % 2**64, bytes)
+            for n in range(max(photo, default=-1) + 1)
+        ],
         photo=np.array(photo, np.intp),
         box=np.zeros((count, 4), np.float32),
         landmarks=np.zeros((count, 10), np.float32),

@@ -1,0 +1,103 @@
+"""No reference is its target's own picture: copies planted in a small cast, under the person's name and elsewhere.
+
+Crops leave the faces whole: one that cuts through a face moves what the face is aligned by, and may escape.
+"""
+
+import csv
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageEnhance, ImageOps
+
+from components.curation import step as curate
+from components.curation.config import CurationConfig
+from components.photos import step as photos
+from components.photos.config import PhotosConfig
+from model.dataset.dataset import Dataset
+from model.dataset.pairs import dataset_pairs
+
+Picture = Image.Image
+CAST = PhotosConfig(people=2, photos=4, group_portraits=2, scenes=5, strangers=0, places=0, blemishes=False)
+
+
+def resized(share: float) -> Callable[[Picture], Picture]:
+    return lambda photo: photo.resize((round(photo.width * share), round(photo.height * share)))
+
+
+def cropped(left: float, top: float, right: float, bottom: float) -> Callable[[Picture], Picture]:
+    def crop(photo: Picture) -> Picture:
+        width, height = photo.size
+        return photo.crop((int(width * left), int(height * top), int(width * right), int(height * bottom)))
+
+    return crop
+
+
+COPIES: Mapping[str, tuple[Callable[[Picture], Picture], int]] = {  # what is done to the picture, the JPEG's quality
+    "resized": (resized(0.6), 92),
+    "small": (resized(0.4), 92),
+    "cropped": (cropped(0.04, 0.03, 0.97, 1.0), 92),
+    "cropped on the other side": (cropped(0.0, 0.05, 0.94, 1.0), 92),
+    "mirrored": (ImageOps.mirror, 92),
+    "recompressed": (lambda photo: photo, 35),
+    "brighter": (lambda photo: ImageEnhance.Brightness(photo).enhance(1.25), 92),
+    "darker": (lambda photo: ImageEnhance.Brightness(photo).enhance(0.7), 92),
+}
+
+
+def plant(album: Path) -> dict[str, str]:
+    """Copies of every photo of the album beside it, named in its listing, and in a folder `elsewhere`, unlisted.
+
+    The original of each photo's path.
+    """
+    listing = album / "photos.csv"
+    with open(listing, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    original, named = {}, []
+    for number, row in enumerate(rows):
+        original[row["path"]] = row["path"]
+        for turn, (name, (change, quality)) in enumerate(COPIES.items()):
+            beside = (number + turn) % 2 == 0
+            place = Path(row["path"]).with_suffix("") if beside else Path("elsewhere") / str(number)
+            path = f"{place} {name}.jpg"
+            (album / path).parent.mkdir(exist_ok=True)
+            with Image.open(album / row["path"]) as photo:
+                change(photo.convert("RGB")).save(album / path, quality=quality)
+            original[path] = row["path"]
+            named += [row | {"path": path}] if beside else []
+    with open(listing, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows([*rows, *named])
+    return original
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str, str]]:
+    folder = tmp_path_factory.mktemp("planted")
+    photos.run(photos=folder / "cast", config=CAST)
+    album = folder / "cast" / "photos"
+    original = plant(album)
+    photos.run(photos=folder / "photos", config=PhotosConfig(folder=str(album)))
+    config = CurationConfig(heldout_fraction=0.0)
+    curate.run(photos=folder / "photos", dataset=folder / "dataset", config=config)
+    return Dataset.open(folder / "dataset"), original
+
+
+def test_no_pair_links_a_copy_with_its_original_or_another_copy(planted: tuple[Dataset, dict[str, str]]) -> None:
+    dataset, original = planted
+    path = {face: str(dataset.images["path"][image]) for face, image in dataset.faces["image_id"].items()}
+    pairs = [(path[t], path[r]) for t, references in dataset_pairs(dataset, "train").items() for r in references]
+    assert pairs
+    assert [(target, reference) for target, reference in pairs if original[target] == original[reference]] == []
+
+
+def test_of_each_picture_one_is_kept_and_the_others_say_that_they_are_copies(
+    planted: tuple[Dataset, dict[str, str]],
+) -> None:
+    dataset, original = planted
+    kept = [original[path] for path in dataset.images["path"]]
+    assert len(kept) < 1.5 * len(set(original.values())), "hardly more than one photo of each picture"
+    gone = dataset.rejects.set_index("path")["reason"]
+    assert set(gone) <= {"near_duplicate", "duplicate", "no_face", "small_faces"}
+    assert (gone == "near_duplicate").mean() > 0.9
