@@ -79,7 +79,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str
     album = folder / "cast" / "photos"
     original = plant(album)
     photos.run(photos=folder / "photos", config=PhotosConfig(folder=str(album)))
-    config = CurationConfig(heldout_fraction=0.0)
+    config = CurationConfig(heldout_fraction=0.0, kinds=False, text="keep")  # copies alone
     curate.run(photos=folder / "photos", dataset=folder / "dataset", config=config)
     return Dataset.open(folder / "dataset"), original
 
