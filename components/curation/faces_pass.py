@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import torch
 from PIL import Image
 
 from components.curation.config import CurationConfig
@@ -74,8 +73,7 @@ def _process(parts: list[list[Keyed]], config: CurationConfig, analyser: Analyse
         same = [(key, path) for key, path in part if _is(key, path)]
         looks.add([key for key, _ in same], _look([_decode(path, config) for _, path in same], analyser))
 
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)), initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides, photo by photo
         try:
@@ -85,7 +83,6 @@ def _process(parts: list[list[Keyed]], config: CurationConfig, analyser: Analyse
                 yield from part
         finally:
             pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)
 
 
 def _is(key: str, path: Path) -> bool:

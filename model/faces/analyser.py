@@ -8,12 +8,12 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from model.faces.detector import Detector
-from model.faces.geometry import align
+from model.faces.geometry import TEMPLATE_SIZE, align
+from model.faces.inference import for_inference, planes_of
 from model.faces.recogniser import Recogniser, load_recogniser
-
-CROPS_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class FaceAnalyser:
         self.detector, self.recogniser = detector, recogniser
         self.threshold, self.max_side = threshold, max_side
         self.name, self.dim = recogniser.name, recogniser.dim
+        self.infer = for_inference(PlanesToEmbeddings(recogniser), TEMPLATE_SIZE, str(recogniser.mean.device))
 
     def analyse(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
         """Faces of each RGB picture [H,W,3], best score first."""
@@ -58,15 +59,24 @@ class FaceAnalyser:
             for f in found
         ]
 
-    @torch.inference_mode()
     def embed(self, crops: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Raw embeddings [N,dim] of aligned RGB crops [112,112,3]."""
         rows = [np.zeros((0, self.dim), np.float32)]
-        device = self.recogniser.mean.device
-        for start in range(0, len(crops), CROPS_AT_ONCE):
-            pixels = torch.from_numpy(np.stack(crops[start : start + CROPS_AT_ONCE])).to(device)
-            rows.append(self.recogniser(pixels.permute(0, 3, 1, 2).float() / 255).cpu().numpy())
+        at_once = self.infer.at_once
+        for start in range(0, len(crops), at_once):
+            rows += self.infer(planes_of(crops[start : start + at_once]))
         return np.concatenate(rows)
+
+
+class PlanesToEmbeddings(nn.Module):
+    """The recogniser on RGB planes [B,3,112,112] in 0..255; the same output."""
+
+    def __init__(self, recogniser: Recogniser) -> None:
+        super().__init__()
+        self.recogniser = recogniser
+
+    def forward(self, planes: torch.Tensor) -> torch.Tensor:
+        return self.recogniser(planes.float() / 255)
 
 
 def load_analyser(recogniser: str = "facesdk", pack: Path | None = None, device: str = "cpu") -> Analyser:

@@ -1,6 +1,5 @@
 """Find faces: batched RetinaFace detection with decoding and non-maximum suppression."""
 
-import functools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,23 +9,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from torch import nn
 
 from model.faces.geometry import iou
+from model.faces.inference import Floats, for_inference, planes_of
 from model.faces.retinaface import RetinaFace, anchors
 from model.weights import weight
 
-MEAN_BGR = np.array([104, 117, 123], np.float32)
+MEAN_BGR = (104.0, 117.0, 123.0)
 OVERLAP = 0.4  # boxes that overlap more than this are one face
-BATCH = 8
 
 
 @dataclass(frozen=True)
 class Detections:
     """Faces of one picture, best first: boxes [N,4] x1 y1 x2 y2, landmarks [N,5,2] in its pixels, scores [N] 0..1."""
 
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
-    landmarks: NDArray[np.float32]
+    boxes: Floats
+    scores: Floats
+    landmarks: Floats
 
 
 class Detector:
@@ -34,7 +34,7 @@ class Detector:
 
     def __init__(self, network: RetinaFace, device: str = "cpu") -> None:
         self.network = network.eval().to(device)
-        self.device = device
+        self.infer = for_inference(PlanesToFaces(self.network), 64, device, free=(0, 2, 3))
 
     @classmethod
     def load(cls, device: str = "cpu") -> "Detector":
@@ -44,48 +44,47 @@ class Detector:
         network.load_state_dict({name: value for name, value in state.items() if name in network.state_dict()})
         return cls(network, device)
 
-    @torch.inference_mode()
     def detect(
         self, images: Sequence[NDArray[np.uint8]], max_side: int = 640, threshold: float = 0.6
     ) -> list[Detections]:
         """Faces of RGB `images` [H,W,3] scoring above `threshold`; larger pictures are searched at `max_side` pixels.
 
-        Pictures of one size after shrinking go through the network together.
+        On a GPU, pictures of one size after shrinking go through the network together.
         """
-        found: list[Detections | None] = [None] * len(images)
+        found: dict[int, Detections] = {}
         groups: dict[tuple[int, ...], list[tuple[int, NDArray[np.uint8]]]] = defaultdict(list)
         for index, image in enumerate(images):
             small = _shrink(image, max_side)
             groups[small.shape].append((index, small))
         for members in groups.values():
-            for start in range(0, len(members), BATCH):
-                part = members[start : start + BATCH]
-                for (index, small), result in zip(
-                    part, self._detect_batch([m[1] for m in part], threshold), strict=True
-                ):
-                    height, width = images[index].shape[:2]
-                    factor = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
-                    edge = np.array([width, height, width, height], np.float32)
-                    found[index] = Detections(
-                        np.clip(result.boxes * np.tile(factor, 2), 0, edge), result.scores, result.landmarks * factor
-                    )
-        return [result for result in found if result is not None]
+            for start in range(0, len(members), self.infer.at_once):
+                part = members[start : start + self.infer.at_once]
+                results = self._detect_batch([small for _, small in part], threshold)
+                for (index, small), result in zip(part, results, strict=True):
+                    found[index] = _enlarge(result, small, images[index])
+        return [found[index] for index in range(len(images))]
 
     def _detect_batch(self, images: Sequence[NDArray[np.uint8]], threshold: float) -> list[Detections]:
-        pixels = np.stack(images)[..., ::-1].astype(np.float32) - MEAN_BGR
-        batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device)  # already channels-last in memory
-        boxes, scores, points = self.network(batch)
-        priors = _cached_anchors(*images[0].shape[:2])
+        height, width = images[0].shape[:2]
         results = []
-        for offsets, score, point in zip(boxes.cpu(), scores.cpu(), points.cpu(), strict=True):
-            kept = score > threshold
-            results.append(_decode(priors[kept], offsets[kept], score[kept], point[kept]))
+        for offsets, scores, points in zip(*self.infer(planes_of(images)), strict=True):
+            kept = np.flatnonzero(scores > threshold)
+            results.append(_decode(anchors(height, width, kept), offsets[kept], scores[kept], points[kept]))
         return results
 
 
-@functools.lru_cache(maxsize=64)
-def _cached_anchors(height: int, width: int) -> torch.Tensor:
-    return anchors(height, width)
+class PlanesToFaces(nn.Module):
+    """The network on RGB planes [B,3,H,W] in 0..255; the same outputs."""
+
+    mean: torch.Tensor
+
+    def __init__(self, network: RetinaFace) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1))
+
+    def forward(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.network(planes.flip(1).float() - self.mean)
 
 
 def _shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
@@ -96,17 +95,25 @@ def _shrink(image: NDArray[np.uint8], max_side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _decode(priors: torch.Tensor, offsets: torch.Tensor, scores: torch.Tensor, points: torch.Tensor) -> Detections:
+def _enlarge(found: Detections, small: NDArray[np.uint8], image: NDArray[np.uint8]) -> Detections:
+    """What was found in the `small` picture, in pixels of the `image`."""
+    height, width = image.shape[:2]
+    factor = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
+    edge = np.array([width, height, width, height], np.float32)
+    return Detections(np.clip(found.boxes * np.tile(factor, 2), 0, edge), found.scores, found.landmarks * factor)
+
+
+def _decode(priors: Floats, offsets: Floats, scores: Floats, points: Floats) -> Detections:
     """Offsets to pixels with the variances 0.1 (centres) and 0.2 (sizes) of SSD, then suppression."""
-    centres = priors[:, :2] + offsets[:, :2] * 0.1 * priors[:, 2:]
-    sizes = priors[:, 2:] * torch.exp(offsets[:, 2:] * 0.2)
-    boxes = torch.cat([centres - sizes / 2, centres + sizes / 2], 1).numpy()
-    landmarks = (priors[:, None, :2] + points.reshape(-1, 5, 2) * 0.1 * priors[:, None, 2:]).numpy()
-    kept = _suppress(boxes, scores.numpy())
-    return Detections(boxes[kept], scores.numpy()[kept], landmarks[kept])
+    centres = priors[:, :2] + offsets[:, :2] * np.float32(0.1) * priors[:, 2:]
+    sizes = priors[:, 2:] * np.exp(offsets[:, 2:] * np.float32(0.2))
+    boxes = np.concatenate([centres - sizes / 2, centres + sizes / 2], 1)
+    landmarks = priors[:, None, :2] + points.reshape(-1, 5, 2) * np.float32(0.1) * priors[:, None, 2:]
+    kept = _suppress(boxes, scores)
+    return Detections(boxes[kept], scores[kept], landmarks[kept])
 
 
-def _suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32]) -> NDArray[np.intp]:
+def _suppress(boxes: Floats, scores: Floats) -> NDArray[np.intp]:
     """Indices of the boxes that no better box overlaps by more than `OVERLAP`, best first."""
     order = np.argsort(-scores, kind="stable")
     overlap = iou(boxes[order], boxes[order])

@@ -36,10 +36,27 @@ def align(image: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int =
     matrix = similarity(landmarks, TEMPLATE * (size / TEMPLATE_SIZE))
     shrink = np.hypot(*matrix[:, 0])
     if shrink < 0.5:  # a bilinear warp of a much larger face would alias: shrink the picture first
-        factor = max(2 * shrink, 1e-3)
-        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA).astype(np.uint8)
-        matrix = np.hstack([matrix[:, :2] / factor, matrix[:, 2:]])
+        image, matrix = _shrink_around(image, matrix, size, max(2 * shrink, 1e-3))
     return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _shrink_around(
+    image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, factor: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """The part of `image` that `matrix` shows in [size,size], made smaller by `factor`, and the matrix for it."""
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ inverse.T
+    margin = 2 / factor  # two pixels of the smaller picture, more than interpolation touches
+    edge = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.floor(corners.min(0) - margin), 0, edge - 1).astype(int)
+    high = np.clip(np.ceil(corners.max(0) + margin), low + 1, edge).astype(int)
+    sides = np.maximum(1, np.round((high - low) * factor)).astype(int)
+    small = cv2.resize(image[low[1] : high[1], low[0] : high[0]], sides.tolist(), interpolation=cv2.INTER_AREA)
+    step = (high - low) / sides  # the centre of pixel q lies at low + (q + 1/2) step - 1/2
+    linear = matrix[:, :2] * step
+    return np.asarray(small, np.uint8), np.hstack(
+        [linear, matrix[:, 2:] + (matrix[:, :2] @ (low + step / 2 - 0.5))[:, None]]
+    )
 
 
 def align_batch(images: torch.Tensor, landmarks: torch.Tensor, size: int = TEMPLATE_SIZE) -> torch.Tensor:

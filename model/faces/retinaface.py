@@ -1,10 +1,12 @@
 """RetinaFace with a MobileNet-0.25 backbone (Deng et al. 2019): boxes, scores and five landmarks at three strides."""
 
-from collections.abc import Sequence
-
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
+
+LEVELS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))  # strides, and the two sizes of anchors at each, pixels
 
 
 def _conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3, active: bool = True) -> nn.Sequential:
@@ -79,7 +81,7 @@ class Head(nn.Module):
         self.conv1x1 = nn.Conv2d(64, 2 * size, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv1x1(x).permute(0, 2, 3, 1).reshape(len(x), -1, self.size)
+        return self.conv1x1(x).permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.size)
 
 
 class RetinaFace(nn.Module):
@@ -103,13 +105,15 @@ class RetinaFace(nn.Module):
         return joined(self.BboxHead), joined(self.ClassHead).softmax(-1)[..., 1], joined(self.LandmarkHead)
 
 
-def anchors(height: int, width: int) -> torch.Tensor:
-    """Anchor centres and sizes [A,4] in pixels for a picture of that size: two sizes a cell at each stride."""
-    rows: list[torch.Tensor] = []
-    pairs: Sequence[tuple[int, tuple[int, int]]] = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
-    for stride, sizes in pairs:
-        ys, xs = torch.meshgrid(torch.arange(-(-height // stride)), torch.arange(-(-width // stride)), indexing="ij")
-        centres = (torch.stack([xs, ys], -1).reshape(-1, 1, 2) + 0.5) * stride
-        side = torch.tensor(sizes, dtype=torch.float32).reshape(1, 2, 1).expand(len(centres), 2, 2)
-        rows.append(torch.cat([centres.expand(-1, 2, -1), side], -1).reshape(-1, 4))
-    return torch.cat(rows)
+def anchors(height: int, width: int, places: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Centres and sizes [K,4] in pixels of the anchors at ascending `places` [K] in a picture of that size."""
+    rows, start = [np.zeros((0, 4), np.float32)], 0
+    for stride, sizes in LEVELS:
+        columns = -(-width // stride)
+        end = start + 2 * columns * -(-height // stride)
+        cell, size = np.divmod(places[(places >= start) & (places < end)] - start, 2)
+        y, x = np.divmod(cell, columns)
+        side = np.array(sizes)[size]
+        rows.append(np.stack([(x + 0.5) * stride, (y + 0.5) * stride, side, side], 1).astype(np.float32))
+        start = end
+    return np.concatenate(rows)

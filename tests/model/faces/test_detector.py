@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from model.faces import detector
 from model.faces.detector import Detector
@@ -15,16 +14,19 @@ def retinaface() -> Detector:
 
 
 def test_anchors_have_two_sizes_a_cell() -> None:
-    rows = anchors(40, 72)
-    assert len(rows) == 2 * (5 * 9 + 3 * 5 + 2 * 3)
+    count = 2 * (5 * 9 + 3 * 5 + 2 * 3)
+    rows = anchors(40, 72, np.arange(count + 1))
+    assert len(rows) == count
     assert rows[0].tolist() == [4, 4, 16, 16]
     assert rows[1].tolist() == [4, 4, 32, 32]
     assert rows[-1].tolist() == [80, 48, 512, 512]
+    some = np.array([3, 7, 90, 95, count - 1])
+    np.testing.assert_array_equal(anchors(40, 72, some), rows[some])
 
 
 def test_decoding_with_zero_offsets_gives_the_anchor() -> None:
-    priors = torch.tensor([[50.0, 60.0, 20.0, 20.0]])
-    found = detector._decode(priors, torch.zeros(1, 4), torch.tensor([0.9]), torch.zeros(1, 10))
+    priors = np.array([[50, 60, 20, 20]], np.float32)
+    found = detector._decode(priors, np.zeros((1, 4), "f4"), np.array([0.9], "f4"), np.zeros((1, 10), "f4"))
     assert found.boxes.tolist() == [[40, 50, 60, 70]]
     assert (found.landmarks == [50, 60]).all()
 

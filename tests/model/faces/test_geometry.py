@@ -49,6 +49,22 @@ def test_the_differentiable_form_agrees_with_the_plain_one(angle: float, scale: 
     assert (plain - smooth)[inside].abs().max() < 4  # cv2 interpolates on a grid of 1/32 pixel
 
 
+@pytest.mark.parametrize("place", [(300, 260), (20, 480), (-4000, 0)])
+def test_a_large_face_is_shrunk_without_a_shift(place: tuple[int, int]) -> None:
+    x, y = np.meshgrid(np.arange(600), np.arange(500))
+    picture = np.stack([x * 255 / 600, y * 255 / 500, x * 0 + 90], -1).round().astype(np.uint8)
+    points = (TEMPLATE - 56) * 3.3 + place
+    crop = align(picture, points).astype(float)
+    inverse = cv2.invertAffineTransform(similarity(points))
+    u, v = np.meshgrid(np.arange(112), np.arange(112))
+    source = np.stack([u, v, np.ones_like(u)], -1) @ inverse.T
+    inside = ((source > 4) & (source < np.array([595, 495]))).all(-1)
+    expected = source * np.array([255 / 600, 255 / 500])
+    np.testing.assert_allclose(crop[inside, :2], expected[inside], atol=1.1)
+    outside = ((source < -8) | (source > np.array([608, 508]))).any(-1)
+    assert (crop[outside] == 0).all()
+
+
 def test_gradients_reach_the_picture() -> None:
     pixels = torch.rand(1, 3, 20, 20, dtype=torch.float64, requires_grad=True)
     points = torch.from_numpy(TEMPLATE[None] / 8 + 3).double()
