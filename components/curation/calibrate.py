@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from components.curation.bank import Bank, lookalike
 from components.curation.config import CurationConfig
 from components.curation.found import Found
+from components.curation.similarity import tiles
 
 FIXED = 0.4  # the published threshold (its appendix says 0.5), for folders too small to calibrate on
 LEAST_PEOPLE = 20  # fewer differ too little from one another to stand for strangers
-BLOCK = 4096  # faces that are compared with all centres at a time
 STEPS = np.round(np.arange(0, 0.8001, 0.02), 2)  # thresholds of the curve
 Floats = NDArray[np.float64]
 log = logging.getLogger(__name__)
@@ -67,10 +67,9 @@ def scores(found: Found, bank: Bank, config: CurationConfig) -> tuple[Floats, Fl
     people, unit = bank.member[faces], found.unit[faces]
     alike = lookalike(bank, config) | np.eye(len(bank.names), dtype=np.bool_)
     strangers = np.full(len(faces), -1.0)
-    for start in range(0, len(faces), BLOCK):
-        rows = slice(start, start + BLOCK)
-        similarity = np.where(alike[people[rows]], -1.0, unit[rows] @ bank.centres.T)
-        strangers[rows] = similarity.max(axis=1, initial=-1.0)
+    for rows, columns, tile in tiles(unit, bank.centres):
+        tile[alike[people[rows], columns]] = -1
+        strangers[rows] = np.maximum(strangers[rows], tile.max(axis=1))
     totals = np.zeros(bank.centres.shape, np.float64)
     np.add.at(totals, people, unit)
     others = totals[people] - unit

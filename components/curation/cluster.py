@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-BLOCK = 2048  # rows of the similarity matrix that are held at a time
+from components.curation.similarity import tiles
 
 
 def density_clusters(unit: NDArray[np.float32], link: float, neighbours: int) -> NDArray[np.intp]:
@@ -31,12 +31,14 @@ def density_clusters(unit: NDArray[np.float32], link: float, neighbours: int) ->
 
 def _neighbours(unit: NDArray[np.float32], link: float) -> csr_array:
     """The sparse [N, N] similarities that reach `link`, the diagonal always."""
-    blocks = []
-    for start in range(0, len(unit), BLOCK):
-        block = unit[start : start + BLOCK] @ unit.T
-        block[np.arange(len(block)), np.arange(start, start + len(block))] = 1.0
-        blocks.append(csr_array(np.where(block >= link, block, 0)))
-    return csr_array(vstack(blocks))
+    numbers = np.arange(len(unit))
+    cells: list[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]] = []
+    for rows, columns, tile in tiles(unit, unit):
+        tile[numbers[rows, None] == numbers[columns]] = 1.0
+        places = np.nonzero(tile >= link)
+        cells.append((places[0] + rows.start, places[1] + columns.start, tile[places]))
+    row, column, value = (np.concatenate(parts) for parts in zip(*cells, strict=True))
+    return csr_array((value, (row, column)), shape=(len(unit), len(unit)))
 
 
 def _by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -7,8 +7,8 @@ from scipy.optimize import linear_sum_assignment
 from components.curation.bank import Bank
 from components.curation.config import CurationConfig
 from components.curation.found import Found
+from components.curation.similarity import nearest
 
-BLOCK = 4096  # faces that are compared with all centres at a time
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]
 
@@ -23,22 +23,13 @@ def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], threshold: float
     """
     identity = bank.member.copy()
     candidates = np.flatnonzero(good & (bank.member < 0))
-    hits = candidates[_reach(found.unit[candidates], bank.centres, threshold)]
+    hits = candidates[nearest(found.unit[candidates], bank.centres) >= threshold]
     rows = candidates[np.isin(found.photo[candidates], found.photo[hits])]
     number = {name: place for place, name in enumerate(bank.names)}
     for faces in np.split(rows, np.flatnonzero(np.diff(found.photo[rows])) + 1) if len(rows) else []:
         owner = number.get(found.photos[found.photo[faces[0]]].item.person)
         identity[faces] = assign(found.unit[faces] @ bank.centres.T, owner, threshold, config.margin)
     return identity
-
-
-def _reach(unit: Floats, centres: Floats, threshold: float) -> NDArray[np.bool_]:
-    """[M] whether a face reaches the threshold with any centre."""
-    reached = np.zeros(len(unit), np.bool_)
-    for start in range(0, len(unit), BLOCK):
-        block = unit[start : start + BLOCK] @ centres.T
-        reached[start : start + BLOCK] = block.max(axis=1, initial=-1.0) >= threshold
-    return reached
 
 
 def assign(similarity: Floats, owner: int | None, threshold: float, margin: float) -> Indices:

@@ -1,0 +1,32 @@
+"""Products of many embeddings with many, one tile at a time in one reused buffer, so that no whole matrix is held."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROWS, COLUMNS = 2048, 4096  # of a tile: large enough for a fast product, small enough to read back from the cache
+Floats = NDArray[np.float32]
+
+
+def tiles(left: Floats, right: Floats) -> Iterator[tuple[slice, slice, Floats]]:
+    """The products of `left` [N, d] with `right` [M, d], row by row of tiles: rows, columns, and [rows, columns].
+
+    A tile is valid until the next is asked for; its reader may change it.
+    """
+    buffer = np.empty(min(ROWS, len(left)) * min(COLUMNS, len(right)), np.float32)
+    for top in range(0, len(left), ROWS):
+        rows = slice(top, min(top + ROWS, len(left)))
+        for first in range(0, len(right), COLUMNS):
+            columns = slice(first, min(first + COLUMNS, len(right)))
+            shape = (rows.stop - rows.start, columns.stop - columns.start)
+            tile = buffer[: shape[0] * shape[1]].reshape(shape)
+            yield rows, columns, np.matmul(left[rows], right[columns].T, out=tile)
+
+
+def nearest(left: Floats, right: Floats) -> Floats:
+    """[N] the greatest cosine of each unit row of `left` [N, d] with any of `right` [M, d]; -1 where there is none."""
+    best = np.full(len(left), -1, np.float32)
+    for rows, _, tile in tiles(left, right):
+        np.maximum(best[rows], tile.max(axis=1), out=best[rows])
+    return best

@@ -1,0 +1,27 @@
+"""Tiles cover the whole product once, whatever the sizes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.curation import similarity
+from components.curation.similarity import nearest, tiles
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 1000))
+def test_tiles_and_maxima_are_those_of_the_whole_product(rows: int, columns: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    left = rng.standard_normal((rows, 3), np.float32) / np.float32(3)
+    right = rng.standard_normal((columns, 3), np.float32) / np.float32(3)
+    whole = np.full((rows, columns), np.nan, np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "ROWS", 5)
+        patch.setattr(similarity, "COLUMNS", 4)
+        for at, across, tile in tiles(left, right):
+            assert np.isnan(whole[at, across]).all()
+            whole[at, across] = tile
+        best = nearest(left, right)
+    np.testing.assert_allclose(whole, left @ right.T, atol=1e-6)
+    np.testing.assert_allclose(best, np.maximum(whole.max(axis=1, initial=-1), -1), atol=1e-6)
