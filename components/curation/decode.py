@@ -39,7 +39,7 @@ def decode(path: Path, config: CurationConfig) -> Decoded:
     try:
         if path.stat().st_size == 0:
             raise RefusedPhotoError("empty", "the file has no bytes")
-        picture = _pixels(path, config)
+        picture = open_photo(path, config)
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=JPEG_QUALITY)
         return Decoded(np.asarray(picture), buffer.getvalue())
@@ -53,7 +53,8 @@ def decode(path: Path, config: CurationConfig) -> Decoded:
         raise RefusedPhotoError("unreadable", f"decoding failed: {type(error).__name__}: {error}"[:300]) from error
 
 
-def _pixels(path: Path, config: CurationConfig) -> Image.Image:
+def open_photo(path: Path, config: CurationConfig) -> Image.Image:
+    """The photo at `path`, upright, RGB and of bounded size; raises whatever its codec raises."""
     with Image.open(path, formats=FORMATS) as picture:
         width, height = picture.size
         if width * height > config.max_pixels:
