@@ -26,7 +26,9 @@ from components.curation.config import CurationConfig
 from components.curation.decode import open_photo
 from components.curation.faces_pass import find_faces
 from components.curation.items import Item
+from components.curation.looked import Looks
 from components.curation.sources.folder import scan
+from model.artefacts import file_digest
 from model.faces.analyser import Analyser, Face, FaceAnalyser, PlanesToEmbeddings
 from model.faces.detector import Detector, PlanesToFaces
 from model.faces.geometry import iou
@@ -78,9 +80,11 @@ def ways_of(root: Path, items: list[Item], config: CurationConfig) -> dict[str, 
         with ThreadPoolExecutor(CORES) as pool:
             return seen(list(pool.map(looker(root, fast, config), items)))
 
+    digests = {item.path: file_digest(root / item.path) for item in items}  # the step before lists them
+
     def whole() -> Seen:
-        with tempfile.TemporaryDirectory() as folder:
-            found, _ = find_faces(root, items, config, lambda: fast, Path(folder))
+        with tempfile.TemporaryDirectory() as folder, Looks(Path(folder)) as looks:
+            found, _ = find_faces(root, items, digests, config, lambda: fast, looks)
         rows: Seen = {item.path: [] for item in items}
         for photo, box, embedding in zip(found.photo, found.box, found.embedding, strict=True):
             rows[found.photos[photo].item.path].append((box, embedding))

@@ -16,13 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.drawn_photos import KINDS
-from components.curation import step
 from components.curation.config import CurationConfig
 from components.curation.faces_pass import find_faces
 from components.curation.filters import drop_copies, drop_unusable
 from components.curation.found import Found
+from components.curation.looked import Looks
 from components.curation.marked import drop_marked
+from components.curation.networks import load
 from components.curation.sources.folder import scan
+from model.artefacts import file_digest
 
 COLUMNS = ("text", "collage", "screenshot", "drawing")
 
@@ -54,7 +56,9 @@ def main(folder: Path, each: int) -> None:
 def _usable(folder: Path, scratch: Path) -> Found:
     config = CurationConfig()
     items, _ = scan(folder)
-    found, _ = find_faces(folder, items, config, lambda: step._load(config), scratch / "work" / folder.name)
+    digests = {item.path: file_digest(folder / item.path) for item in items}
+    with Looks(scratch / "work" / folder.name) as looks:
+        found, _ = find_faces(folder, items, digests, config, lambda: load(config), looks)
     return drop_unusable(drop_copies(found)[0], config)[0]
 
 

@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ OURS = ("model", "validation", "components", "pipelines")  # loggers whose lines
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-def run_step(step: Step, config: str, version: str, **paths: str) -> None:
+def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), **paths: str) -> None:
     """Run `step` on `paths` (one for each input and the output) with its settings `config` as JSON text.
 
+    `shares` are the folders `looks` of tasks that did a part of the step.
     `version` names the code and the outside folders that the result depends on: it keys the runner's cache.
     What the user can mend is told as one sentence and ends the process with status 3; anything else raises.
     """
@@ -38,7 +40,8 @@ def run_step(step: Step, config: str, version: str, **paths: str) -> None:
         _tell("start", step=step.name, paths=paths, config=config, version=version)
     try:
         settings = step.settings().model_validate_json(config)
-        step.run()(**{name: Path(path) for name, path in paths.items()}, config=settings)
+        more = {"looks": [Path(path) for path in shares]} if shares else {}
+        step.run()(**{name: Path(path) for name, path in paths.items()}, **more, config=settings)
     except Exception as error:
         sentence = sentence_of(error)
         if sentence is None and not watched:

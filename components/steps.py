@@ -32,6 +32,8 @@ class Step:
     resources: Resources
     external: tuple[str, ...] = ()  # settings that may name a folder or a file outside the run
     words: tuple[str, ...] = ("",)  # values of those settings that are words, not paths
+    module: str = "step"  # in components/<folder>: has the function `run`
+    shares: bool = False  # several tasks do it side by side, each a share
 
     @property
     def image(self) -> str:
@@ -49,7 +51,7 @@ class Step:
 
     def run(self) -> Callable[..., None]:
         """The function that does the step's work; importing it loads what the step needs."""
-        return getattr(import_module(f"components.{self.folder}.step"), "run")  # noqa: B009  (keeps the type open)
+        return getattr(import_module(f"components.{self.folder}.{self.module}"), "run")  # noqa: B009  (keeps the type open)
 
 
 PHOTOS = Step(
@@ -72,6 +74,18 @@ CURATE = Step(
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
     external=("pack", "previous", "aesthetic", "captioner"),
     words=("", "attributes"),
+)
+LOOK = Step(
+    name="look",
+    folder="curation",
+    summary="look at a share of the photos",
+    inputs=("photos",),
+    output="looks",
+    config="ShareConfig",
+    resources=CURATE.resources,
+    external=("pack",),
+    module="look",
+    shares=True,
 )
 VALIDATE = Step(
     name="validate",
@@ -121,6 +135,7 @@ PACKAGE = Step(
     config="PackagingConfig",
     resources=Resources(retries=1, cpu="2", memory="8Gi"),
 )
+# LOOK is not among them: it is a part of CURATE, for graphs in which several tasks do that part.
 STEPS = (PHOTOS, CURATE, VALIDATE, TRAIN, EVALUATE, GATE, PACKAGE)
 
 

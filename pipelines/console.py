@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ class StepReport:
     """How a step of this run went."""
 
     status: str  # running, done, cached, failed
+    started: float = 0.0  # on the monotonic clock
     seconds: float = 0.0
+    tasks: int = 0  # that are at work on it
     paths: dict[str, Path] = field(default_factory=dict)  # artefacts by name, as the step's process knew them
 
 
@@ -35,7 +38,10 @@ class Failure:
 
 
 class Narrator(io.TextIOBase):
-    """Takes all that kfp.local prints, picks out what the steps tell, shows that and logs the rest."""
+    """Takes all that kfp.local prints, picks out what the steps tell, shows that and logs the rest.
+
+    Each task's words come in a thread of their own, so lines and facts are kept by thread.
+    """
 
     def __init__(
         self,
@@ -54,19 +60,21 @@ class Narrator(io.TextIOBase):
         self.drawn_by_steps = drawn_by_steps  # the steps have the terminal and show their own lines
         self.reports: dict[str, StepReport] = {}
         self.failure: Failure | None = None
-        self.started = 0.0
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[int, dict[str, Any]] = {}
         self.width = max(len(step.name) for step in steps)
         self.log = (run / LOG).open("a", encoding="utf-8", errors="backslashreplace")
-        self.rest = ""
+        self.rest: dict[int, str] = {}
+        self.one_at_a_time = threading.Lock()
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        *lines, self.rest = (self.rest + text).split("\n")
-        for line in lines:
-            self._line(line)
+        thread = threading.get_ident()
+        with self.one_at_a_time:
+            *lines, self.rest[thread] = (self.rest.get(thread, "") + text).split("\n")
+            for line in lines:
+                self._line(line)
         return len(text)
 
     def finish(self, succeeded: bool) -> None:
@@ -77,7 +85,7 @@ class Narrator(io.TextIOBase):
             return
         for name, report in self.reports.items():
             if report.status == "running":
-                report.status, report.seconds = "failed", time.monotonic() - self.started
+                report.status, report.seconds = "failed", time.monotonic() - report.started
                 self.failure = Failure(
                     name, f"The step {name} was ended from outside, perhaps for want of memory: start again.", False
                 )
@@ -98,12 +106,19 @@ class Narrator(io.TextIOBase):
 
     def _on_start(self, step: str, paths: dict[str, str], config: str, version: str) -> None:
         self._cached_before(step)
-        self.started = time.monotonic()
-        self.facts = {"step": step, "paths": paths, "config": json.loads(config), "version": version}
-        self.reports[step] = StepReport("running", paths={name: Path(path) for name, path in paths.items()})
-        summary = next(known.summary for known in self.steps if known.name == step)
+        self.facts[threading.get_ident()] = {
+            "step": step,
+            "paths": paths,
+            "config": json.loads(config),
+            "version": version,
+        }
         self._log(f"{step} started with {config}")
-        self._say(f"{step:<{self.width}}  {summary}")
+        if step not in self.reports:
+            self.reports[step] = StepReport("running", time.monotonic())
+            self._say(f"{step:<{self.width}}  {self._step(step).summary}")
+        report = self.reports[step]
+        report.status, report.tasks = "running", report.tasks + 1
+        report.paths = {name: Path(path) for name, path in paths.items()}
 
     def _on_log(self, logger: str, level: str, message: str) -> None:
         self._log(f"{level} {logger}: {message}")
@@ -111,19 +126,25 @@ class Narrator(io.TextIOBase):
             self._say(f"{'':<{self.width}}    {self._in_run(message)}")
 
     def _on_done(self, step: str) -> None:
+        facts = self.facts.pop(threading.get_ident())
+        self.on_done(Path(facts["paths"][self._step(step).output]), facts)
         report = self.reports[step]
-        output = next(known.output for known in self.steps if known.name == step)
-        self.on_done(report.paths[output], self.facts)
-        report.status, report.seconds = "done", time.monotonic() - self.started
-        self._log(f"{step} done in {report.seconds:.1f} s")
-        self._say(f"{step:<{self.width}}  done in {report.seconds:.1f} s")
+        report.tasks, report.seconds = report.tasks - 1, time.monotonic() - report.started
+        share = f"share {facts['config']['share'] + 1} " if self._step(step).shares else ""
+        self._log(f"{step} {share}done in {report.seconds:.1f} s")
+        self._say(f"{step:<{self.width}}  {share}done in {report.seconds:.1f} s")
+        if not report.tasks:
+            report.status = "done"
 
     def _on_failed(self, step: str, sentence: str | None, error: str, traceback: str) -> None:
         report = self.reports[step]
-        report.status, report.seconds = "failed", time.monotonic() - self.started
+        report.status, report.seconds = "failed", time.monotonic() - report.started
         self._log(f"{step} failed\n{traceback}")
         words = sentence or f"The step {step} failed: {error}"
         self.failure = Failure(step, self._in_run(words), expected=sentence is not None)
+
+    def _step(self, name: str) -> Step:
+        return next(known for known in self.steps if known.name == name)
 
     def _cached_before(self, step: str | None) -> None:
         """Steps run one after another in the graph's order: one that is passed over was found in the cache."""

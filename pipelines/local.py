@@ -31,7 +31,7 @@ class Outcome:
 def run_pipeline(
     pipeline: Callable[[], Any], steps: Sequence[Step], store: Store, run: Path, console: Console, verbose: bool = False
 ) -> Outcome:
-    """Run `pipeline`, a compiled kfp pipeline over `steps` that returns every step's output under the output's name.
+    """Run `pipeline`, a compiled kfp pipeline over `steps` that returns every whole step's output under its name.
 
     The caller holds the store and has made the folder `run`, which gets the log. A step that fails ends the run; what
     was made until then is in the outcome.
@@ -41,7 +41,7 @@ def run_pipeline(
     store.sweep()
     with _environment(terminal), contextlib.redirect_stdout(narrator):
         outputs = _execute(pipeline, store)
-    wanted = {step.output for step in steps}
+    wanted = {step.output for step in steps if not step.shares}
     narrator.finish(succeeded=wanted <= set(outputs))
     if wanted <= set(outputs):
         return Outcome({name: Path(outputs[name].uri) for name in wanted}, narrator.reports, None)

@@ -27,7 +27,7 @@ def run_main_job(
     The champion of `runs`, when there is one and the settings name no other, is what the gate compares with.
     """
     from pipelines.local import run_pipeline
-    from pipelines.retrain import retrain_pipeline
+    from pipelines.retrain import retrain_pipeline, steps_of
     from pipelines.runners import LOCAL
 
     settings = _complete(runs, settings)
@@ -40,7 +40,9 @@ def run_main_job(
         console.print(f"run {run.name}: {run}", markup=False, highlight=False, soft_wrap=True)
         (run / LOG).write_text(f"{LOCAL.notice()}\n", encoding="utf-8")
         try:
-            outcome = run_pipeline(retrain_pipeline(settings, LOCAL), STEPS, runs.store, run, console, verbose)
+            outcome = run_pipeline(
+                retrain_pipeline(settings, LOCAL), steps_of(settings), runs.store, run, console, verbose
+            )
         except BaseException as error:
             failure = {
                 "step": None,

@@ -69,8 +69,9 @@ class Store:
                 kept.update(output.parent for output in outputs)
             else:
                 entry.unlink()
+        spared = {folder for task in kept for folder in (task, *task.parents)}  # tasks of a loop lie one folder deeper
         for task in self.artefacts.glob("*/*"):
-            if task not in kept:
+            if task not in spared:
                 shutil.rmtree(task)
         for execution in self.artefacts.glob("*"):
             if not any(execution.iterdir()):

@@ -68,9 +68,18 @@ class CurationConfig(BaseModel):
     min_references: int = Field(1, ge=1, description="fewest bank photos of a person")
     heldout_fraction: Fraction = Field(0.15, description="share of people kept out of training for the benchmark")
 
+    shards: int = Field(
+        1, ge=1, le=1000, description="tasks of a pipeline that look at photos side by side; 1: curation does it itself"
+    )
     previous: str = Field(
         "",
         description="dataset folder of the version before, whose shards stay where nothing changed; empty: the one "
         "that the new version replaces",
     )
     photos_per_shard: int = Field(512, ge=1, description="samples in one tar")
+
+
+class ShareConfig(CurationConfig):
+    """The settings of the task that looks at one share of the photos."""
+
+    share: int = Field(0, ge=0, description="which of the shards, from 0")

@@ -1,6 +1,6 @@
 """The first pass over all photos: decode, detect, align, embed, measure. The only one that touches pixels.
 
-Photos that were not seen before go through in parts of `PART` neighbours, one part a core, so decoding here overlaps
+Photos that were not seen before go through in parts of a few neighbours, one part a core, so decoding here overlaps
 with networks there, and memory holds one part a core whatever the number of photos. Each finished part is kept; a
 killed run goes on behind it, and a later run takes all photos that it knows by their content. What is left is cut into
 parts in the order of the photos and each part is computed by one thread, so a resumed run, or one on a machine with
@@ -25,7 +25,7 @@ from model.artefacts import file_digest
 from model.faces.analyser import Analyser, Face
 from model.progress import track
 
-PART = 16
+PART = {"cpu": 8, "cuda": 64}  # photos, by device: small parts keep all cores busy to the end, large ones fill a GPU
 Keyed = tuple[str, Path]  # the digest of a photo's file, and the file
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,8 @@ def find_faces(
     if len(missing) < len(files):
         log.info("%d of %d photos were seen before", len(files) - len(missing), len(files))
     if missing:
-        parts = [missing[start : start + PART] for start in range(0, len(missing), PART)]
+        size = PART[config.device]
+        parts = [missing[start : start + size] for start in range(0, len(missing), size)]
         for _ in track(_process(parts, config, load(), looks), "faces", len(missing), unit="photo"):
             pass
     lost = set(looks.missing([key for _, key in keyed]))

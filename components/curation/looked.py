@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.curation.config import CurationConfig
@@ -19,7 +20,7 @@ from components.curation.found import Found, Photo
 from components.curation.items import ID_DIGITS, Item, Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
-from model.artefacts import new_file
+from model.artefacts import link_file, new_file
 from model.dataset.fingerprint import fingerprint, parse
 from model.errors import UserError
 from model.faces.analyser import Face
@@ -120,6 +121,33 @@ class Looks:
             else:
                 rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))
         return _join(photos, table.filter(pc.is_null(table["refused"]))), rejects
+
+    def give(self, keys: Sequence[str], folder: Path) -> None:
+        """Write what was seen in the photos `keys` into `folder`, with their JPEGs as far as they are there."""
+        lost = set(self.missing(keys))
+        known = [key for key in dict.fromkeys(keys) if key not in lost]
+        table = self._kept.rows(known)
+        pq.write_table(table, folder / "rows.parquet", compression="zstd")
+        (folder / "jpgs").mkdir()
+        for blob in sorted(set(table["blob"].drop_null().to_pylist())):
+            if (self._jpgs / blob).exists():
+                link_file(self._jpgs / blob, folder / "jpgs" / blob)
+
+    def take(self, folder: Path) -> None:
+        """Keep what `give` wrote into `folder`; raises `UserError` where it is something else."""
+        try:
+            table = pq.read_table(folder / "rows.parquet", schema=ROW)
+        except (pa.ArrowException, OSError) as error:
+            raise UserError(f"{folder} does not hold what was seen in photos ({error}): look at them again") from error
+        self._jpgs.mkdir(parents=True, exist_ok=True)
+        for blob in sorted((folder / "jpgs").glob("*")):
+            if not (self._jpgs / blob.name).exists():
+                link_file(blob, self._jpgs / blob.name)
+        new = set(self.missing(table[KEY].to_pylist()))
+        for batch in table.to_batches(max_chunksize=4096):
+            rows = [row for row in batch.to_pylist() if row[KEY] in new]
+            if rows:
+                self._kept.add(rows)
 
     def showing(self, ids: Collection[str], centre: NDArray[np.float32], similarity: float) -> set[str]:
         """The keys of photos with one of the `ids`, or with a face at least so similar to `centre` [d]."""

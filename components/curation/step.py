@@ -1,9 +1,9 @@
 """The curate step: photos in, a paired dataset out."""
 
-import hashlib
 import json
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,27 +25,25 @@ from components.curation.items import Reject
 from components.curation.labels import Labels, drop_duplicates, drop_unpaired
 from components.curation.looked import Looks
 from components.curation.marked import drop_marked
+from components.curation.networks import load, look_digest, recogniser
 from components.curation.retrieve import retrieve
 from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
 from components.curation.unwanted import drop_unwanted
 from components.files import read_files
-from model.artefacts import cache_folder, file_digest, folder_digest, new_folder, read_json, work_folder
+from model.artefacts import cache_folder, new_folder, read_json, work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from model.faces.analyser import Analyser, load_analyser
-from model.weights import weight
 
-PASS_VERSION = 3  # counts up when the faces pass changes what it finds or keeps
-PIXEL_SETTINGS = ("recogniser", "pack", "max_pixels", "min_side", "max_side")  # all that the faces pass depends on
 log = logging.getLogger(__name__)
 
 
-def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
+def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[Path] = ()) -> None:
     """Curate the photos that the artefact `photos` points to into the folder `dataset`.
 
-    Raises `UserError` when no pair of photos of one person can be made of them.
+    `looks` are folders with what other tasks have seen in photos; photos that are in none are looked at here. Raises
+    `UserError` when no pair of photos of one person can be made of them.
     """
     about = read_json(photos / "photos.json")
     folder = photos / about["folder"]  # an absolute path stays as it is
@@ -54,13 +52,15 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
         raise UserError(
             f"the photo folder {folder} holds no file that can be used{_tally(rejects)}: put photos into it"
         )
-    recogniser = _recogniser(config)
-    look = _look_digest(recogniser, config)
+    networks = recogniser(config)
+    look = look_digest(networks, config)
     digests, forgotten = read_files(photos), Forgotten.read(folder)
     items, spared = forgotten.spare(items, digests)
-    with Looks(work_folder("curate", look)) as looks:
-        found, refused = find_faces(folder, items, digests, config, lambda: _load(config), looks)
-        shown = forgotten.shown(found, recogniser["digest"])
+    with Looks(work_folder("curate", look)) as kept:
+        for share in looks:
+            kept.take(share)
+        found, refused = find_faces(folder, items, digests, config, lambda: load(config), kept)
+        shown = forgotten.shown(found, networks["digest"])
         named = label(found.keep(~shown, np.ones(len(found.photo), np.bool_)), config)
         paths = [photo.item.path for photo in found.photos]
         again = [path for path, forget in zip(paths, shown, strict=True) if forget]
@@ -72,16 +72,16 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig) -> None:
             )
         facts = {
             "photos_digest": about["digest"],
-            "recogniser": recogniser | {"dim": found.embedding.shape[1]},
+            "recogniser": networks | {"dim": found.embedding.shape[1]},
             "look": look,
             **named.facts,
             "counts": {"photos": len(items) + len(spared)},
         }
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _older(dataset, config, look))
-        looks.finish()
+        kept.finish()
         if again or spared:
-            looks.forget({digests[path] for path in again} | {reject.path for reject in spared})
+            kept.forget({digests[path] for path in again} | {reject.path for reject in spared})
     log.info("curated: %s", json.dumps(counts))
 
 
@@ -157,24 +157,3 @@ def _tally(rejects: list[Reject]) -> str:
     """The reasons for the rejects, most frequent first, in brackets."""
     counts = Counter(reject.reason for reject in rejects).most_common()
     return f" ({', '.join(f'{number} {reason}' for reason, number in counts)})" if counts else ""
-
-
-def _load(config: CurationConfig) -> Analyser:
-    return load_analyser(config.recogniser, Path(config.pack) if config.pack else None, config.device)
-
-
-def _recogniser(config: CurationConfig) -> dict[str, Any]:
-    """Name and digest of the networks in use."""
-    if config.pack:
-        pack = Path(config.pack).expanduser()
-        if not pack.is_dir():
-            raise UserError(f"curate.pack '{config.pack}' is not a folder: give the folder of an insightface pack")
-        return {"name": pack.resolve().name, "digest": folder_digest(pack)}
-    return {"name": config.recogniser, "digest": file_digest(weight(config.recogniser))}
-
-
-def _look_digest(recogniser: dict[str, Any], config: CurationConfig) -> str:
-    """What the pictures and faces depend on beside the photos' files."""
-    settings = config.model_dump(include=set(PIXEL_SETTINGS) - {"pack"})  # the recogniser has the pack's digest
-    text = json.dumps([PASS_VERSION, recogniser, settings], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

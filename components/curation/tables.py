@@ -19,6 +19,8 @@ from model.dataset.dataset import Dataset
 from model.dataset.records import SCHEMA_VERSION, TableWriter, write_table
 from model.dataset.shards import list_shards
 
+ELSEWHERE = {"device", "shards", "previous"}  # settings that say where and how the work is done, not what comes out
+
 
 def write_dataset(
     folder: Path,
@@ -56,7 +58,7 @@ def write_dataset(
     manifest = {
         "schema": SCHEMA_VERSION,
         **facts,
-        "settings": config.model_dump(exclude={"device"}),
+        "settings": config.model_dump(exclude=ELSEWHERE),
         "counts": facts["counts"] | counts,
         "shards": [asdict(shard) for shard in list_shards(folder)],
         "licences": sorted(licences - {""}),

@@ -17,8 +17,8 @@ from rich.console import Console
 from pipelines.local import Outcome, run_pipeline
 from pipelines.sources import ROOT
 from pipelines.store import Store
-from tests.pipelines.tiny import TINY, TinyConfig
-from tests.pipelines.tiny_graph import tiny_pipeline
+from tests.pipelines.tiny import LOOP, TINY, TinyConfig
+from tests.pipelines.tiny_graph import loop_pipeline, tiny_pipeline
 
 
 class Bench:
@@ -228,3 +228,24 @@ def test_seals_say_what_an_artefact_was_made_from(bench: Bench) -> None:
     assert seal["version"] == "v3"
     assert seal["config"]["text"] == "plain"
     assert {name: Path(path) for name, path in seal["paths"].items()} == outcome.artefacts
+
+
+def test_shares_are_told_apart_and_taken_from_the_cache(bench: Bench) -> None:
+    def run(**values: object) -> Outcome:
+        console = Console(file=bench.shown, width=100)
+        with bench.store.only_user():
+            return run_pipeline(loop_pipeline(3, bench.config(**values)), LOOP, bench.store, bench.runs, console)
+
+    first = run()
+    assert first.failure is None
+    assert {name: report.status for name, report in first.steps.items()} == {"piece": "done", "whole": "done"}
+    assert sorted(bench.executions()) == ["piece", "piece", "piece", "whole"]
+    assert isinstance(bench.shown, io.StringIO)
+    assert all(f"share {number} done" in bench.shown.getvalue() for number in (1, 2, 3))
+    again = run()
+    assert bench.executions() == []
+    assert {name: report.status for name, report in again.steps.items()} == {"piece": "cached", "whole": "cached"}
+    assert again.artefacts == first.artefacts
+    failed = run(fail="user").failure
+    assert failed is not None
+    assert (failed.step, failed.expected) == ("piece", True)

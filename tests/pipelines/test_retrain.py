@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from components.steps import STEPS, Resources, Step, edges
 from pipelines.cli import app
 from pipelines.commands.step import command_name
-from pipelines.retrain import retrain_pipeline
+from pipelines.retrain import retrain_pipeline, steps_of
 from pipelines.runners import CLUSTER, LOCAL, SETTINGS, Runner
 from pipelines.settings import load_settings
 from pipelines.sources import ROOT, _reachable_files
@@ -33,6 +33,18 @@ def test_the_pipeline_has_the_declared_steps_and_edges(specs: dict[str, Spec]) -
         assert {
             (earlier, name) for name, task in tasks.items() for earlier in task.get("dependentTasks", [])
         } == edges()
+
+
+def test_photos_are_looked_at_in_shares_where_that_is_set() -> None:
+    from google.protobuf.json_format import MessageToDict
+
+    settings = load_settings(None, ["curate.shards=3"])
+    assert [step.name for step in steps_of(settings)] == ["photos", "look", *(step.name for step in STEPS[1:])]
+    tasks = MessageToDict(retrain_pipeline(settings, CLUSTER).pipeline_spec)["root"]["dag"]["tasks"]
+    assert set(tasks) == {"for-loop-2", "curate-shares", *(step.name for step in STEPS)} - {"curate"}
+    assert tasks["for-loop-2"]["parameterIterator"]["items"]["raw"] == "[0, 1, 2]"
+    assert tasks["for-loop-2"]["dependentTasks"] == ["photos"]
+    assert set(tasks["curate-shares"]["dependentTasks"]) == {"photos", "for-loop-2"}
 
 
 def test_each_step_is_a_parameter_with_its_settings_as_default(specs: dict[str, Spec]) -> None:

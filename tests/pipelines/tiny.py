@@ -19,6 +19,7 @@ class TinyConfig(BaseModel):
     size: int = Field(default=1, ge=1)
     rate: float = 0.5
     sizes: tuple[int, ...] = (1, 2)
+    share: int = 0
     fail: str = ""  # user, bug, partly, kill or wait
 
 
@@ -62,11 +63,15 @@ def trouble(config: TinyConfig, name: str) -> None:
         time.sleep(60)
 
 
-def tiny(name: str, inputs: tuple[str, ...], output: str) -> TinyStep:
-    return TinyStep(name, "tiny", f"do {name}", inputs, output, "TinyConfig", Resources(2, "1", "1Gi"))
+def tiny(name: str, inputs: tuple[str, ...], output: str, shares: bool = False) -> TinyStep:
+    resources = Resources(2, "1", "1Gi")
+    return TinyStep(name, "tiny", f"do {name}", inputs, output, "TinyConfig", resources, shares=shares)
 
 
 ONE = tiny("one", (), "first")
 TWO = tiny("two", ("first",), "second")
 THREE = tiny("three", ("first", "second"), "third")
 TINY = (ONE, TWO, THREE)
+PIECE = tiny("piece", (), "pieces", shares=True)
+WHOLE = tiny("whole", (), "total")
+LOOP = (PIECE, WHOLE)

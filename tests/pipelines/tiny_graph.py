@@ -6,7 +6,11 @@ from kfp import dsl
 
 from components.steps import Step
 from pipelines.runners import LOCAL, apply_resources
-from tests.pipelines.tiny import ONE, THREE, TWO, TinyConfig
+from tests.pipelines.tiny import ONE, PIECE, THREE, TWO, WHOLE, TinyConfig
+
+
+class Total(NamedTuple):
+    total: dsl.Artifact
 
 
 class Outputs(NamedTuple):
@@ -59,5 +63,37 @@ def tiny_pipeline(configs: dict[str, TinyConfig], versions: dict[str, str] | Non
         first = call(one, ONE)
         second = call(two, TWO, first=first)
         return Outputs(first, second, call(three, THREE, first=first, second=second))
+
+    return graph
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def piece(pieces: dsl.Output[dsl.Artifact], config: str, version: str, share: int) -> None:
+    import json
+
+    from components.shell import run_step
+    from tests.pipelines.tiny import PIECE
+
+    run_step(PIECE, json.dumps(json.loads(config) | {"share": share}), version, pieces=pieces.path)
+
+
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def whole(pieces: dsl.Input[list[dsl.Artifact]], total: dsl.Output[dsl.Artifact], config: str, version: str) -> None:
+    from components.shell import run_step
+    from tests.pipelines.tiny import WHOLE
+
+    run_step(WHOLE, config, version, [one.path for one in pieces], total=total.path)
+
+
+def loop_pipeline(count: int, config: TinyConfig) -> Any:
+    """Pieces made side by side and one whole of them."""
+    text = config.model_dump_json()
+
+    @dsl.pipeline(name="loop")
+    def graph() -> Total:
+        with dsl.ParallelFor(list(range(count))) as share:
+            made = apply_resources(piece(config=text, version="1", share=share), PIECE, LOCAL)
+        task = whole(pieces=dsl.Collected(made.outputs["pieces"]), config=text, version="1")
+        return Total(apply_resources(task, WHOLE, LOCAL).outputs["total"])
 
     return graph

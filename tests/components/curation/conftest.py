@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation import step, unwanted
+from components.curation import look, step, unwanted
 from components.curation.config import CurationConfig
 from components.curation.forgotten import FORGOTTEN
 from components.files import write_files
@@ -73,9 +73,10 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reader:
     """The stand-in in place of the networks, and a cache folder of the test's own."""
     stand_in = Reader()
     monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(step, "_load", lambda config: stand_in)
     monkeypatch.setattr(unwanted, "examiners", lambda config: [])
-    monkeypatch.setattr(step, "_recogniser", lambda config: {"name": "reader", "digest": "0"})
+    for module in (step, look):
+        monkeypatch.setattr(module, "load", lambda config: stand_in)
+        monkeypatch.setattr(module, "recogniser", lambda config: {"name": "reader", "digest": "0"})
     return stand_in
 
 

@@ -83,7 +83,7 @@ def test_a_stopped_run_resumes_where_it_was(
     tmp_path: Path,
     calls: int,
 ) -> None:
-    monkeypatch.setattr(faces_pass, "PART", 4)
+    monkeypatch.setattr(faces_pass, "PART", {"cpu": 4})
     whole = folder_digest(curate(album, "whole"))
     shutil.rmtree(tmp_path / "cache")
     needed, reader.calls = reader.calls, 0

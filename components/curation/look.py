@@ -1,0 +1,36 @@
+"""The faces pass over one share of the photos, for graphs in which several tasks look at photos side by side."""
+
+from pathlib import Path
+
+from components.curation.config import ShareConfig
+from components.curation.faces_pass import PART, find_faces
+from components.curation.forgotten import Forgotten
+from components.curation.items import Item
+from components.curation.looked import Looks
+from components.curation.networks import load, look_digest, recogniser
+from components.curation.sources.folder import scan
+from components.files import read_files
+from model.artefacts import new_folder, read_json, work_folder
+
+
+def run(*, photos: Path, looks: Path, config: ShareConfig) -> None:
+    """Look at the share `config.share` of `config.shards` of the photos, and write what was seen to the folder `looks`.
+
+    Curation takes up what lies in such folders, and gives the same dataset whatever the number of shares.
+    """
+    folder = photos / read_json(photos / "photos.json")["folder"]
+    digests = read_files(photos)
+    items, _ = Forgotten.read(folder).spare(scan(folder)[0], digests)
+    mine = share_of(items, config)
+    with Looks(work_folder("curate", look_digest(recogniser(config), config))) as kept:
+        find_faces(folder, mine, digests, config, lambda: load(config), kept)
+        with new_folder(looks) as draft:
+            kept.give([digests[item.path] for item in mine if digests.get(item.path)], draft)
+
+
+def share_of(items: list[Item], config: ShareConfig) -> list[Item]:
+    """The items of one share: neighbours in whole parts of the faces pass, so that these are cut as without shares."""
+    size = PART[config.device]
+    parts = -(-len(items) // size)
+    first, last = (parts * share // config.shards * size for share in (config.share, config.share + 1))
+    return items[first:last]
