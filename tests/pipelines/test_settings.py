@@ -62,7 +62,7 @@ def test_every_number_as_python_writes_it_arrives_as_it_is(number: float) -> Non
     ("change", "words"),
     [
         ("one.sise=3", "There is no setting one.sise; did you mean size?"),
-        ("one.zzzzz=3", "There is no setting one.zzzzz; one has text, count, size, rate, sizes, fail."),
+        ("one.zzzzz=3", "There is no setting one.zzzzz; one has text, count, size, rate, sizes, share, fail."),
         ("on.size=3", "did you mean one?"),
         ("one.size=many", "The setting one.size = 'many' is refused: input should be a valid integer."),
         ("one.size=3.5", "one.size = 3.5 is refused"),

@@ -94,6 +94,15 @@ def _picture(name: str) -> bytes:
 
 def _image(image_id: str, shard: str) -> dict[str, Any]:
     words = dict.fromkeys(("caption", "query", "source", "licence", "consent"), "")
-    sizes = {"width": 8, "height": 8, "faces": 1, "known": 1, "sharpness": 1.0, "exposure": 0.5}
+    sizes = {
+        "width": 8,
+        "height": 8,
+        "faces": 1,
+        "known": 1,
+        "sharpness": 1.0,
+        "exposure": 0.5,
+        "tags": [],
+        "aesthetic": None,
+    }
     names = {"image_id": image_id, "path": f"{image_id}.jpg", "shard": shard, "key": image_id}
     return words | sizes | names | {"kind": "single", "split": "train"}
