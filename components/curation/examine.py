@@ -7,9 +7,7 @@ photo again. Photos go through in parts of `PART`, one part a core; each finishe
 import hashlib
 import io
 import json
-import os
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +19,7 @@ from PIL import Image
 
 from components.curation.found import Found, Photo
 from components.curation.kept import Kept
+from components.curation.parts import through
 from model.progress import track
 
 PART = 8
@@ -56,22 +55,16 @@ def examine(found: Found, examiner: Examiner, kept: Path) -> list[Marks]:
 def _process(photos: list[Photo], examiner: Examiner, store: Kept) -> Iterator[Photo]:
     """Examine the photos, several parts at a time; yields each photo when its part is kept."""
 
-    def look(part: list[Photo]) -> None:
+    def look(part: Sequence[Photo]) -> None:
         pixels = [np.asarray(Image.open(io.BytesIO(photo.jpg())).convert("RGB")) for photo in part]
         marks = examiner.examine(pixels)
         store.add([{"key": _key(photo), "marks": json.dumps(mark)} for photo, mark in zip(part, marks, strict=True)])
 
-    parts = [photos[start : start + PART] for start in range(0, len(photos), PART)]
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the parts fill the cores
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     try:
-        futures = [pool.submit(look, part) for part in parts]
-        for part, future in zip(parts, futures, strict=True):
-            future.result()
-            yield from part
+        yield from through([photos[start : start + PART] for start in range(0, len(photos), PART)], look)
     finally:
-        pool.shutdown(cancel_futures=True)
         cv2.setNumThreads(threads)
 
 

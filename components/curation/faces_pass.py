@@ -8,10 +8,8 @@ more cores, gives the same bytes.
 """
 
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -21,6 +19,7 @@ from components.curation.decode import Decoded, RefusedPhotoError, decode
 from components.curation.found import Found
 from components.curation.items import Item, Reject
 from components.curation.looked import Looked, Looks, look_at
+from components.curation.parts import through
 from model.artefacts import file_digest
 from model.faces.analyser import Analyser, Face
 from model.progress import track
@@ -70,20 +69,13 @@ def _unseen(item: Item, digests: Mapping[str, str]) -> Reject:
 def _process(parts: list[list[Keyed]], config: CurationConfig, analyser: Analyser, looks: Looks) -> Iterator[Keyed]:
     """Look at the parts, several at a time; yields each photo when its part is kept."""
 
-    def look(part: list[Keyed]) -> None:
+    def look(part: Sequence[Keyed]) -> None:
         same = [(key, path) for key, path in part if _is(key, path)]
         looks.add([key for key, _ in same], _look([_decode(path, config) for _, path in same], analyser))
 
-    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides, photo by photo
-        try:
-            futures = [pool.submit(look, part) for part in parts]
-            for part, future in zip(parts, futures, strict=True):
-                future.result()
-                yield from part
-        finally:
-            pool.shutdown(cancel_futures=True)
+        yield from through(parts, look)
 
 
 def _is(key: str, path: Path) -> bool:
