@@ -54,7 +54,7 @@ def kind_of(marks: Marks, faces: NDArray[np.floating]) -> Verdict | None:
     if marks["page"] > 0.34 and marks["flat"] > 0.38 and marks["straight"] > 0.4:  # not just a studio's white
         return "screenshot", f"{marks['page']:.0%} of it is of three flat colours, like a screenshot or a page"
     flats = marks["flat"] > 0.1 and marks["page"] > 0.045 and marks["tones"] > 0.66
-    if flats and marks["soft"] < 0.43 and marks["hard"] > 0.055:
+    if flats and marks["soft"] < 0.33 and marks["hard"] > 0.055:
         return "drawing", "it looks drawn or posterised: few tones, and hard edges between flats"
     centres = (faces[:, :2] + faces[:, 2:]) / 2
     for axis, place in marks["seams"]:
