@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from components.curation.similarity import nearest
+from model.similarity import nearest
 
 SIDE = 4096  # rows of either factor of the yardstick
 ROUNDS = 3

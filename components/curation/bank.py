@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from components.curation.cluster import density_clusters
@@ -15,6 +16,7 @@ from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
 from model.dataset.pairs import quality
+from model.similarity import neighbours
 
 Indices = NDArray[np.intp]
 LEAST_SHARE = 0.6  # of the lone faces in a folder that must be one person for the folder to name them
@@ -154,6 +156,6 @@ def _whose(found: Found, face: int, reason: str, detail: str, bank: Bank, config
     return "mislabelled", f"it is named {found.photos[found.photo[face]].item.person} but shows {bank.names[best]}"
 
 
-def lookalike(bank: Bank, config: CurationConfig) -> NDArray[np.bool_]:
-    """[I, I] whether the centres of two people are so near that two names may stand for one person."""
-    return np.asarray(bank.centres @ bank.centres.T >= config.link + NAMELESS_LINK)
+def lookalike(bank: Bank, config: CurationConfig) -> csr_array:
+    """The sparse [I, I] cosines of centres so near that two names may stand for one person, and the diagonal."""
+    return neighbours(bank.centres, config.link + NAMELESS_LINK)

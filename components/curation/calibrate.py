@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from components.curation.bank import Bank, lookalike
 from components.curation.config import CurationConfig
 from components.curation.found import Found
-from components.curation.similarity import tiles
+from model.similarity import tiles
 
 FIXED = 0.4  # the published threshold (its appendix says 0.5), for folders too small to calibrate on
 LEAST_PEOPLE = 20  # fewer differ too little from one another to stand for strangers
@@ -65,10 +65,10 @@ def scores(found: Found, bank: Bank, config: CurationConfig) -> tuple[Floats, Fl
     """Similarities of the bank's faces [M] as strangers, and of those [K] whose person has others, as themselves."""
     faces = np.flatnonzero(bank.member >= 0)
     people, unit = bank.member[faces], found.unit[faces]
-    alike = lookalike(bank, config) | np.eye(len(bank.names), dtype=np.bool_)
+    alike = lookalike(bank, config)
     strangers = np.full(len(faces), -1.0)
     for rows, columns, tile in tiles(unit, bank.centres):
-        tile[alike[people[rows], columns]] = -1
+        tile[alike[people[rows]][:, columns].nonzero()] = -1
         strangers[rows] = np.maximum(strangers[rows], tile.max(axis=1))
     totals = np.zeros(bank.centres.shape, np.float64)
     np.add.at(totals, people, unit)

@@ -2,22 +2,21 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
-from components.curation.similarity import tiles
+from model.similarity import neighbours
 
 
-def density_clusters(unit: NDArray[np.float32], link: float, neighbours: int) -> NDArray[np.intp]:
+def density_clusters(unit: NDArray[np.float32], link: float, fewest: int) -> NDArray[np.intp]:
     """The cluster of each row of `unit` [N, d], -1 for outliers; the largest is 0, ties by the earliest row.
 
-    Rows are neighbours at a cosine of `link` or more (each is its own). Rows with at least `neighbours` are cores;
+    Rows are neighbours at a cosine of `link` or more (each is its own). Rows with at least `fewest` are cores;
     cores that are neighbours share a cluster; any other row joins the cluster of its most similar core neighbour.
     """
     if len(unit) == 0:
         return np.zeros(0, np.intp)
-    near = _neighbours(unit, link)
-    core = np.diff(near.indptr) >= neighbours
+    near = neighbours(unit, link)
+    core = np.diff(near.indptr) >= fewest
     rows = np.flatnonzero(core)
     labels = np.full(len(unit), -1, np.intp)
     _, labels[rows] = connected_components(near[rows][:, rows], directed=False)
@@ -27,18 +26,6 @@ def density_clusters(unit: NDArray[np.float32], link: float, neighbours: int) ->
         if core[columns].any():
             labels[row] = labels[columns[core[columns]][np.argmax(values[core[columns]])]]
     return _by_size(labels)
-
-
-def _neighbours(unit: NDArray[np.float32], link: float) -> csr_array:
-    """The sparse [N, N] similarities that reach `link`, the diagonal always."""
-    numbers = np.arange(len(unit))
-    cells: list[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]] = []
-    for rows, columns, tile in tiles(unit, unit):
-        tile[numbers[rows, None] == numbers[columns]] = 1.0
-        places = np.nonzero(tile >= link)
-        cells.append((places[0] + rows.start, places[1] + columns.start, tile[places]))
-    row, column, value = (np.concatenate(parts) for parts in zip(*cells, strict=True))
-    return csr_array((value, (row, column)), shape=(len(unit), len(unit)))
 
 
 def _by_size(labels: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from components.curation.bank import Bank
 from components.curation.config import CurationConfig
 from components.curation.found import Found
-from components.curation.similarity import nearest
+from model.similarity import nearest
 
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]

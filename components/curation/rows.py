@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from components.curation.labels import Labels
 
 Row = dict[str, Any]
+BLOCK = 4096  # faces whose centres are gathered at a time
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,11 @@ def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> list[Row]:
 
 def _similarities(labels: Labels) -> NDArray[np.float32]:
     """[N] the cosine of each face to its person's centre; meaningless where it has none."""
-    return np.asarray(np.einsum("nd,nd->n", labels.found.unit, labels.centres[labels.identity]), np.float32)
+    similarity = np.empty(len(labels.identity), np.float32)
+    for start in range(0, len(similarity), BLOCK):
+        rows = slice(start, start + BLOCK)
+        np.einsum("nd,nd->n", labels.found.unit[rows], labels.centres[labels.identity[rows]], out=similarity[rows])
+    return similarity
 
 
 def _face_row(labels: Labels, similarity: NDArray[np.float32], row: int, index: int) -> Row:

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 
 from components.curation.config import CurationConfig
 from components.curation.labels import Labels
+from model.similarity import nearest, neighbours
 
 Mask = NDArray[np.bool_]
 
@@ -24,8 +25,9 @@ def hold_out(labels: Labels, threshold: float, config: CurationConfig) -> Mask:
     people = len(labels.names)
     quota = min(people - 1, max(1, round(people * config.heldout_fraction))) if config.heldout_fraction else 0
     appears = _appearances(labels)
-    together = (appears.T @ appears + csr_array(labels.centres @ labels.centres.T >= threshold)).astype(np.bool_)
-    _, component = connected_components(together, directed=False)
+    alike = neighbours(labels.centres, threshold)
+    alike.data[:] = 1
+    _, component = connected_components(appears.T @ appears + alike, directed=False)
     tie = [hashlib.sha256(name.encode()).hexdigest() for name in labels.names]
     photos = np.asarray(appears.sum(axis=0)).ravel()
     groups = [np.flatnonzero(component == number) for number in np.unique(component)]
@@ -76,7 +78,7 @@ def photo_splits(labels: Labels, held: Mask, threshold: float, config: CurationC
     people = np.bincount(found.photo[known], minlength=count)
     doubt = np.zeros(count, np.bool_)
     if held.any() and (~known).any():
-        near = (found.unit[~known] @ labels.centres[held].T).max(axis=1) >= threshold - config.margin
+        near = nearest(found.unit[~known], labels.centres[held]) >= threshold - config.margin
         doubt[found.photo[~known][near]] = True
     train = (out == 0) & ~doubt
     heldout = (out == people) & (people > 0)

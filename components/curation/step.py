@@ -148,7 +148,8 @@ def label(found: Found, config: CurationConfig) -> Named:
     copied = np.array([photo.item.path in reason for photo in labels.found.photos], np.bool_)
     labels, copies = drop_duplicates(labels, copied)
     labels, unpaired = drop_unpaired(labels)
-    facts = {"calibration": calibration.as_json(), "doubtful_names": doubtful_names(bank, config)}
+    doubts, total = doubtful_names(bank, config)
+    facts = {"calibration": calibration.as_json(), "doubtful_names": doubts, "doubtful_names_total": total}
     refusals = [*rejects, *unusable, *unwanted, *marked, *refused, *copies, *unpaired]
     return Named(labels, calibration.threshold, facts, refusals)
 

@@ -3,12 +3,15 @@
 Names cannot tell: one person may be in the photos under two names, or unnamed in the background of a training photo.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from model.similarity import tiles
+
 Floats = NDArray[np.float64]
-BLOCK = 4096  # faces that are compared with all held-out people at a time
 
 
 def lookalikes(identities: pd.DataFrame, centres: Floats, bound: float) -> pd.DataFrame:
@@ -21,10 +24,8 @@ def lookalikes(identities: pd.DataFrame, centres: Floats, bound: float) -> pd.Da
     held, trained = (
         np.flatnonzero((split == side) & np.isfinite(centres).all(axis=1)) for side in ("heldout", "train")
     )
-    similarity = centres[held] @ centres[trained].T
     rows = []
-    for row, column in np.argwhere(_wanted(similarity, bound)):
-        value = float(similarity[row, column])
+    for row, column, value in _wanted(centres[held], centres[trained], bound, np.full(len(held), -np.inf)):
         words = f"{names[held[row]]} (held out) and {names[trained[column]]} (trained): cosine {value:.3f}"
         rows.append({"pair": words, "similarity": value})
     return _worst_first(rows, "pair")
@@ -45,15 +46,11 @@ def leaked_faces(
     own = _own_similarity(faces["identity"], unit, names, centres)
     labels = [faces[column].to_numpy() for column in ("face_id", "photo_path", "identity")]
     rows = []
-    for start in range(0, len(inside), BLOCK):
-        block = inside[start : start + BLOCK]
-        similarity = unit[block] @ centres[held].T
-        similarity[similarity <= own[block][:, None]] = -np.inf
-        for row, column in np.argwhere(_wanted(similarity, bound)):
-            face_id, path, name = (label[block[row]] for label in labels)
-            value, called = float(similarity[row, column]), f"named {name}" if isinstance(name, str) else "unnamed"
-            words = f"{face_id} ({called}, in {path}) and {names[held[column]]} (held out): cosine {value:.3f}"
-            rows.append({"face": words, "similarity": value})
+    for row, column, value in _wanted(unit[inside], centres[held], bound, own[inside]):
+        face_id, path, name = (label[inside[row]] for label in labels)
+        called = f"named {name}" if isinstance(name, str) else "unnamed"
+        words = f"{face_id} ({called}, in {path}) and {names[held[column]]} (held out): cosine {value:.3f}"
+        rows.append({"face": words, "similarity": value})
     return _worst_first(rows, "face")
 
 
@@ -69,13 +66,25 @@ def _own_similarity(named: "pd.Series[str]", unit: Floats, names: NDArray[np.str
     return np.nan_to_num(own, nan=-1.0)
 
 
-def _wanted(similarity: Floats, bound: float) -> NDArray[np.bool_]:
-    """The cells above `bound` and the finite greatest cell of each row."""
-    wanted = similarity > bound
-    if similarity.shape[1]:
-        best = similarity.argmax(axis=1)
-        wanted[np.arange(len(best)), best] = True
-    return wanted & np.isfinite(similarity)
+def _wanted(left: Floats, right: Floats, bound: float, floor: Floats) -> Iterator[tuple[int, int, float]]:
+    """The cosines above `bound` of rows of `left` [N, d] and `right` [M, d], and the greatest of each row of `left`.
+
+    Only cosines above the row's `floor` [N] count. Row by row: places in `left` and `right`, and the cosine.
+    """
+    best, at = np.full(len(left), -np.inf), np.zeros(len(left), np.intp)
+    cells = {}
+    for rows, columns, tile in tiles(left, right):
+        tile[tile <= floor[rows, None]] = -np.inf
+        for row, column in np.argwhere(tile > bound):
+            cells[rows.start + int(row), columns.start + int(column)] = float(tile[row, column])
+        top = tile.argmax(axis=1)
+        cosine = tile[np.arange(len(top)), top]
+        better = cosine > best[rows]
+        best[rows][better], at[rows][better] = cosine[better], columns.start + top[better]
+    for row in np.flatnonzero(np.isfinite(best)):
+        cells[int(row), int(at[row])] = float(best[row])
+    for (row, column), value in sorted(cells.items()):
+        yield row, column, value
 
 
 def _worst_first(rows: list[dict[str, object]], key: str) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from model.artefacts import file_digest
 from model.dataset.pairs import reference_choices
 from model.dataset.records import TABLES
 from model.errors import UserError
+from model.similarity import tiles
 from validation.dataset.leaks import leaked_faces, lookalikes
 from validation.dataset.limits import Limits, face_leak
 
@@ -127,7 +128,7 @@ def _measure_identities(
         if len(vectors):
             centre = vectors.mean(0)
             centres[row] = centre / max(float(np.linalg.norm(centre)), 1e-12)
-    nearest, similarity = _nearest(centres)
+    nearest, similarity = nearest_others(centres)
     names = identities["identity"].to_numpy()
     frame["nearest"] = [names[other] if other >= 0 else None for other in nearest]
     frame["nearest_similarity"] = similarity
@@ -172,16 +173,18 @@ def _mean_pairwise(vectors: NDArray[np.float64]) -> float:
     return float((np.square(vectors.sum(0)).sum() - count) / (count * (count - 1)))
 
 
-def _nearest(centres: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+def nearest_others(centres: NDArray[np.float64]) -> tuple[list[int], list[float]]:
     """For each centre the row of the most similar other one and the cosine; -1 and NaN where there is none."""
-    if len(centres) == 0:
-        return [], []
-    table = np.nan_to_num(centres @ centres.T, nan=-np.inf)
-    np.fill_diagonal(table, -np.inf)
-    best = table.argmax(axis=1)
-    value = table[np.arange(len(table)), best]
-    there = np.isfinite(value)
-    return np.where(there, best, -1).tolist(), np.where(there, value, np.nan).tolist()
+    numbers = np.arange(len(centres))
+    best, value = np.full(len(centres), -1), np.full(len(centres), np.nan)
+    for rows, columns, tile in tiles(centres, centres):
+        tile[np.isnan(tile) | (numbers[rows, None] == numbers[columns])] = -np.inf
+        top = tile.argmax(axis=1)
+        cosine = tile[np.arange(len(top)), top]
+        better = cosine > np.nan_to_num(value[rows], nan=-np.inf)
+        best[rows][better] = columns.start + top[better]
+        value[rows][better] = cosine[better]
+    return best.tolist(), value.tolist()
 
 
 def _pairs(faces: pd.DataFrame, dim: int) -> pd.DataFrame:

@@ -55,6 +55,7 @@ def test_a_dataset_says_from_which_similarity_faces_are_named_and_which_names_to
         "recogniser": {"name": "facesdk", "dim": 128},
         "licences": [],
         "doubtful_names": [{"names": ["<i>Ann</i>", "Bob"], "why": "look like one person"}],
+        "doubtful_names_total": 2345,
         "calibration": {
             "threshold": 0.478,
             "rule": rule,
@@ -69,4 +70,5 @@ def test_a_dataset_says_from_which_similarity_faces_are_named_and_which_names_to
     assert words in page
     assert page.count("<polyline") == 2
     assert "<b>&lt;i&gt;Ann&lt;/i&gt;</b> and <b>Bob</b> look like one person" in page
+    assert "The worst 1 of 2345." in page
     assert "<polyline" not in dataset_page(result, {k: v for k, v in manifest.items() if k != "calibration"})

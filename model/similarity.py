@@ -1,20 +1,23 @@
 """Products of many embeddings with many, one tile at a time in one reused buffer, so that no whole matrix is held."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 ROWS, COLUMNS = 2048, 4096  # of a tile: large enough for a fast product, small enough to read back from the cache
 Floats = NDArray[np.float32]
+Real = TypeVar("Real", np.float32, np.float64)
 
 
-def tiles(left: Floats, right: Floats) -> Iterator[tuple[slice, slice, Floats]]:
+def tiles(left: NDArray[Real], right: NDArray[Real]) -> Iterator[tuple[slice, slice, NDArray[Real]]]:
     """The products of `left` [N, d] with `right` [M, d], row by row of tiles: rows, columns, and [rows, columns].
 
     A tile is valid until the next is asked for; its reader may change it.
     """
-    buffer = np.empty(min(ROWS, len(left)) * min(COLUMNS, len(right)), np.float32)
+    buffer = np.empty(min(ROWS, len(left)) * min(COLUMNS, len(right)), left.dtype)
     for top in range(0, len(left), ROWS):
         rows = slice(top, min(top + ROWS, len(left)))
         for first in range(0, len(right), COLUMNS):
@@ -30,3 +33,16 @@ def nearest(left: Floats, right: Floats) -> Floats:
     for rows, _, tile in tiles(left, right):
         np.maximum(best[rows], tile.max(axis=1), out=best[rows])
     return best
+
+
+def neighbours(unit: Floats, least: float) -> csr_array:
+    """The sparse [N, N] cosines of the rows of `unit` [N, d] that reach `least`; the diagonal, as 1, always."""
+    numbers = np.arange(len(unit), dtype=np.int32)
+    none = (numbers[:0], numbers[:0], np.zeros(0, np.float32))
+    cells: list[tuple[NDArray[np.int32], NDArray[np.int32], Floats]] = [none]
+    for rows, columns, tile in tiles(unit, unit):
+        tile[numbers[rows, None] == numbers[columns]] = 1.0
+        row, column = np.nonzero(tile >= least)
+        cells.append((numbers[rows][row], numbers[columns][column], tile[row, column]))
+    row, column, value = (np.concatenate(parts) for parts in zip(*cells, strict=True))
+    return csr_array((value, (row, column)), shape=(len(unit), len(unit)))
