@@ -86,7 +86,7 @@ def ways_of(root: Path, items: list[Item], config: CurationConfig) -> dict[str, 
         with tempfile.TemporaryDirectory() as folder, Looks(Path(folder)) as looks:
             found, _ = find_faces(root, items, digests, config, lambda: fast, looks)
         rows: Seen = {item.path: [] for item in items}
-        for photo, box, embedding in zip(found.photo, found.box, found.embedding, strict=True):
+        for photo, box, embedding in zip(found.photo, found.box, found.embedding[:], strict=True):
             rows[found.photos[photo].item.path].append((box, embedding))
         return rows
 

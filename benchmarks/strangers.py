@@ -18,6 +18,7 @@ from components.curation.config import CurationConfig
 from components.curation.found import Found, Photo
 from components.curation.items import Item
 from components.curation.retrieve import retrieve
+from components.curation.vectors import Vectors
 from components.photos.config import PhotosConfig
 from model.dataset.dataset import Dataset
 from model.errors import UserError
@@ -47,7 +48,7 @@ def found_of(dataset: Dataset) -> Found:
         sharpness=faces["sharpness"].to_numpy(np.float32),
         exposure=np.zeros(count, np.float32),
         fingerprint=np.zeros(count, np.uint64),
-        embedding=dataset.embeddings,
+        embedding=Vectors.whole(dataset.embeddings),
     )
 
 
@@ -88,7 +89,7 @@ def main(dataset: Path, others: list[Path]) -> None:
         hits.append(named(opened, other))
         owners = other.faces["identity"].fillna(other.faces["face_id"])  # a nameless face is somebody of its own
         names += [f"{folder} {owner}" for owner in owners]
-        unit.append(found_of(other).unit)
+        unit.append(found_of(other).unit[:])
     hit, faces = np.concatenate(hits), np.concatenate(unit)
     _, person = np.unique(names, return_inverse=True)
     unlike = nearest(faces, person, opened.centres) <= LIKENESS

@@ -1,7 +1,7 @@
 """Products of many embeddings with many, one tile at a time in one reused buffer, so that no whole matrix is held."""
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,20 @@ Floats = NDArray[np.float32]
 Real = TypeVar("Real", np.float32, np.float64)
 
 
-def tiles(left: NDArray[Real], right: NDArray[Real]) -> Iterator[tuple[slice, slice, NDArray[Real]]]:
+class Rows(Protocol[Real]):
+    """What gives rows [n, d] of a matrix [N, d] when asked for them, such as an array."""
+
+    @property
+    def dtype(self) -> np.dtype[Real]:
+        """Of the rows."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: slice, /) -> NDArray[Real]: ...
+
+
+def tiles(left: Rows[Real], right: NDArray[Real]) -> Iterator[tuple[slice, slice, NDArray[Real]]]:
     """The products of `left` [N, d] with `right` [M, d], row by row of tiles: rows, columns, and [rows, columns].
 
     A tile is valid until the next is asked for; its reader may change it.
@@ -20,14 +33,15 @@ def tiles(left: NDArray[Real], right: NDArray[Real]) -> Iterator[tuple[slice, sl
     buffer = np.empty(min(ROWS, len(left)) * min(COLUMNS, len(right)), left.dtype)
     for top in range(0, len(left), ROWS):
         rows = slice(top, min(top + ROWS, len(left)))
+        part = left[rows]
         for first in range(0, len(right), COLUMNS):
             columns = slice(first, min(first + COLUMNS, len(right)))
             shape = (rows.stop - rows.start, columns.stop - columns.start)
             tile = buffer[: shape[0] * shape[1]].reshape(shape)
-            yield rows, columns, np.matmul(left[rows], right[columns].T, out=tile)
+            yield rows, columns, np.matmul(part, right[columns].T, out=tile)
 
 
-def nearest(left: Floats, right: Floats) -> Floats:
+def nearest(left: Rows[np.float32], right: Floats) -> Floats:
     """[N] the greatest cosine of each unit row of `left` [N, d] with any of `right` [M, d]; -1 where there is none."""
     best = np.full(len(left), -1, np.float32)
     for rows, _, tile in tiles(left, right):

@@ -15,6 +15,7 @@ from components.curation.cluster import density_clusters
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
+from components.curation.vectors import BLOCK, Vectors
 from model.dataset.pairs import quality
 from model.similarity import neighbours
 
@@ -63,11 +64,20 @@ def build_bank(found: Found, good: NDArray[np.bool_], config: CurationConfig) ->
     return bank, _rejects(found, people, bank, config)
 
 
-def centres(unit: NDArray[np.float32], member: Indices, people: int) -> NDArray[np.float32]:
+def centres(unit: Vectors, member: Indices, people: int) -> NDArray[np.float32]:
     """[people, d] the unit mean of each person's rows of `unit` [N, d]; `member` [N] names them, -1 nobody."""
-    total = np.zeros((people, unit.shape[1]), np.float64)
-    np.add.at(total, member[member >= 0], unit[member >= 0].astype(np.float64))
+    total = sums(unit, member, people)
     return (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+
+
+def sums(unit: Vectors, member: Indices, people: int) -> NDArray[np.float64]:
+    """[people, d] the sum of each person's rows of `unit` [N, d]."""
+    total = np.zeros((people, unit.shape[1]), np.float64)
+    faces = np.flatnonzero(member >= 0)
+    for start in range(0, len(faces), BLOCK):
+        block = faces[start : start + BLOCK]
+        np.add.at(total, member[block], unit[block].astype(np.float64))
+    return total
 
 
 def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:

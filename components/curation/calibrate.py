@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.bank import Bank, lookalike
+from components.curation.bank import Bank, lookalike, sums
 from components.curation.config import CurationConfig
 from components.curation.found import Found
+from components.curation.vectors import BLOCK, Vectors
 from model.similarity import tiles
 
 FIXED = 0.4  # the published threshold (its appendix says 0.5), for folders too small to calibrate on
@@ -64,18 +65,25 @@ def calibrate(found: Found, bank: Bank, config: CurationConfig) -> Calibration:
 def scores(found: Found, bank: Bank, config: CurationConfig) -> tuple[Floats, Floats]:
     """Similarities of the bank's faces [M] as strangers, and of those [K] whose person has others, as themselves."""
     faces = np.flatnonzero(bank.member >= 0)
-    people, unit = bank.member[faces], found.unit[faces]
+    people, unit = bank.member[faces], found.unit.of(faces)
     alike = lookalike(bank, config)
     strangers = np.full(len(faces), -1.0)
     for rows, columns, tile in tiles(unit, bank.centres):
         tile[alike[people[rows]][:, columns].nonzero()] = -1
         strangers[rows] = np.maximum(strangers[rows], tile.max(axis=1))
-    totals = np.zeros(bank.centres.shape, np.float64)
-    np.add.at(totals, people, unit)
-    others = totals[people] - unit
     several = np.bincount(people, minlength=len(bank.names))[people] > 1
-    own = np.einsum("nd,nd->n", unit, others)[several] / np.linalg.norm(others, axis=1)[several]
-    return strangers, own
+    return strangers, _own(unit.of(several), people[several], sums(unit, people, len(bank.names)))
+
+
+def _own(unit: Vectors, people: NDArray[np.intp], totals: Floats) -> Floats:
+    """[N] the cosine of each row of `unit` [N, d] to what is left of its person's total without it."""
+    own = np.empty(len(unit))
+    for start in range(0, len(unit), BLOCK):
+        block = slice(start, start + BLOCK)
+        rows = unit[block]
+        others = totals[people[block]] - rows
+        own[block] = np.einsum("nd,nd->n", rows, others) / np.linalg.norm(others, axis=1)
+    return own
 
 
 def lowest(strangers: Floats, rate: float) -> float:

@@ -19,6 +19,7 @@ from components.curation.found import Found
 from components.curation.items import ID_DIGITS, Item, Reject
 from model.artefacts import write_json
 from model.errors import UserError
+from model.similarity import nearest
 
 FORGOTTEN = "forgotten.json"
 DETAIL = "it shows a person who is to be forgotten: delete the file that has this SHA-256"
@@ -88,7 +89,7 @@ class Forgotten(BaseModel):
         shown = np.zeros(len(found.photos), np.bool_)
         for stone in self.people:
             if stone.recogniser == recogniser and len(found.photo):
-                near = found.unit @ np.array(stone.centre, np.float32) >= stone.similarity
+                near = nearest(found.unit, np.array([stone.centre], np.float32)) >= stone.similarity
                 shown[found.photo[near]] = True
         return shown
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from components.curation.decode import JPEG_QUALITY
 from components.curation.items import Item
+from components.curation.vectors import Vectors
 from model.dataset.fingerprint import near_duplicates, same_picture
 
 
@@ -56,12 +57,12 @@ class Found:
     sharpness: NDArray[np.float32]  # [N]
     exposure: NDArray[np.float32]  # [N]
     fingerprint: NDArray[np.uint64]  # [N]
-    embedding: NDArray[np.float32]  # [N, d] raw
+    embedding: Vectors  # [N, d] raw
 
-    @cached_property
-    def unit(self) -> NDArray[np.float32]:
+    @property
+    def unit(self) -> Vectors:
         """[N, d] embeddings of length one."""
-        return self.embedding / np.linalg.norm(self.embedding, axis=1, keepdims=True)
+        return replace(self.embedding, unit=True)
 
     @cached_property
     def side(self) -> NDArray[np.float32]:
@@ -89,10 +90,12 @@ class Found:
     def keep(self, photos: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Found":
         """Only the marked photos, and of their faces only the marked ones."""
         faces = faces & photos[self.photo]
+        if photos.all() and faces.all():
+            return self
         place = np.cumsum(photos) - 1
         rows = {name: getattr(self, name)[faces] for name in _ROWS}
         kept = [photo for photo, wanted in zip(self.photos, photos, strict=True) if wanted]
-        return replace(self, photos=kept, photo=place[self.photo[faces]], **rows)
+        return replace(self, photos=kept, photo=place[self.photo[faces]], embedding=self.embedding.of(faces), **rows)
 
 
-_ROWS = ("box", "landmarks", "score", "sharpness", "exposure", "fingerprint", "embedding")
+_ROWS = ("box", "landmarks", "score", "sharpness", "exposure", "fingerprint")

@@ -21,6 +21,7 @@ from components.curation.items import ID_DIGITS, Item, Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
 from model.artefacts import link_file, new_file
+from components.curation.vectors import Vectors
 from model.dataset.fingerprint import fingerprint, parse
 from model.errors import UserError
 from model.faces.analyser import Face
@@ -205,7 +206,7 @@ def _join(photos: list[Photo], table: pa.Table) -> Found:
         sharpness=flat["face_sharpness"][:, 0],
         exposure=flat["face_exposure"][:, 0],
         fingerprint=parse(prints),
-        embedding=_flat(table, "embedding").reshape(len(prints), dim),
+        embedding=Vectors.whole(_flat(table, "embedding").reshape(len(prints), dim)),
     )
 
 

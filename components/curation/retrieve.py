@@ -23,7 +23,7 @@ def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], threshold: float
     """
     identity = bank.member.copy()
     candidates = np.flatnonzero(good & (bank.member < 0))
-    hits = candidates[nearest(found.unit[candidates], bank.centres) >= threshold]
+    hits = candidates[nearest(found.unit.of(candidates), bank.centres) >= threshold]
     rows = candidates[np.isin(found.photo[candidates], found.photo[hits])]
     number = {name: place for place, name in enumerate(bank.names)}
     for faces in np.split(rows, np.flatnonzero(np.diff(found.photo[rows])) + 1) if len(rows) else []:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.curation.labels import Labels
+from components.curation.vectors import BLOCK
 
 Row = dict[str, Any]
-BLOCK = 4096  # faces whose centres are gathered at a time
 
 
 @dataclass(frozen=True)

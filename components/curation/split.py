@@ -78,7 +78,7 @@ def photo_splits(labels: Labels, held: Mask, threshold: float, config: CurationC
     people = np.bincount(found.photo[known], minlength=count)
     doubt = np.zeros(count, np.bool_)
     if held.any() and (~known).any():
-        near = nearest(found.unit[~known], labels.centres[held]) >= threshold - config.margin
+        near = nearest(found.unit.of(~known), labels.centres[held]) >= threshold - config.margin
         doubt[found.photo[~known][near]] = True
     train = (out == 0) & ~doubt
     heldout = (out == people) & (people > 0)

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from components.curation.found import Found, Photo
 from components.curation.items import Item
+from components.curation.vectors import Vectors
 
 
 def found_of(photo: list[int], embedding: NDArray[np.floating]) -> Found:
@@ -22,5 +23,5 @@ def found_of(photo: list[int], embedding: NDArray[np.floating]) -> Found:
         sharpness=np.ones(count, np.float32),
         exposure=np.ones(count, np.float32),
         fingerprint=np.zeros(count, np.uint64),
-        embedding=embedding.astype(np.float32),
+        embedding=Vectors.whole(embedding.astype(np.float32)),
     )
