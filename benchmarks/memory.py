@@ -124,7 +124,7 @@ def fill(store: Path, unique: Path, photos: Path, place: Path) -> None:
 def measure(people: Sequence[Sequence[bytes]], counts: Sequence[int], seen: bool, scratch: Path) -> list[Peak]:
     """Curate folders of so many photos, each in a cache of its own that shares the networks' weights."""
     weights = cache_folder("weights")
-    peaks = []
+    peaks: list[Peak] = []
     for count in (sum(map(len, people)), *counts) if seen else counts:
         place = scratch / str(len(peaks))
         (place / "cache").mkdir(parents=True)

@@ -76,7 +76,7 @@ def interval(hits: Hits, person: NDArray[np.intp]) -> tuple[float, float]:
 
 def nearest(unit: NDArray[np.float32], person: NDArray[np.intp], people: NDArray[np.float32]) -> NDArray[np.float32]:
     """[N] the cosine of the centre of each face's person to the nearest of the unit centres `people` [I, d]."""
-    own = centres(unit, person, int(person.max()) + 1)
+    own = centres(Vectors.whole(unit), person, int(person.max()) + 1)
     return np.asarray((own @ people.T).max(axis=1)[person])
 
 

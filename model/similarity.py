@@ -10,19 +10,20 @@ from scipy.sparse import csr_array
 ROWS, COLUMNS = 2048, 4096  # of a tile: large enough for a fast product, small enough to read back from the cache
 Floats = NDArray[np.float32]
 Real = TypeVar("Real", np.float32, np.float64)
+RealOut = TypeVar("RealOut", np.float32, np.float64, covariant=True)
 
 
-class Rows(Protocol[Real]):
+class Rows(Protocol[RealOut]):
     """What gives rows [n, d] of a matrix [N, d] when asked for them, such as an array."""
 
     @property
-    def dtype(self) -> np.dtype[Real]:
+    def dtype(self) -> np.dtype[RealOut]:
         """Of the rows."""
         ...
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: slice, /) -> NDArray[Real]: ...
+    def __getitem__(self, index: slice, /) -> NDArray[RealOut]: ...
 
 
 def tiles(left: Rows[Real], right: NDArray[Real]) -> Iterator[tuple[slice, slice, NDArray[Real]]]:

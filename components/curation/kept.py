@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from model.artefacts import new_file
 
 KEY = "key"
+TOGETHER = 4096  # rows of small parts that are put end to end while reading
 JOIN_FROM = 8  # small parts; fewer are left as they are
 SMALL = 64_000_000  # bytes; larger parts are not written again to join them with others
 
@@ -52,25 +53,41 @@ class Kept:
     def rows(self, keys: Sequence[str]) -> pa.Table:
         """One row for each of `keys`, in their order; raises `KeyError` where one is missing."""
         wanted = pa.array(list(keys), pa.string())
-        tables = [pq.read_table(part, schema=self.schema) for part in self._parts()]
-        tables = [table.filter(pc.is_in(table[KEY], value_set=wanted)) for table in tables]
-        table = pa.concat_tables([self.schema.empty_table(), *tables]).combine_chunks()
+        table = pa.concat_tables([self.schema.empty_table(), *self._among(wanted)])
         places = pc.index_in(wanted, value_set=table[KEY].combine_chunks())  # the first of a key that is there twice
         if places.null_count:
             raise KeyError(wanted.filter(pc.is_null(places))[0].as_py())
-        return table.take(places)
+        columns = dict(zip(self.schema.names, table.columns, strict=True))
+        del table
+        taken = {}
+        for name in self.schema.names:  # one after the other, so that only one column is held twice
+            column = columns.pop(name).combine_chunks()
+            taken[name] = column.take(places)
+        return pa.table(taken, schema=self.schema)
+
+    def _among(self, wanted: pa.Array) -> Iterator[pa.Table]:
+        """The rows with a key among `wanted`, those of many small parts end to end: a column's buffers have a price."""
+        waiting: list[pa.Table] = []
+        for part in self._parts():
+            table = pq.read_table(part, schema=self.schema)
+            waiting.append(table.filter(pc.is_in(table[KEY], value_set=wanted)))
+            if sum(map(len, waiting)) >= TOGETHER:
+                yield pa.concat_tables(waiting).combine_chunks()
+                waiting = []
+        if waiting:
+            yield pa.concat_tables(waiting).combine_chunks()
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """All rows, part by part, with these columns."""
         yield from (pq.read_table(part, columns=list(columns)) for part in self._parts())
 
     def join(self) -> None:
-        """Make one part of the small ones, unless there are few, or another process is at work in the folder."""
+        """Make few parts of the small ones, unless there are few, or another process is at work in the folder."""
         parts = [part for part in self._parts() if part.stat().st_size < SMALL]
         with self._alone(wait=False) as alone:
             if alone and len(parts) >= JOIN_FROM:
-                table = pa.concat_tables([pq.read_table(part, schema=self.schema) for part in parts])
-                self._replace(parts, table)
+                for group in _groups(parts):
+                    self._replace(group, pa.concat_tables([pq.read_table(part, schema=self.schema) for part in group]))
 
     def remove(self, keys: Collection[str]) -> None:
         """Drop the rows of `keys`; waits until no other process is at work in the folder."""
@@ -115,3 +132,17 @@ class Kept:
                 yield True
         finally:  # an attempt gives up the shared lock, also one that fails
             fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+
+def _groups(parts: list[Path]) -> Iterator[list[Path]]:
+    """The `parts` in their order, in groups that are no longer small."""
+    group: list[Path] = []
+    size = 0
+    for part in parts:
+        group.append(part)
+        size += part.stat().st_size
+        if size >= SMALL:
+            yield group
+            group, size = [], 0
+    if len(group) > 1:
+        yield group

@@ -113,15 +113,19 @@ class Looks:
         table = self._kept.rows([key for _, key in keyed])
         photos: list[Photo] = []
         rejects: list[Reject] = []
+        blobs: dict[str, Path] = {}  # neighbours share one
         for (item, _), row in zip(keyed, _rows(table.select(ROW.names[:13])), strict=True):
             if row["refused"] is None:
-                whole = partial(_jpg, self._jpgs / row["blob"], row["offset"], row["length"], root / item.path, config)
+                blob = blobs.setdefault(row["blob"], self._jpgs / row["blob"])
+                whole = partial(_jpg, blob, row["offset"], row["length"], root, item.path, config)
                 measures = {name: row[name] for name in PHOTO_COLUMNS}
                 measures["picture"] = int(row["picture"], 16)
                 photos.append(Photo(item=item, image_id=row[KEY][:ID_DIGITS], whole=whole, **measures))
             else:
                 rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))
-        return _join(photos, table.filter(pc.is_null(table["refused"]))), rejects
+        if rejects:
+            table = table.filter(pc.is_null(table["refused"]))
+        return _join(photos, table), rejects
 
     def give(self, keys: Sequence[str], folder: Path) -> None:
         """Write what was seen in the photos `keys` into `folder`, with their JPEGs as far as they are there."""
@@ -178,7 +182,7 @@ def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
         yield from batch.to_pylist()
 
 
-def _jpg(blob: Path, offset: int, length: int, original: Path, config: CurationConfig) -> bytes:
+def _jpg(blob: Path, offset: int, length: int, root: Path, path: str, config: CurationConfig) -> bytes:
     try:
         with open(blob, "rb") as file:
             file.seek(offset)
@@ -186,9 +190,9 @@ def _jpg(blob: Path, offset: int, length: int, original: Path, config: CurationC
     except FileNotFoundError:
         pass
     try:
-        return decode(original, config).jpg
+        return decode(root / path, config).jpg
     except RefusedPhotoError as error:
-        raise UserError(f"the photo {original} changed while it was curated ({error}): run again") from error
+        raise UserError(f"the photo {root / path} changed while it was curated ({error}): run again") from error
 
 
 def _join(photos: list[Photo], table: pa.Table) -> Found:
@@ -211,4 +215,4 @@ def _join(photos: list[Photo], table: pa.Table) -> Found:
 
 
 def _flat(table: pa.Table, name: str) -> NDArray[np.float32]:
-    return table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+    return table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)

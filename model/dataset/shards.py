@@ -110,8 +110,11 @@ def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
 def list_shards(folder: Path) -> list[Shard]:
     """All shards of a dataset folder with their digests, sorted by name."""
     names = [path.relative_to(folder).as_posix() for path in sorted(Path(folder).glob("*/part-*.tar"))]
-    with ShardReader(folder) as reader:
-        return [Shard(name, file_digest(folder / name), len(reader.keys(name))) for name in names]
+    shards = []
+    for name in names:
+        with ShardReader(folder) as reader:  # one a shard: a reader keeps the index of all that it has read
+            shards.append(Shard(name, file_digest(folder / name), len(reader.keys(name))))
+    return shards
 
 
 class ShardReader:

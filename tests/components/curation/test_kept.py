@@ -38,7 +38,8 @@ def test_rows_come_in_the_order_asked_for(
 ) -> None:
     known = sorted({key for part in parts for key in part})
     wanted = data.draw(st.lists(st.sampled_from(known), max_size=9)) if known else []
-    with Kept(tmp_path_factory.mktemp("kept"), SCHEMA) as kept:
+    with Kept(tmp_path_factory.mktemp("kept"), SCHEMA) as kept, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("components.curation.kept.TOGETHER", 3)
         for part in parts:
             kept.add([row(key, ord(key) - ord("a")) for key in part])
         for _ in range(2):
@@ -56,6 +57,17 @@ def test_parts_are_joined_when_there_are_many(kept: Kept) -> None:
     kept.join()
     assert len(list(kept.folder.iterdir())) == 1
     assert kept.missing("abcdefghi") == ["i"]
+
+
+def test_joined_parts_stay_small_enough_to_be_read_one_by_one(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(20):
+        kept.add([row(f"{number}", number)])
+    sizes = [path.stat().st_size for path in kept.folder.iterdir()]
+    monkeypatch.setattr("components.curation.kept.SMALL", 4 * max(sizes))
+    kept.join()
+    assert 3 <= len(list(kept.folder.iterdir())) <= 5
+    wanted = [str(number) for number in reversed(range(20))]
+    assert kept.rows(wanted)["value"].to_pylist() == [int(key) for key in wanted]
 
 
 def test_removed_rows_are_gone_from_the_disk(kept: Kept) -> None:
