@@ -4,7 +4,8 @@ PORTRAITS has one sub-folder of photos a person. They are shrunk to `SIDE` pixel
 folder has `EACH` photos of portrayed person k modulo their number, each file made another by a comment in it. So the
 more people there are, the more look alike. The command `curate` runs in a process of its own, whose peak is what the
 kernel counts as resident. With --seen the faces pass finds what it saw in the portraits under the keys of all files, so
-that the networks rest, all else is done, and stored photos are decoded once more.
+that the networks rest, all else is done, and stored photos are decoded once more; embeddings are turned with each
+repetition then, so that all people are different ones.
 """
 
 import argparse
@@ -17,7 +18,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -118,7 +122,16 @@ def fill(store: Path, unique: Path, photos: Path, place: Path) -> None:
     with Kept(place / "cache" / store.relative_to(store.parents[3]), ROW) as target:
         for start in track(range(0, len(keys), PART), "rows", unit="part"):
             numbers = range(start, min(start + PART, len(keys)))
-            target.add([rows[number % len(rows)] | {KEY: keys[number]} for number in numbers])
+            again = [(rows[number % len(rows)], number // len(rows)) for number in numbers]
+            target.add([row | {KEY: keys[n], "embedding": turned(row, turn)} for n, (row, turn) in zip(numbers, again)])
+
+
+def turned(row: dict[str, Any], turn: int) -> NDArray[np.float32]:
+    """The embeddings of a row in coordinates of this turn's own: as like one another as ever, like no other turn's."""
+    rng = np.random.default_rng(turn)
+    dim = row["dim"] or 1
+    signs, order = rng.choice([-1, 1], dim).astype(np.float32), rng.permutation(dim)
+    return np.asarray((np.array(row["embedding"], np.float32).reshape(-1, dim)[:, order] * signs).ravel())
 
 
 def measure(people: Sequence[Sequence[bytes]], counts: Sequence[int], seen: bool, scratch: Path) -> list[Peak]:

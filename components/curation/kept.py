@@ -7,7 +7,7 @@ and removing need the folder for themselves.
 import fcntl
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -53,7 +53,12 @@ class Kept:
     def rows(self, keys: Sequence[str]) -> pa.Table:
         """One row for each of `keys`, in their order; raises `KeyError` where one is missing."""
         wanted = pa.array(list(keys), pa.string())
-        table = pa.concat_tables([self.schema.empty_table(), *self._among(wanted)])
+        among = set(keys)
+        parts = (self._read(part) for part in self._parts())
+        chosen = (
+            table.filter(pa.array([key in among for key in table[KEY].to_pylist()], pa.bool_())) for table in parts
+        )
+        table = pa.concat_tables([self.schema.empty_table(), *_together(chosen)])
         places = pc.index_in(wanted, value_set=table[KEY].combine_chunks())  # the first of a key that is there twice
         if places.null_count:
             raise KeyError(wanted.filter(pc.is_null(places))[0].as_py())
@@ -65,18 +70,6 @@ class Kept:
             taken[name] = column.take(places)
         return pa.table(taken, schema=self.schema)
 
-    def _among(self, wanted: pa.Array) -> Iterator[pa.Table]:
-        """The rows with a key among `wanted`, those of many small parts end to end: a column's buffers have a price."""
-        waiting: list[pa.Table] = []
-        for part in self._parts():
-            table = pq.read_table(part, schema=self.schema)
-            waiting.append(table.filter(pc.is_in(table[KEY], value_set=wanted)))
-            if sum(map(len, waiting)) >= TOGETHER:
-                yield pa.concat_tables(waiting).combine_chunks()
-                waiting = []
-        if waiting:
-            yield pa.concat_tables(waiting).combine_chunks()
-
     def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """All rows, part by part, with these columns."""
         yield from (pq.read_table(part, columns=list(columns)) for part in self._parts())
@@ -87,17 +80,20 @@ class Kept:
         with self._alone(wait=False) as alone:
             if alone and len(parts) >= JOIN_FROM:
                 for group in _groups(parts):
-                    self._replace(group, pa.concat_tables([pq.read_table(part, schema=self.schema) for part in group]))
+                    self._replace(group, pa.concat_tables(_together(self._read(part) for part in group)))
 
     def remove(self, keys: Collection[str]) -> None:
         """Drop the rows of `keys`; waits until no other process is at work in the folder."""
         unwanted = pa.array(sorted(keys), pa.string())
         with self._alone(wait=True):
             for part in self._parts():
-                table = pq.read_table(part, schema=self.schema)
+                table = self._read(part)
                 kept = table.filter(pc.invert(pc.is_in(table[KEY], value_set=unwanted)))
                 if len(kept) < len(table):
                     self._replace([part], kept)
+
+    def _read(self, part: Path) -> pa.Table:
+        return pq.read_table(part, schema=self.schema)
 
     def _parts(self) -> list[Path]:
         return sorted(self.folder.glob("*.parquet"))
@@ -132,6 +128,19 @@ class Kept:
                 yield True
         finally:  # an attempt gives up the shared lock, also one that fails
             fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+
+def _together(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows of `tables` in larger tables: each buffer of each column of a table has a price."""
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(map(len, waiting)) >= TOGETHER:
+            yield pa.concat_tables(waiting).combine_chunks()
+            waiting = []
+            pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
+    if waiting:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _groups(parts: list[Path]) -> Iterator[list[Path]]:
