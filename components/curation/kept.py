@@ -68,6 +68,7 @@ class Kept:
         for name in self.schema.names:  # one after the other, so that only one column is held twice
             column = columns.pop(name).combine_chunks()
             taken[name] = column.take(places)
+        pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
         return pa.table(taken, schema=self.schema)
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -138,7 +139,6 @@ def _together(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         if sum(map(len, waiting)) >= TOGETHER:
             yield pa.concat_tables(waiting).combine_chunks()
             waiting = []
-            pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
     if waiting:
         yield pa.concat_tables(waiting).combine_chunks()
 
