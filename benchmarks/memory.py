@@ -120,8 +120,8 @@ def fill(store: Path, unique: Path, photos: Path, place: Path) -> None:
         rows = source.rows([known[path_of(number)] for number in range(len(known))]).to_pylist()
     keys = [wanted[path_of(number)] for number in range(len(wanted))]
     with Kept(place / "cache" / store.relative_to(store.parents[3]), ROW) as target:
-        for start in track(range(0, len(keys), PART), "rows", unit="part"):
-            numbers = range(start, min(start + PART, len(keys)))
+        for start in track(range(0, len(keys), PART["cpu"]), "rows", unit="part"):
+            numbers = range(start, min(start + PART["cpu"], len(keys)))
             again = [(rows[number % len(rows)], number // len(rows)) for number in numbers]
             target.add([row | {KEY: keys[n], "embedding": turned(row, turn)} for n, (row, turn) in zip(numbers, again)])
 

@@ -20,8 +20,8 @@ from components.curation.found import Found, Photo
 from components.curation.items import ID_DIGITS, Item, Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
-from model.artefacts import link_file, new_file
 from components.curation.vectors import Vectors
+from model.artefacts import link_file, new_file
 from model.dataset.fingerprint import fingerprint, parse
 from model.errors import UserError
 from model.faces.analyser import Face
