@@ -74,7 +74,7 @@ def read_parquet(path: Path, columns: Columns) -> tuple[list[Row], list[BadRow]]
             place = {name: written[index] for index, name in enumerate(names) if name in columns.known}
             table = file.read(columns=list(place.values()))
         texts = {name: _texts(path, name, table.column(column)) for name, column in place.items()}
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for names of columns
         sentence = " ".join(str(error).split())[:200]
         raise UserError(f"{path} is not readable as Parquet ({sentence}): write it again") from error
     rows = zip(*texts.values(), strict=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from components.listing import Columns, read_csv, read_parquet
@@ -71,6 +71,7 @@ BROKEN = st.builds(
 )
 
 
+@example(WHOLE[:178] + b"\x80" + WHOLE[179:])  # a column whose name is no UTF-8
 @settings(deadline=None, max_examples=100)
 @given(st.one_of(st.binary(max_size=200), st.binary(max_size=200).map(b"url,person\n".__add__), BROKEN))
 def test_any_bytes_are_rows_or_one_sentence(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
