@@ -41,7 +41,7 @@ def read_files(photos: Path) -> dict[str, str]:
     path = photos / NAME
     try:
         table = pq.read_table(path, schema=FILES)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"the photos {photos} have no readable {NAME} ({error}): run the step photos again") from error
     return dict(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
 

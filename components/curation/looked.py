@@ -142,7 +142,7 @@ class Looks:
         """Keep what `give` wrote into `folder`; raises `UserError` where it is something else."""
         try:
             table = pq.read_table(folder / "rows.parquet", schema=ROW)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise UserError(f"{folder} does not hold what was seen in photos ({error}): look at them again") from error
         self._jpgs.mkdir(parents=True, exist_ok=True)
         for blob in sorted((folder / "jpgs").glob("*")):

@@ -118,7 +118,7 @@ def read_table(folder: Path, name: str) -> pa.Table:
         raise UserError(f"the dataset {folder} has no {path.name}: {remedy}")
     try:
         table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"the dataset table {path} cannot be read ({error}): {remedy}") from error
     schema = TABLES[name]
     for field in schema:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from model.similarity import tiles
 
+ROUNDING = 1e-9  # by which one cosine, computed in two ways, may differ
 Floats = NDArray[np.float64]
 
 
@@ -46,7 +47,7 @@ def leaked_faces(
     own = _own_similarity(faces["identity"], unit, names, centres)
     labels = [faces[column].to_numpy() for column in ("face_id", "photo_path", "identity")]
     rows = []
-    for row, column, value in _wanted(unit[inside], centres[held], bound, own[inside]):
+    for row, column, value in _wanted(unit[inside], centres[held], bound, own[inside] + ROUNDING):
         face_id, path, name = (label[inside[row]] for label in labels)
         called = f"named {name}" if isinstance(name, str) else "unnamed"
         words = f"{face_id} ({called}, in {path}) and {names[held[column]]} (held out): cosine {value:.3f}"

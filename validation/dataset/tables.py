@@ -47,7 +47,7 @@ def column_types(folder: Path) -> pd.DataFrame:
 def _types(path: Path) -> dict[str, pa.DataType]:
     try:
         return {field.name: field.type for field in pq.read_schema(path)}
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         return {}
 
 
@@ -90,7 +90,7 @@ def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits) -> Frame
 def _read(path: Path) -> pd.DataFrame:
     try:
         return pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"the dataset table {path} cannot be read ({error}): curate the photos again") from error
 
 

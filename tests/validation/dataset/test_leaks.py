@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -49,6 +49,7 @@ def test_the_nearest_other_is_that_of_the_whole_matrix(count: int, seed: int) ->
             assert np.isnan(cosines[row])
 
 
+@example(5, 8, 74)  # a face named after a held-out person, whose cosine to them came out twice, a bit apart
 @settings(deadline=None, max_examples=40)
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(0, 1000))
 def test_pairs_and_faces_are_those_of_the_whole_matrix(people: int, count: int, seed: int) -> None:
@@ -68,7 +69,7 @@ def test_pairs_and_faces_are_those_of_the_whole_matrix(people: int, count: int, 
     )
     for row, name in enumerate(named):
         own = unit[row] @ centres[names.index(name)] if name else -1.0
-        cosines[row, cosines[row] <= np.nan_to_num(own, nan=-1.0)] = np.nan
+        cosines[row, cosines[row] <= np.nan_to_num(own, nan=-1.0) + 1e-9] = np.nan
     found = leaked_faces(faces, unit, identities, centres, BOUND)
     np.testing.assert_allclose(found["similarity"], wanted(cosines), atol=1e-12)
 

@@ -98,7 +98,7 @@ ROBOTS = Page(b"User-agent: other\nDisallow: /\n\nUser-agent: *\nDisallow: /priv
 
 
 def test_what_is_refused_has_its_reason_and_leaves_nothing(tmp_path: Path) -> None:
-    limits = replace(QUICK, seconds=0.9, connections=32, per_host=32)
+    limits = replace(QUICK, seconds=2.5, connections=32, per_host=32)
     with serving() as site:
         site.pages = {path: page for path, (page, _, _) in REFUSED.items()} | {"/robots.txt": ROBOTS}
         outcomes = got(site, tmp_path / "work", *REFUSED, limits=limits)
