@@ -1,5 +1,6 @@
 """What is seen in photos, kept by the content of their files, and put together again for all photos."""
 
+import contextlib
 import hashlib
 import shutil
 from collections.abc import Collection, Iterator, Sequence
@@ -183,12 +184,10 @@ def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _jpg(blob: Path, offset: int, length: int, root: Path, path: str, config: CurationConfig) -> bytes:
-    try:
-        with open(blob, "rb") as file:
-            file.seek(offset)
-            return file.read(length)
-    except FileNotFoundError:
-        pass
+    # An earlier run may have dropped the blob: then the photo gives the same bytes again.
+    with contextlib.suppress(FileNotFoundError), open(blob, "rb") as file:
+        file.seek(offset)
+        return file.read(length)
     try:
         return decode(root / path, config).jpg
     except RefusedPhotoError as error:

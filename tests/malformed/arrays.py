@@ -32,14 +32,15 @@ def call(module: bytes, name: bytes, argument: bytes) -> bytes:
 
 
 def arrays(marker: Path) -> dict[str, bytes]:
-    path = str(marker).encode()
+    """Files by name; those that would run something would make the folder `marker`."""
+    pickles = running(str(marker).encode()) | swelling()
+    return {name: boxed(data) for name, data in pickles.items()} | damaged(marker)
+
+
+def running(path: bytes) -> dict[str, bytes]:
+    """Pickles that name something to run."""
     made = b"__import__('os').mkdir('" + path + b"')"
-    sound = saved(np.array({"embeddings": np.ones((2, 4), "f4"), "bboxes": [[1, 2, 3, 4]] * 2}, dtype=object))
-    plain = saved(np.zeros((3, 4)))
-    objects = np.array([None, {}], dtype=object)
-    rebuilt = b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tC\1btR"
-    doubled = b"))\x86" + b"q\1h\1\x86" * 60
-    running = {
+    return {
         "eval": call(b"builtins", b"eval", made),
         "exec": call(b"builtins", b"exec", made),
         "old eval": call(b"__builtin__", b"eval", made),
@@ -63,7 +64,13 @@ def arrays(marker: Path) -> dict[str, bytes]:
         "long extension code": b"\x80\x02\x84\1\0\0\0.",
         "out of band buffer": b"\x80\x05\x97.",
     }
-    swelling = {
+
+
+def swelling() -> dict[str, bytes]:
+    """Pickles that ask for much memory or time, or make no sense."""
+    rebuilt = b"cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tC\1btR"
+    doubled = b"))\x86" + b"q\1h\1\x86" * 60
+    return {
         "memo place without end": b"\x80\x04K\1r\xff\xff\xff\xff.",
         "bytes of huge claim": b"\x80\x04\x8e" + struct.pack("<Q", 2**62) + b"a.",
         "text of huge claim": b"\x80\x04\x8d" + struct.pack("<Q", 2**40) + b"a.",
@@ -89,8 +96,14 @@ def arrays(marker: Path) -> dict[str, bytes]:
         "list of unhashable keys": b"\x80\x02}](K\1u.",
         "half a surrogate": b"\x80\x02X\3\0\0\0\xed\xa0\x80.",
     }
-    files = {name: boxed(data) for name, data in (running | swelling).items()}
-    return files | {
+
+
+def damaged(marker: Path) -> dict[str, bytes]:
+    """Whole files that are cut, have a wrong header, or hold what no embedding is."""
+    sound = saved(np.array({"embeddings": np.ones((2, 4), "f4"), "bboxes": [[1, 2, 3, 4]] * 2}, dtype=object))
+    plain = saved(np.zeros((3, 4)))
+    objects = np.array([None, {}], dtype=object)
+    return {
         "zero bytes": b"",
         "magic alone": b"\x93NUMPY",
         "no magic": pickle.dumps({"embeddings": 1}),
