@@ -1,6 +1,8 @@
 """Runs a pipeline on this machine by kfp.local: a process for each step, finished steps taken from its cache."""
 
+import builtins
 import contextlib
+import logging
 import os
 import sys
 import tempfile
@@ -39,7 +41,7 @@ def run_pipeline(
     terminal = _terminal()
     narrator = Narrator(steps, run, console, store.seal, verbose, drawn_by_steps=terminal is not None)
     store.sweep()
-    with _environment(terminal), contextlib.redirect_stdout(narrator):
+    with _environment(terminal), _printing_and_logging_restored(), contextlib.redirect_stdout(narrator):
         outputs = _execute(pipeline, store)
     wanted = {step.output for step in steps if not step.shares}
     narrator.finish(succeeded=wanted <= set(outputs))
@@ -76,6 +78,22 @@ def _execute(pipeline: Callable[[], Any], store: Store) -> dict[str, Any]:
 def _terminal() -> str | None:
     """The terminal that the user watches, or None where output goes to a file or a pipe."""
     return os.ttyname(sys.stderr.fileno()) if sys.stderr.isatty() else None
+
+
+@contextlib.contextmanager
+def _printing_and_logging_restored() -> Iterator[None]:
+    """Put back `print` and the root logger as they were.
+
+    kfp changes both for each task and restores what it found. Tasks side by side find each other's changes, and the
+    last to end leaves them: every later print would be indented, every later log line go to a closed stream.
+    """
+    root = logging.getLogger()
+    printing, handlers, level = builtins.print, list(root.handlers), root.level
+    try:
+        yield
+    finally:
+        builtins.print, root.handlers[:] = printing, handlers
+        root.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,17 @@
 """The local runner: results, cache, failures, kills."""
 
+import builtins
 import contextlib
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 from rich.console import Console
@@ -215,10 +217,31 @@ def test_the_user_sees_steps_and_their_lines_and_not_kfps(bench: Bench) -> None:
     assert "KFP Executor" in log
 
 
+def state_of_process() -> tuple[object, ...]:
+    root = logging.getLogger()
+    return dict(os.environ), sys.executable, sys.stdout, builtins.print, list(root.handlers), root.level
+
+
 def test_nothing_of_a_run_stays_in_this_process(bench: Bench) -> None:
-    before = (dict(os.environ), sys.executable, sys.stdout)
+    before = state_of_process()
     bench.run()
-    assert (dict(os.environ), sys.executable, sys.stdout) == before
+    assert state_of_process() == before
+
+
+def test_nothing_of_tasks_side_by_side_stays_either(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = state_of_process()
+
+    def leaving(pipeline: Callable[[], Any], store: Store) -> dict[str, Any]:
+        """What the threads of kfp do when their ends cross, without waiting for it to happen."""
+        monkeypatch.setattr(builtins, "print", lambda *_, **__: None)
+        logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))
+        logging.getLogger().setLevel(logging.ERROR)
+        return {}
+
+    monkeypatch.setattr("pipelines.local._execute", leaving)
+    with pytest.raises(RuntimeError, match="ran no step"):
+        bench.run()
+    assert state_of_process() == before
 
 
 def test_seals_say_what_an_artefact_was_made_from(bench: Bench) -> None:

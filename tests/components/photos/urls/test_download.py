@@ -79,7 +79,6 @@ REFUSED = {
     "/206": (Page(GOOD, status=(206,)), "http_206", 1),
     "/down": (Page(status=(500,)), "http_500", 4),
     "/gone": (Page(GOOD, reset=9), "unreachable", 4),
-    "/slow": (Page(picture(2, side=100), slow=0.2), "timeout", 1),
     "/huge": (Page(picture(3, "BMP", 90)), "too_large", 1),
     "/page": (Page(b"<html><img src=x></html>"), "not_an_image", 1),
     "/nothing": (Page(), "not_an_image", 1),
@@ -98,7 +97,7 @@ ROBOTS = Page(b"User-agent: other\nDisallow: /\n\nUser-agent: *\nDisallow: /priv
 
 
 def test_what_is_refused_has_its_reason_and_leaves_nothing(tmp_path: Path) -> None:
-    limits = replace(QUICK, seconds=2.5, connections=32, per_host=32)
+    limits = replace(QUICK, seconds=60.0, silence=20.0, connections=32, per_host=32)
     with serving() as site:
         site.pages = {path: page for path, (page, _, _) in REFUSED.items()} | {"/robots.txt": ROBOTS}
         outcomes = got(site, tmp_path / "work", *REFUSED, limits=limits)
@@ -106,6 +105,14 @@ def test_what_is_refused_has_its_reason_and_leaves_nothing(tmp_path: Path) -> No
     assert dict(zip(REFUSED, [o.reason for o in outcomes], strict=True)) == {p: r for p, (_, r, _) in REFUSED.items()}
     assert asked == {path: count for path, (_, _, count) in REFUSED.items()}
     assert all(outcome.detail and not outcome.kind for outcome in outcomes)
+    assert pictures(tmp_path / "work") == []
+
+
+def test_a_picture_that_trickles_in_is_given_up(tmp_path: Path) -> None:
+    with serving() as site:
+        site.pages = {"/slow": Page(picture(2, side=100), slow=0.2)}
+        assert got(site, tmp_path / "work", "/slow", limits=replace(QUICK, seconds=0.5))[0].reason == "timeout"
+        assert site.asked["/slow"] == 1
     assert pictures(tmp_path / "work") == []
 
 
