@@ -33,12 +33,16 @@ class PerceiverAttentionCA(nn.Module):
         return self._split(keys), self._split(values)
 
     def forward(self, image: Tensor, keys_values: KeysValues, regions: Regions) -> Tensor:
-        """The update [B, L, hidden] of image tokens [B, L, hidden]; exactly zero outside every box."""
+        """The update [B, L, hidden] of image tokens [B, L, hidden], in their precision; zero outside every box.
+
+        Only the tokens inside boxes are computed, in the precision of the adapter's weights.
+        """
         keys, values = keys_values
-        queries = self._split(self.to_q(self.norm2(image)))
+        inside = regions.gathered(image).to(self.norm2.weight.dtype)
+        queries = self._split(self.to_q(self.norm2(inside)))
         seen = scaled_dot_product_attention(queries, keys, values, attn_mask=regions.attend)
         update: Tensor = self.to_out(seen.transpose(1, 2).flatten(2))
-        return update * regions.inside
+        return regions.spread(update.to(image.dtype), image.shape[1])
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)

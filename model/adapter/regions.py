@@ -1,4 +1,4 @@
-"""Which image token may see which person: boxes in pixels become attention masks by broadcasting."""
+"""Which image token may see which person: boxes in pixels become the tokens inside them and masks by broadcasting."""
 
 from typing import NamedTuple
 
@@ -9,14 +9,29 @@ CELL = 16
 
 
 class Regions(NamedTuple):
-    """`attend` [B, 1, L, T] says which keys an image token may see; `inside` [B, L, 1] whether it is in any box.
+    """The image tokens that lie in any box, and the keys that each of them may see.
 
-    Rows of tokens outside every box are opened in `attend`, because a softmax over nothing is undefined in some
-    kernels; the attention multiplies its result by `inside`, which makes them exactly zero.
+    `where` [B, M] are their positions, M being those of the picture that has most. A picture with fewer is filled up
+    with tokens outside its boxes: `inside` [B, M, 1] is False there. `attend` [B, 1, M, T] is the mask of the
+    attention, None where everything sees everything. Rows outside every box are open in it, because a softmax over
+    nothing is undefined in some kernels; what comes of them is multiplied by `inside`, which makes it exactly zero.
     """
 
-    attend: Tensor
+    where: Tensor
     inside: Tensor
+    attend: Tensor | None
+
+    def gathered(self, image: Tensor) -> Tensor:
+        """The tokens [B, M, C] of image tokens [B, L, C] that are attended for."""
+        return image.gather(1, self._index(image))
+
+    def spread(self, update: Tensor, length: int) -> Tensor:
+        """Updates [B, M, C] put where they belong among `length` tokens, [B, L, C]; zero everywhere else."""
+        nothing = update.new_zeros(len(update), length, update.shape[-1])
+        return nothing.scatter(1, self._index(update), update * self.inside)
+
+    def _index(self, tokens: Tensor) -> Tensor:
+        return self.where[..., None].expand(-1, -1, tokens.shape[-1])
 
 
 def cells_in_boxes(boxes: Tensor, width: int, height: int, cell: int = CELL) -> Tensor:
@@ -39,9 +54,14 @@ def cells_in_boxes(boxes: Tensor, width: int, height: int, cell: int = CELL) -> 
 def token_regions(boxes: Tensor, width: int, height: int, tokens: int, cell: int = CELL) -> Regions:
     """The attention regions of boxes [B, N, 4] when each of the N people has `tokens` keys.
 
-    Image tokens see the keys of every box that covers them: where boxes overlap, the union.
+    Image tokens see the keys of every box that covers them: where boxes overlap, the union. Make them once per picture:
+    how many tokens lie inside is asked of the device.
     """
     covered = cells_in_boxes(boxes, width, height, cell)
-    inside = covered.any(-1, keepdim=True)
-    attend = covered.repeat_interleave(tokens, dim=-1) | ~inside
-    return Regions(attend=attend[:, None], inside=inside)
+    inside = covered.any(-1)
+    most = int(inside.sum(1).max())
+    where = inside.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+    inside = inside.gather(1, where)[..., None]
+    people = covered.gather(1, where[..., None].expand(-1, -1, covered.shape[-1])) | ~inside
+    attend = None if bool(people.all()) else people.repeat_interleave(tokens, dim=-1)[:, None]
+    return Regions(where, inside, attend)
