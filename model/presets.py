@@ -15,11 +15,18 @@ TOKEN_PIXELS = 16  # a token is a 2 x 2 block of latents, a latent 8 x 8 pixels
 
 @dataclass(frozen=True)
 class AdapterSize:
-    """Sizes of the identity adapter: tokens a person, attention heads and their width."""
+    """Sizes of the identity adapter: tokens of a person's embedding, attention heads and their width.
+
+    `branches` are 'arc' (the embedding), 'sig' (patches of the face crop, and an embedding of its own) or both; 'sig'
+    reads `patches` vectors of `features` values from the vision tower.
+    """
 
     tokens: int
     heads: int
     head_dim: int
+    branches: tuple[str, ...] = ("arc",)
+    features: int = 0
+    patches: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def nano() -> Preset:
 
 
 def flux_dev() -> Preset:
-    """Sizes of FLUX.1-dev and of the released WithAnyone adapter (8 tokens a person, antelopev2)."""
+    """Sizes of FLUX.1-dev and of the released WithAnyone adapter: both branches, antelopev2, SigLIP base at 256 px."""
     return Preset(
         name="flux-dev",
         backbone={
@@ -115,7 +122,7 @@ def flux_dev() -> Preset:
         autoencoder={"latent_channels": 16},
         recogniser="antelopev2",
         recogniser_dim=512,
-        adapter=AdapterSize(tokens=8, heads=24, head_dim=64),
+        adapter=AdapterSize(tokens=8, heads=24, head_dim=64, branches=("arc", "sig"), features=768, patches=256),
         buckets=((512, 512), (768, 512), (768, 512), (1024, 512)),
         text_tokens=512,
         steps=25,

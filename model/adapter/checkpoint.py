@@ -14,7 +14,7 @@ from model.errors import UserError
 
 WEIGHTS = "adapter.safetensors"
 SIZES = "adapter.json"
-OTHER_BRANCH = ("ipa_sig.", "arcface_in_sig.", "siglip_in_sig.", "siglip_in_arc.")
+PARTS = ("ipa_arc.", "arcface_in_arc.", "siglip_in_arc.", "ipa_sig.", "arcface_in_sig.", "siglip_in_sig.")
 
 
 def save_adapter(adapter: IdentityAdapter, folder: Path, preset: str) -> None:
@@ -25,12 +25,12 @@ def save_adapter(adapter: IdentityAdapter, folder: Path, preset: str) -> None:
     write_json(folder / SIZES, {"schema": 1, "preset": preset, "sizes": adapter.sizes.as_dict()})
 
 
-def load_adapter(folder: Path) -> IdentityAdapter:
-    """Read the adapter of a model folder; UserError where something is missing or does not fit."""
+def load_adapter(folder: Path, dtype: torch.dtype = torch.float32) -> IdentityAdapter:
+    """Read the adapter of a model folder as `dtype`; UserError where something is missing or does not fit."""
     described = read_description(folder)
     with torch.device("meta"):
-        adapter = IdentityAdapter(AdapterSizes(**described["sizes"]))
-    load_weights(adapter, folder / WEIGHTS)
+        adapter = IdentityAdapter(AdapterSizes.read(described["sizes"]))
+    load_weights(adapter, folder / WEIGHTS, dtype)
     return adapter
 
 
@@ -45,19 +45,21 @@ def read_description(folder: Path) -> dict[str, Any]:
     return described
 
 
-def load_weights(adapter: IdentityAdapter, file: Path) -> None:
-    """Load `file` into `adapter` (which may be on the meta device) in 32-bit floats.
+def load_weights(adapter: IdentityAdapter, file: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Load `file` into `adapter` (which may be on the meta device) as `dtype`.
 
-    The SigLIP branch of a published merged file is left out. UserError names the first tensor that is missing, unknown
-    or of another shape.
+    A branch of a published merged file that the adapter does not have is left out, as is `siglip_in_arc`, which nothing
+    reads. UserError names the first tensor that is missing, unknown or of another shape.
     """
     if not Path(file).is_file():
         raise UserError(
             f"adapter weights {file}: there is no such file; give a model folder or an adapter.safetensors."
         )
-    tensors = {name: t for name, t in load_file(file).items() if not name.startswith(OTHER_BRANCH)}
+    own = {name.split(".")[0] + "." for name in adapter.state_dict()}
+    unread = tuple(part for part in PARTS if part not in own)
+    tensors = {name: tensor for name, tensor in load_file(file).items() if not name.startswith(unread)}
     _check(tensors, adapter, Path(file))
-    adapter.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
+    adapter.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()}, assign=True)
 
 
 def _check(tensors: dict[str, Tensor], adapter: IdentityAdapter, file: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
@@ -10,9 +11,33 @@ from torch.utils.hooks import RemovableHandle
 
 from model.adapter.attention import KeysValues, PerceiverAttentionCA
 from model.adapter.network import IdentityAdapter
-from model.adapter.regions import Regions
+from model.adapter.regions import Regions, token_regions
+from model.adapter.sizes import ARC, SIG
 
 BlockOutput = tuple[Tensor, Tensor]
+
+
+class People(NamedTuple):
+    """N people in each of B pictures: raw embeddings [B, N, d], boxes (xyxy, pixels) [B, N, 4], patches [B, N, P, f].
+
+    Patches are those of the vision tower for each face crop; only the SigLIP branch needs them. Where a picture has
+    fewer people, the rows are filled with zeros: nobody sees an empty box.
+    """
+
+    embeddings: Tensor
+    boxes: Tensor
+    patches: Tensor | None = None
+
+
+class Weights(NamedTuple):
+    """How strongly each branch acts; 1 is as trained, and a branch of weight 0 is not computed."""
+
+    identity: float = 1.0
+    siglip: float = 1.0
+
+    def of(self, branch: str) -> float:
+        """The weight of 'arc' or 'sig'."""
+        return {ARC: self.identity, SIG: self.siglip}[branch]
 
 
 @dataclass(frozen=True)
@@ -25,38 +50,72 @@ class Condition:
     weight: float = 1.0
 
 
-def condition(adapter: IdentityAdapter, embeddings: Tensor, regions: Regions, weight: float = 1.0) -> Condition:
-    """The condition of raw face embeddings [B, N, d]; make it once per picture and use it in every denoising step."""
-    return Condition(adapter.attentions(), adapter(embeddings), regions, weight)
+def condition(
+    adapter: IdentityAdapter,
+    embeddings: Tensor,
+    regions: Regions,
+    weight: float = 1.0,
+    *,
+    patches: Tensor | None = None,
+    branch: str = ARC,
+) -> Condition:
+    """What one branch of the adapter makes of raw face embeddings [B, N, d] (and patches [B, N, P, f])."""
+    return Condition(adapter.attentions(branch), adapter(embeddings, patches, branch), regions, weight)
+
+
+def conditions(
+    adapter: IdentityAdapter, people: People, size: tuple[int, int], weights: Weights | None = None
+) -> list[Condition]:
+    """What the adapter adds for `people` to pictures of `size` (width, height): one condition a branch that has weight.
+
+    It holds each block's keys and values, which no noise changes: make it once per request and use it in every
+    denoising step.
+    """
+    weights = weights or Weights()
+    return [
+        condition(
+            adapter,
+            people.embeddings,
+            token_regions(people.boxes, *size, adapter.sizes.keys(branch)),
+            weights.of(branch),
+            patches=people.patches,
+            branch=branch,
+        )
+        for branch in adapter.sizes.branches
+        if weights.of(branch)
+    ]
 
 
 @contextmanager
 def injected(transformer: FluxTransformer2DModel, conditions: Sequence[Condition]) -> Iterator[None]:
     """Inside, each block k of a FluxTransformer2DModel adds the sum of weight * attention_k to its image tokens.
 
-    A condition of weight 0 installs nothing: the backbone then computes what it computes alone, bit for bit. Raises
-    ValueError where a condition has another number of blocks than the backbone.
+    All branches read the tokens that the block gave. A condition of weight 0 installs nothing: the backbone then
+    computes what it computes alone, bit for bit. Raises ValueError where a condition has another number of blocks than
+    the backbone.
     """
     blocks = [*transformer.transformer_blocks, *transformer.single_transformer_blocks]
+    for one in conditions:
+        if len(one.attentions) != len(blocks):
+            raise ValueError(f"the adapter has {len(one.attentions)} blocks, the backbone has {len(blocks)}")
+    active = [one for one in conditions if one.weight]
     with ExitStack() as hooks:
-        for one in conditions:
-            if len(one.attentions) != len(blocks):
-                raise ValueError(f"the adapter has {len(one.attentions)} blocks, the backbone has {len(blocks)}")
-            if one.weight:
-                for k, block in enumerate(blocks):
-                    hooks.callback(_install(block, one, k).remove)
+        if active:
+            for k, block in enumerate(blocks):
+                hooks.callback(_install(block, active, k).remove)
         yield
 
 
-def _install(block: nn.Module, one: Condition, k: int) -> RemovableHandle:
-    return block.register_forward_hook(_update(one.attentions[k], one.keys_values[k], one))
+def _install(block: nn.Module, active: Sequence[Condition], k: int) -> RemovableHandle:
+    return block.register_forward_hook(_update(active, k))
 
 
-def _update(
-    attention: PerceiverAttentionCA, keys_values: KeysValues, one: Condition
-) -> Callable[[nn.Module, tuple[object, ...], BlockOutput], BlockOutput]:
+def _update(active: Sequence[Condition], k: int) -> Callable[[nn.Module, tuple[object, ...], BlockOutput], BlockOutput]:
     def hook(_block: nn.Module, _inputs: tuple[object, ...], output: BlockOutput) -> BlockOutput:
         text, image = output
-        return text, image + one.weight * attention(image, keys_values, one.regions)
+        updated = image
+        for one in active:
+            updated = updated + one.weight * one.attentions[k](image, one.keys_values[k], one.regions)
+        return text, updated
 
     return hook

@@ -1,4 +1,4 @@
-"""From face embeddings to the tokens that the backbone's image tokens attend to."""
+"""From face embeddings and face crops to the tokens that the backbone's image tokens attend to."""
 
 from typing import cast
 
@@ -24,6 +24,22 @@ class IdentityTokens(nn.Sequential):
         self.sizes = sizes
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Embeddings [B, N, d] of N people to tokens [B, N * tokens, hidden], person by person."""
-        tokens = cast(Tensor, super().forward(embeddings))
-        return tokens.reshape(embeddings.shape[0], -1, self.sizes.hidden)
+        """Embeddings [B, N, d] of N people to tokens [B, N, tokens, hidden]."""
+        tokens = cast(Tensor, super().forward(embeddings.to(self[0].weight.dtype)))
+        return tokens.unflatten(-1, (self.sizes.tokens, self.sizes.hidden))
+
+
+class PatchTokens(nn.Sequential):
+    """Linear, GELU, LayerNorm, Linear: each patch of a face crop becomes a token (layers 0, 2, 3 as published)."""
+
+    def __init__(self, sizes: AdapterSizes) -> None:
+        super().__init__(
+            nn.Linear(sizes.features, sizes.hidden),
+            nn.GELU(),
+            nn.LayerNorm(sizes.hidden),
+            nn.Linear(sizes.hidden, sizes.hidden),
+        )
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Patches [B, N, P, features] of N people to tokens [B, N, P, hidden]."""
+        return cast(Tensor, super().forward(patches.to(self[0].weight.dtype)))

@@ -1,5 +1,7 @@
 """Networks of the real classes, small and randomly initialised with a fixed seed, for quick tests."""
 
+from dataclasses import replace
+
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
@@ -10,6 +12,7 @@ from model.adapter.sizes import AdapterSizes
 
 LATENT = 4
 SIZES = AdapterSizes(embedding=12, hidden=32, blocks=3, tokens=2, heads=2, head_dim=8)
+BOTH = replace(SIZES, branches=("arc", "sig"), features=6, patches=4)
 
 
 def tiny_backbone(seed: int = 0) -> FluxTransformer2DModel:
@@ -45,12 +48,12 @@ def tiny_autoencoder(seed: int = 0) -> AutoencoderKL:
     return network.eval().requires_grad_(False)
 
 
-def tiny_adapter(seed: int = 0, *, trained: bool = True) -> IdentityAdapter:
+def tiny_adapter(seed: int = 0, *, trained: bool = True, sizes: AdapterSizes = SIZES) -> IdentityAdapter:
     """An adapter for `tiny_backbone`; a trained one has random instead of zero output layers."""
     torch.manual_seed(seed)
-    adapter = IdentityAdapter(SIZES)
+    adapter = IdentityAdapter(sizes)
     if trained:
-        for attention in adapter.attentions():
+        for attention in (one for branch in sizes.branches for one in adapter.attentions(branch)):
             nn.init.normal_(attention.to_out.weight, std=0.3)
     return adapter
 
