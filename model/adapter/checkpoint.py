@@ -1,5 +1,6 @@
 """Adapters on disk: safetensors under the published key names, with the sizes beside them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +59,17 @@ def load_weights(adapter: IdentityAdapter, file: Path, dtype: torch.dtype = torc
     own = {name.split(".")[0] + "." for name in adapter.state_dict()}
     unread = tuple(part for part in PARTS if part not in own)
     tensors = {name: tensor for name, tensor in load_file(file).items() if not name.startswith(unread)}
-    _check(tensors, adapter, Path(file))
+    check_weights(tensors, adapter.state_dict(), file)
     adapter.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()}, assign=True)
 
 
-def _check(tensors: dict[str, Tensor], adapter: IdentityAdapter, file: Path) -> None:
-    wanted = adapter.state_dict()
+def check_weights(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: object) -> None:
+    """Raise UserError with the first name, of what was read from `source`, that is not as `wanted`."""
     for name in sorted(wanted.keys() | tensors.keys()):
         if name not in tensors:
-            raise UserError(f"adapter weights {file}: {name} is missing; the file is not an adapter of this preset.")
+            raise UserError(f"adapter weights {source}: {name} is missing; the file is not an adapter of this preset.")
         if name not in wanted:
-            raise UserError(f"adapter weights {file}: {name} is unknown; the file is not an adapter of this preset.")
+            raise UserError(f"adapter weights {source}: {name} is unknown; the file is not an adapter of this preset.")
         if tensors[name].shape != wanted[name].shape:
             found, needed = tuple(tensors[name].shape), tuple(wanted[name].shape)
-            raise UserError(f"adapter weights {file}: {name} has shape {found}, the preset needs {needed}.")
+            raise UserError(f"adapter weights {source}: {name} has shape {found}, the preset needs {needed}.")

@@ -1,14 +1,16 @@
 """Adapters on disk: a round trip, published merged files, and every way a file can be wrong."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from model.adapter.checkpoint import WEIGHTS, load_adapter, load_weights, save_adapter
 from model.errors import UserError
-from tests.model.tiny import tiny_adapter
+from tests.model.published import published_shapes, published_tensors
+from tests.model.tiny import BOTH, tiny_adapter
 
 
 def test_round_trip_is_exact(tmp_path: Path) -> None:
@@ -20,13 +22,36 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
-def test_a_merged_file_of_both_branches_in_half_precision_loads(tmp_path: Path) -> None:
-    tensors = {name: tensor.bfloat16() for name, tensor in tiny_adapter(seed=5).state_dict().items()}
-    others = {name.replace("_arc", "_sig", 1): tensor.clone() for name, tensor in tensors.items()}
-    save_file(tensors | others | {"siglip_in_arc.0.weight": torch.zeros(2)}, tmp_path / WEIGHTS)
-    adapter = tiny_adapter(seed=6)
+@pytest.mark.parametrize("branches", [("arc",), ("sig",), ("arc", "sig")])
+def test_a_published_merged_file_loads_whatever_branches_are_asked_for(
+    tmp_path: Path, branches: tuple[str, ...]
+) -> None:
+    tensors = published_tensors(BOTH)
+    save_file(tensors, tmp_path / WEIGHTS)
+    adapter = tiny_adapter(sizes=replace(BOTH, branches=branches))
     load_weights(adapter, tmp_path / WEIGHTS)
-    assert all(torch.equal(adapter.state_dict()[name], tensor.float()) for name, tensor in tensors.items())
+    loaded = adapter.state_dict()
+    own = {name for name in tensors if name.split(".")[0].endswith(branches) and not name.startswith("siglip_in_arc")}
+    assert loaded.keys() == own
+    assert all(torch.equal(tensor, tensors[name].float()) for name, tensor in loaded.items())
+
+
+def test_a_published_file_kept_in_half_precision_is_written_as_it_was(tmp_path: Path) -> None:
+    tensors = published_tensors(BOTH)
+    save_file(tensors, tmp_path / "published.safetensors")
+    adapter = tiny_adapter(sizes=BOTH)
+    load_weights(adapter, tmp_path / "published.safetensors", torch.bfloat16)
+    save_adapter(adapter, tmp_path, "nano")
+    again = load_file(tmp_path / WEIGHTS)
+    assert again.keys() == published_shapes(BOTH).keys()
+    assert all(torch.equal(tensor, tensors[name]) for name, tensor in again.items())
+    assert load_adapter(tmp_path).sizes == BOTH
+
+
+def test_a_branch_that_the_file_lacks_is_named(tmp_path: Path) -> None:
+    save_file(tiny_adapter().state_dict(), tmp_path / WEIGHTS)
+    with pytest.raises(UserError, match=r"arcface_in_sig\.0\.bias is missing"):
+        load_weights(tiny_adapter(sizes=BOTH), tmp_path / WEIGHTS)
 
 
 @pytest.mark.parametrize(
