@@ -22,24 +22,34 @@ def unpack(tokens: Tensor, width: int, height: int) -> Tensor:
     return cells.permute(0, 3, 1, 4, 2, 5).reshape(b, channels // 4, 2 * rows, 2 * columns)
 
 
-def positions(width: int, height: int, device: torch.device | None = None) -> Tensor:
-    """Position ids [L, 3] of the image tokens: zero, row, column. Text tokens have all zeros."""
+def positions(width: int, height: int, device: torch.device | None = None, picture: int = 0) -> Tensor:
+    """Position ids [L, 3] of the image tokens: `picture`, row, column. Text tokens have all zeros.
+
+    Kontext tells the picture that it is shown from the one that it makes by a `picture` of 1.
+    """
     rows, columns = torch.meshgrid(
         torch.arange(height // CELL, device=device), torch.arange(width // CELL, device=device), indexing="ij"
     )
-    return torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).reshape(-1, 3).float()
+    return torch.stack([torch.full_like(rows, picture), rows, columns], dim=-1).reshape(-1, 3).float()
 
 
 def encode(autoencoder: AutoencoderKL, pixels: Tensor) -> Tensor:
-    """Pictures [B, 3, H, W] in [-1, 1] to scaled latents [B, C, H/8, W/8]: the posterior's mean, so always the same."""
-    mean: Tensor = autoencoder.encode(pixels).latent_dist.mode()
+    """Pictures [B, 3, H, W] in [-1, 1] to scaled latents [B, C, H/8, W/8]: the posterior's mean, so always the same.
+
+    Whatever the autoencoder's precision, latents are in that of the pixels.
+    """
+    mean: Tensor = autoencoder.encode(pixels.to(autoencoder.dtype)).latent_dist.mode().to(pixels.dtype)
     return (mean - _shift(autoencoder)) * autoencoder.config["scaling_factor"]
 
 
 def decode(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
-    """Scaled latents [B, C, h, w] to pictures [B, 3, 8h, 8w], about [-1, 1]; differentiable and not clipped."""
-    pixels: Tensor = autoencoder.decode(latents / autoencoder.config["scaling_factor"] + _shift(autoencoder)).sample
-    return pixels
+    """Scaled latents [B, C, h, w] to pictures [B, 3, 8h, 8w], about [-1, 1]; differentiable and not clipped.
+
+    Whatever the autoencoder's precision, pictures are in that of the latents.
+    """
+    plain = latents / autoencoder.config["scaling_factor"] + _shift(autoencoder)
+    pixels: Tensor = autoencoder.decode(plain.to(autoencoder.dtype)).sample
+    return pixels.to(latents.dtype)
 
 
 def _shift(autoencoder: AutoencoderKL) -> float:

@@ -1,13 +1,21 @@
 """Presets: one function a system size, and how its frozen parts are loaded."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.errors import UserError
+from model.parts import BASE, FLUX_KONTEXT, Parts, pack_folder, read_part
 
 if TYPE_CHECKING:
+    import torch
     from diffusers import AutoencoderKL, FluxTransformer2DModel
+
+    from model.faces.analyser import Analyser
+    from model.flux_text import FluxText
+    from model.siglip import VisionTower
+    from model.text import TextEncoder
 
 ASSETS = Path(__file__).with_name("assets")
 TOKEN_PIXELS = 16  # a token is a 2 x 2 block of latents, a latent 8 x 8 pixels
@@ -36,6 +44,8 @@ class Preset:
     `buckets` are (width, height) in pixels, by the number of people, multiples of 16. `guidance` is told to backbones
     that were distilled with it. `identity_guidance` is by how much sampling exaggerates what the adapter adds, 1 for
     not at all: other values cost a second pass of the backbone and need one that was trained with the adapter off, too.
+    `parts` say where its frozen parts lie, None for those that ship with the project; they are read as `dtype`. A
+    preset that `edits` is shown a photo with its faces blurred.
     """
 
     name: str
@@ -49,6 +59,9 @@ class Preset:
     steps: int
     guidance: float | None
     identity_guidance: float
+    parts: Parts | None = None
+    dtype: str = "float32"
+    edits: bool = False
 
     @property
     def hidden(self) -> int:
@@ -103,8 +116,11 @@ def nano() -> Preset:
     )
 
 
-def flux_dev() -> Preset:
-    """Sizes of FLUX.1-dev and of the released WithAnyone adapter: both branches, antelopev2, SigLIP base at 256 px."""
+def flux_dev(parts: Parts | None = None) -> Preset:
+    """FLUX.1-dev with both branches of the released adapter; antelopev2, SigLIP base at 256 px, pictures of 512 px.
+
+    Nothing of it is shipped: `parts` say where it lies, by default what the environment of this machine says.
+    """
     return Preset(
         name="flux-dev",
         backbone={
@@ -128,10 +144,24 @@ def flux_dev() -> Preset:
         steps=25,
         guidance=4.0,
         identity_guidance=1.0,
+        parts=parts or Parts.here(),
+        dtype="bfloat16",
     )
 
 
-PRESETS = {"nano": nano}  # the presets that can be loaded
+def flux_kontext(parts: Parts | None = None) -> Preset:
+    """FLUX.1 Kontext for editing faces: shown the photo with its faces blurred, with the ArcFace branch only."""
+    dev = flux_dev(parts or Parts.here(FLUX_KONTEXT))
+    return replace(
+        dev,
+        name="flux-kontext",
+        adapter=replace(dev.adapter, branches=("arc",), features=0, patches=0),
+        buckets=((512, 512),),
+        edits=True,
+    )
+
+
+PRESETS: dict[str, Callable[[], Preset]] = {"nano": nano, "flux-dev": flux_dev, "flux-kontext": flux_kontext}
 
 
 def preset(name: str) -> Preset:
@@ -142,25 +172,85 @@ def preset(name: str) -> Preset:
 
 
 def load_autoencoder(chosen: Preset) -> "AutoencoderKL":
-    """The frozen autoencoder that ships with a preset, in float32 and evaluation mode."""
+    """The frozen autoencoder of a preset, in evaluation mode and the preset's precision."""
     from diffusers import AutoencoderKL
     from safetensors.torch import load_file
 
+    if chosen.parts:
+        return _frozen(read_part(AutoencoderKL, chosen.parts.base, "vae", torch_dtype=precision(chosen)))
     model = AutoencoderKL(**chosen.autoencoder)
     model.load_state_dict({name: value.float() for name, value in load_file(shipped(chosen, "autoencoder")).items()})
     scale = load_statistics(chosen)
     model.register_to_config(shift_factor=scale["shift"], scaling_factor=scale["scale"])
-    return model.eval().requires_grad_(False)
+    return _frozen(model)
 
 
 def load_backbone(chosen: Preset) -> "FluxTransformer2DModel":
-    """The frozen backbone that ships with a preset, in float32 and evaluation mode."""
+    """The frozen backbone of a preset, in evaluation mode and the preset's precision.
+
+    UserError for a checkpoint whose shape is not the preset's, because the adapter is cut to it.
+    """
     from diffusers import FluxTransformer2DModel
     from safetensors.torch import load_file
 
+    if chosen.parts:
+        model = read_part(FluxTransformer2DModel, chosen.parts.base, "transformer", torch_dtype=precision(chosen))
+        _check_shape(model.config, chosen)
+        return _frozen(model)
     model = FluxTransformer2DModel(**chosen.backbone)
     model.load_state_dict({name: value.float() for name, value in load_file(shipped(chosen, "backbone")).items()})
+    return _frozen(model)
+
+
+def load_text(chosen: Preset, device: str = "cpu") -> "TextEncoder | FluxText":
+    """What reads prompts for a preset's backbone."""
+    if chosen.parts:
+        from model.flux_text import FluxText
+
+        return FluxText.load(chosen.parts.base, chosen.text_tokens, precision(chosen), device)
+    from model.text import TextEncoder
+
+    return TextEncoder.load(chosen.text_tokens, device)
+
+
+def load_tower(chosen: Preset, device: str = "cpu") -> "VisionTower | None":
+    """The vision tower of a preset's SigLIP branch; None for a preset that has none."""
+    if not chosen.parts or "sig" not in chosen.adapter.branches:
+        return None
+    from model.siglip import VisionTower
+
+    return VisionTower.load(chosen.parts.siglip, precision(chosen), device)
+
+
+def load_faces(chosen: Preset, device: str = "cpu") -> "Analyser":
+    """What finds faces and embeds them as the preset's adapter reads them."""
+    from model.faces.analyser import load_analyser
+
+    if chosen.parts:
+        return load_analyser(pack=pack_folder(chosen.parts.pack))
+    return load_analyser(chosen.recogniser, device=device)
+
+
+def precision(chosen: Preset) -> "torch.dtype":
+    """The torch type of a preset's frozen parts."""
+    import torch
+
+    found: torch.dtype = getattr(torch, chosen.dtype)
+    return found
+
+
+def _frozen(model: Any) -> Any:
     return model.eval().requires_grad_(False)
+
+
+def _check_shape(config: Any, chosen: Preset) -> None:
+    for field in ("num_layers", "num_single_layers", "num_attention_heads", "attention_head_dim"):
+        if config[field] != chosen.backbone[field]:
+            where = chosen.parts.base if chosen.parts else chosen.name
+            raise UserError(
+                f"backbone '{where}': {field} is {config[field]}, the preset {chosen.name} needs "
+                f"{chosen.backbone[field]}; set {BASE} to a model of that shape."
+            )
 
 
 def load_statistics(chosen: Preset) -> dict[str, float]:

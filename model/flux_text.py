@@ -1,0 +1,46 @@
+"""The text encoders of FLUX: T5 for the tokens, CLIP for the one vector of a prompt."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
+
+from model.parts import read_part
+
+CLIP_TOKENS = 77
+
+
+class FluxText:
+    """Prompts to what the backbone reads of them, as diffusers' own FluxPipeline does it."""
+
+    def __init__(self, clip: Any, clip_tokenizer: Any, t5: Any, t5_tokenizer: Any, length: int = 512) -> None:
+        """Prompts are cut or padded to `length` tokens for T5, and to 77 for CLIP."""
+        self.clip, self.clip_tokenizer, self.t5, self.t5_tokenizer = clip, clip_tokenizer, t5, t5_tokenizer
+        self.length = length
+
+    @classmethod
+    def load(cls, base: str, length: int, dtype: torch.dtype, device: str = "cpu") -> Self:
+        """The encoders of a FLUX folder or hub name, frozen; UserError where one cannot be read."""
+        clip = read_part(CLIPTextModel, base, "text_encoder", torch_dtype=dtype)
+        t5 = read_part(T5EncoderModel, base, "text_encoder_2", torch_dtype=dtype)
+        for model in (clip, t5):
+            model.eval().requires_grad_(False).to(device)
+        tokenizers = read_part(CLIPTokenizer, base, "tokenizer"), read_part(T5TokenizerFast, base, "tokenizer_2")
+        return cls(clip, tokenizers[0], t5, tokenizers[1], length)
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """T5's states [B, length, d], padding included, and CLIP's pooled vectors [B, p]."""
+        states: Tensor = self.t5(self._ids(self.t5_tokenizer, texts, self.length, self.t5)).last_hidden_state
+        read = min(CLIP_TOKENS, self.clip.config.max_position_embeddings)
+        pooled: Tensor = self.clip(self._ids(self.clip_tokenizer, texts, read, self.clip)).pooler_output
+        return states, pooled
+
+    @staticmethod
+    def _ids(tokenizer: Any, texts: Sequence[str], length: int, model: Any) -> Tensor:
+        ids: Tensor = tokenizer(
+            list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+        ).input_ids
+        return ids.to(model.device)

@@ -1,0 +1,81 @@
+"""Where the frozen parts of a preset for large machines lie, and how one of them is read."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from model.errors import UserError
+
+BASE, SIGLIP, PACK = "WITHANYONE_BASE", "WITHANYONE_SIGLIP", "WITHANYONE_PACK"
+FLUX_DEV = "black-forest-labs/FLUX.1-dev"
+FLUX_KONTEXT = "black-forest-labs/FLUX.1-Kontext-dev"
+SIGLIP_BASE = "google/siglip-base-patch16-256-i18n"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Folders, or names on the hub, of what a preset does not ship.
+
+    `base` holds a FLUX model in the layout of diffusers (transformer, vae, text_encoder, tokenizer, text_encoder_2,
+    tokenizer_2), `siglip` a SigLIP model in that of transformers, `pack` the ONNX files of an insightface pack.
+    """
+
+    base: str = FLUX_DEV
+    siglip: str = SIGLIP_BASE
+    pack: str = "antelopev2"
+
+    @classmethod
+    def here(cls, base: str = FLUX_DEV) -> Self:
+        """This machine's parts: WITHANYONE_BASE, WITHANYONE_SIGLIP and WITHANYONE_PACK where they are set.
+
+        They belong to a machine, not to a job, so no setting and no file that a step writes names them.
+        """
+        named = os.environ.get
+        return cls(named(BASE) or base, named(SIGLIP) or SIGLIP_BASE, named(PACK) or cls.pack)
+
+
+def read_part(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any:
+    """`kind.from_pretrained` of a folder, without asking the hub for anything, or of a name on the hub.
+
+    UserError where it cannot be read.
+    """
+    folder = Path(where).expanduser()
+    local = folder.is_dir()
+    try:
+        return kind.from_pretrained(
+            str(folder) if local else where, subfolder=subfolder, local_files_only=local, **options
+        )
+    except (OSError, ValueError) as error:
+        part = f"{subfolder} of '{where}'" if subfolder else f"'{where}'"
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise UserError(
+            f"{part}: no {kind.__name__} can be read ({why}); set {BASE} and {SIGLIP} to folders with the models, or "
+            "log in to the hub where they may be fetched."
+        ) from error
+
+
+def pack_folder(where: str) -> Path:
+    """The folder of an insightface pack: one given, one that insightface keeps by that name, or one of the hub.
+
+    UserError where there is none.
+    """
+    folders = [Path(where).expanduser(), Path.home() / ".insightface" / "models" / where]
+    for folder in folders:
+        if folder.is_dir():
+            return folder
+    if where.count("/") == 1 and not where.startswith((".", "~", "/")):
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        try:
+            return Path(snapshot_download(where, allow_patterns=["*.onnx"]))
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            why = type(error).__name__
+            raise UserError(
+                f"insightface pack '{where}': the hub gives none ({why}); set {PACK} to a folder."
+            ) from error
+    raise UserError(
+        f"insightface pack '{where}': there is no such folder, nor {folders[1]}; set {PACK} to the folder with its "
+        ".onnx files."
+    )

@@ -1,0 +1,115 @@
+"""Presets by name, and their parts read from folders as FLUX, SigLIP and insightface publish them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import FluxPipeline, FluxTransformer2DModel
+
+from model.errors import UserError
+from model.parts import BASE, FLUX_DEV, PACK, SIGLIP, SIGLIP_BASE, Parts, pack_folder
+from model.presets import (
+    flux_dev,
+    flux_kontext,
+    load_autoencoder,
+    load_backbone,
+    load_faces,
+    load_text,
+    load_tower,
+    nano,
+    preset,
+)
+from tests.model.checkpoints import tiny_flux
+from tests.model.tiny import BOTH, tiny_autoencoder, tiny_backbone
+
+
+def test_every_preset_has_a_name_and_another_is_refused() -> None:
+    assert [preset(name).name for name in ("nano", "flux-dev", "flux-kontext")] == ["nano", "flux-dev", "flux-kontext"]
+    with pytest.raises(UserError, match="preset 'huge' is not known; choose one of nano, flux-dev, flux-kontext"):
+        preset("huge")
+
+
+def test_the_flux_preset_is_of_the_shape_of_diffusers_own_flux() -> None:
+    with torch.device("meta"):
+        ours, theirs = FluxTransformer2DModel(**flux_dev().backbone), FluxTransformer2DModel(guidance_embeds=True)
+    assert {n: t.shape for n, t in ours.state_dict().items()} == {n: t.shape for n, t in theirs.state_dict().items()}
+    assert flux_dev().hidden == 3072
+    assert flux_dev().blocks == 57
+
+
+def test_kontext_edits_with_the_arcface_branch_alone() -> None:
+    assert flux_kontext().edits
+    assert flux_kontext().adapter.branches == ("arc",)
+    assert not flux_dev().edits
+
+
+def test_the_environment_of_the_machine_says_where_parts_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (BASE, SIGLIP, PACK):
+        monkeypatch.delenv(name, raising=False)
+    assert flux_dev().parts == Parts(FLUX_DEV, SIGLIP_BASE, "antelopev2")
+    monkeypatch.setenv(BASE, "a folder")
+    monkeypatch.setenv(PACK, "a pack")
+    assert preset("flux-dev").parts == Parts("a folder", SIGLIP_BASE, "a pack")
+
+
+def test_backbone_and_autoencoder_of_a_folder_are_what_was_saved(parts: Parts) -> None:
+    chosen = tiny_flux(parts)
+    for loaded, saved in ((load_backbone(chosen), tiny_backbone()), (load_autoencoder(chosen), tiny_autoencoder())):
+        for name, tensor in saved.state_dict().items():
+            assert torch.equal(loaded.state_dict()[name], tensor), name
+        assert not loaded.training
+        assert not any(parameter.requires_grad for parameter in loaded.parameters())
+    assert load_autoencoder(chosen).config["shift_factor"] == 0.1
+    assert load_backbone(replace(chosen, dtype="bfloat16")).dtype == torch.bfloat16
+
+
+def test_text_is_encoded_as_diffusers_encodes_it(parts: Parts) -> None:
+    chosen, prompts = tiny_flux(parts), ["two people smiling", "a man"]
+    flux = FluxPipeline.from_pretrained(parts.base, local_files_only=True)
+    flux.tokenizer_max_length = 12
+    expected, pooled, _ = flux.encode_prompt(prompts, prompts, max_sequence_length=chosen.text_tokens)
+    tokens, vector = load_text(chosen).encode(prompts)
+    torch.testing.assert_close(tokens, expected)
+    torch.testing.assert_close(vector, pooled)
+    assert not torch.allclose(vector[0], vector[1])
+
+
+def test_the_vision_tower_is_read_from_a_whole_siglip_model(parts: Parts) -> None:
+    tower = load_tower(tiny_flux(parts))
+    assert tower is not None
+    assert tower.model.config.image_size == 16
+    assert load_tower(nano()) is None
+    assert load_tower(replace(tiny_flux(parts), adapter=nano().adapter)) is None
+
+
+def test_faces_are_those_of_the_pack(parts: Parts) -> None:
+    analyser = load_faces(tiny_flux(parts))
+    assert (analyser.name, analyser.dim) == ("tinypack", BOTH.embedding)
+    picture = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
+    faces = analyser.analyse([picture])[0]
+    assert len(faces) == 1
+    np.testing.assert_allclose(faces[0].box, [32, 32, 96, 96], atol=0.5)
+
+
+def test_a_base_of_another_shape_is_refused(parts: Parts) -> None:
+    with pytest.raises(UserError, match=r"num_layers is 1, the preset flux-dev needs 19"):
+        load_backbone(flux_dev(parts))
+
+
+def test_parts_that_are_not_there_are_refused_with_the_remedy(tmp_path: Path, parts: Parts) -> None:
+    nowhere = tiny_flux(Parts(str(tmp_path), str(tmp_path), str(tmp_path / "none")))
+    for load in (load_backbone, load_autoencoder, load_text, load_tower):
+        with pytest.raises(UserError, match=f"set {BASE} and {SIGLIP} to folders"):
+            load(nowhere)
+    with pytest.raises(UserError, match=f"there is no such folder.*set {PACK}"):
+        load_faces(nowhere)
+
+
+def test_a_pack_that_insightface_keeps_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    kept = tmp_path / ".insightface" / "models" / "antelopev2"
+    kept.mkdir(parents=True)
+    assert pack_folder("antelopev2") == kept
+    assert pack_folder(str(tmp_path)) == tmp_path
