@@ -13,8 +13,8 @@ from PIL import Image
 
 from model.artefacts import new_file
 from model.dataset.dataset import Dataset
-from model.pipeline import Request
 from model.progress import track
+from model.sampler import Request
 from validation.benchmark.cases import Case
 
 WEIGHTS = {"model": 1.0, "adapter_off": 0.0}  # of the adapter, in the systems that are drawn

@@ -13,8 +13,8 @@ from components.evaluation.outcome import Outcome, write_pictures, write_tables
 from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
-from model.pipeline import WithAnyonePipeline
 from model.presets import ASSETS
+from model.sampler import Sampler
 from model.training.cache import digest_of
 from validation.benchmark import sanity
 from validation.benchmark.cases import build_cases
@@ -30,7 +30,7 @@ def run(*, dataset: Path, model: Path, scores: Path, config: EvaluationConfig) -
 
     Raises UserError where the dataset has no case, every judge was in the loss, or a sanity row comes out wrong.
     """
-    pipe = WithAnyonePipeline.load(model, config.device)
+    pipe = Sampler.load(model, config.device)
     judges = standing(config.judges, pipe.preset.recogniser)
     panel = Panel.load(config.judges, config.device)
     frozen = folder_digest(ASSETS / pipe.preset.name)

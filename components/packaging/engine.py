@@ -21,7 +21,7 @@ from components.packaging.terms import terms
 from model.artefacts import read_json
 from model.errors import UserError
 from model.faces.analyser import Analyser, Face, load_analyser
-from model.pipeline import Request, WithAnyonePipeline
+from model.sampler import Request, Sampler
 
 
 class Pipeline(Protocol):
@@ -111,7 +111,7 @@ class Engine:
 def load_engine(bundle: Path) -> Engine:
     """The engine of the files that a Bento carries; the weights come from there too, never from a registry."""
     os.environ["WITHANYONE_CACHE"] = str(bundle / WEIGHTS)
-    pipeline = WithAnyonePipeline.load(bundle / MODEL)
+    pipeline = Sampler.load(bundle / MODEL)
     analyser = load_analyser(pipeline.preset.recogniser)
     facts = {"licence": terms(read_json(bundle / MODEL / "training.json")), "scores": read_json(bundle / SCORES)}
     return Engine(pipeline, analyser, Lineage.model_validate(read_json(bundle / LINEAGE)), facts)

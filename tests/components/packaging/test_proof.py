@@ -15,7 +15,7 @@ from components.packaging.engine import Engine
 from components.packaging.lineage import Lineage
 from components.packaging.proof import check, prove
 from model.errors import UserError
-from model.pipeline import Request
+from model.sampler import Request
 from tests.components.packaging.files import encoded
 from tests.components.packaging.small import LINEAGE, Painter, with_faces
 

@@ -1,0 +1,235 @@
+"""Pictures of given people: requests batched by size, Euler steps from noise to picture. The product's only sampler."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from model.adapter.checkpoint import load_adapter, read_description
+from model.adapter.inject import Condition, People, Weights, conditions, injected
+from model.adapter.network import IdentityAdapter
+from model.adapter.sizes import ARC, SIG
+from model.denoiser import Size, TextFeatures, velocity
+from model.errors import UserError
+from model.latents import CELL, decode, encode, pack, unpack
+from model.layout import layout
+from model.losses.flow import sampling_times, shift_of
+from model.presets import Preset, load_autoencoder, load_backbone, load_text, precision, preset
+
+BATCH = 16
+Times = Callable[[int, int], Tensor]  # number of steps and of image tokens to the times, from 1 down to 0
+Predicted = Callable[[Tensor, Tensor, Sequence[Condition]], Tensor]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One picture to make: raw embeddings [N, d] of N people, each in the box (xyxy, pixels) [N, 4] of the same row.
+
+    `seed` seeds the noise, or is the generator (of the CPU) to draw it from. `patches` [N, P, f] are those of the
+    vision tower, for adapters with a SigLIP branch; without them that branch is silent. `shown` [H, W, 3] is the photo,
+    its faces blurred, that a preset which edits is shown.
+    """
+
+    prompt: str
+    embeddings: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+    width: int
+    height: int
+    seed: int | torch.Generator
+    patches: NDArray[np.float32] | None = None
+    shown: NDArray[np.uint8] | None = None
+
+
+def flux_times(steps: int, tokens: int) -> Tensor:
+    """The `steps + 1` times of FLUX's schedule, shifted as its number of image tokens asks."""
+    return sampling_times(steps, shift_of(tokens))
+
+
+@dataclass(frozen=True)
+class Way:
+    """How pictures are sampled: steps, how strongly the branches act, what a distilled backbone is told, the times."""
+
+    steps: int
+    weights: Weights
+    guidance: float | None
+    times: Times
+    progress: Callable[[Iterable[Any]], Iterable[Any]]
+
+
+class Sampler:
+    """A frozen backbone with an identity adapter, ready to make pictures; `preset` says of which sizes."""
+
+    def __init__(
+        self,
+        preset: Preset,
+        backbone: FluxTransformer2DModel,
+        autoencoder: AutoencoderKL,
+        encode_text: Callable[[Sequence[str]], tuple[Tensor, Tensor]],
+        adapter: IdentityAdapter,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.preset, self.backbone, self.autoencoder = preset, backbone.eval(), autoencoder.eval()
+        self.encode_text, self.adapter = encode_text, adapter.eval()
+        self.device = torch.device(device)
+
+    @classmethod
+    def load(cls, model: Path, device: str = "cpu") -> Self:
+        """The sampler of a model folder; UserError where it is none or of an unknown preset."""
+        chosen = preset(read_description(model)["preset"])
+        adapter = load_adapter(model, precision(chosen)).to(device)
+        backbone, autoencoder = load_backbone(chosen).to(device), load_autoencoder(chosen).to(device)
+        return cls(chosen, backbone, autoencoder, load_text(chosen, device).encode, adapter, device)
+
+    def layout(self, n: int) -> tuple[NDArray[np.float32], int, int]:
+        """Boxes [n, 4] in pixels for n people, with the width and height of the picture they are for."""
+        size = self.preset.bucket(n)
+        return layout(n, size), *size
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        requests: Sequence[Request],
+        *,
+        steps: int | None = None,
+        id_weight: float = 1.0,
+        siglip_weight: float = 1.0,
+        guidance: float | None = None,
+        times: Times = flux_times,
+        progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+    ) -> list[Image.Image]:
+        """One RGB picture for each request, in their order.
+
+        Each request draws its noise from its own seed, so what else is in the call changes a picture by rounding only.
+        `id_weight` and `siglip_weight` scale what the adapter's branches add; 0 and 0 is the backbone alone. `steps`
+        and `guidance` are the preset's where they are not given; `progress` wraps the steps of each batch. UserError
+        names a request that cannot be met.
+        """
+        for number, request in enumerate(requests):
+            _check(request, number, self.adapter.sizes.embedding)
+            self._check_branches(request, number)
+        way = Way(
+            steps or self.preset.steps,
+            Weights(id_weight, siglip_weight),
+            self.preset.guidance if guidance is None else guidance,
+            times,
+            progress,
+        )
+        pictures: dict[int, Image.Image] = {}
+        for size, numbers in _batches(requests):
+            pictures |= zip(numbers, self._sample([requests[n] for n in numbers], size, way), strict=True)
+        return [pictures[number] for number in range(len(requests))]
+
+    def _sample(self, requests: Sequence[Request], size: Size, way: Way) -> list[Image.Image]:
+        text = TextFeatures(*(t.to(self.device) for t in self.encode_text([r.prompt for r in requests])))
+        people = self._people(requests, size, way.weights)
+        shown = self._shown(requests)
+        x_t = torch.stack([self._noise(r.seed, size) for r in requests]).to(self.device)
+
+        def predicted(x_t: Tensor, t: Tensor, people: Sequence[Condition]) -> Tensor:
+            with injected(self.backbone, people):
+                return velocity(self.backbone, x_t, t.expand(len(x_t)), text, size, way.guidance, shown)
+
+        for t, following in way.progress(list(pairwise(way.times(way.steps, x_t.shape[1]).to(self.device)))):
+            x_t = x_t + (following - t) * self._guided(x_t, t, people, predicted)
+        pixels = decode(self.autoencoder, unpack(x_t, *size))
+        bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).permute(0, 2, 3, 1)
+        return [Image.fromarray(picture) for picture in bytes_.numpy()]
+
+    def _guided(self, x_t: Tensor, t: Tensor, people: Sequence[Condition], predicted: Predicted) -> Tensor:
+        """The velocity with the people, moved away from the one without them as far as the preset's guidance says.
+
+        Classifier-free guidance (Ho and Salimans 2022) over identity: v0 + g (v - v0), where v0 has the adapter off.
+        """
+        with_people = predicted(x_t, t, people)
+        if self.preset.identity_guidance == 1 or not people:
+            return with_people
+        without = predicted(x_t, t, [])
+        return without + self.preset.identity_guidance * (with_people - without)
+
+    def _people(self, requests: Sequence[Request], size: Size, weights: Weights) -> list[Condition]:
+        """What the adapter adds to a batch: its keys and values are computed here, once for all steps."""
+        embeddings, boxes = (_padded(rows).to(self.device) for rows in _faces(requests))
+        patches = [r.patches for r in requests if r.patches is not None]
+        if patches:
+            people = People(embeddings, boxes, _padded(patches).to(self.device))
+            return conditions(self.adapter, people, size, weights)
+        return conditions(self.adapter, People(embeddings, boxes), size, weights._replace(siglip=0))
+
+    def _shown(self, requests: Sequence[Request]) -> Tensor | None:
+        """The clean tokens [B, L, 4C] of the photos that are to be edited."""
+        photos = [r.shown for r in requests if r.shown is not None]
+        if not photos:
+            return None
+        pixels = torch.from_numpy(np.stack(photos)).to(self.device).permute(0, 3, 1, 2) / 127.5 - 1
+        return pack(encode(self.autoencoder, pixels))
+
+    def _check_branches(self, request: Request, number: int) -> None:
+        sizes, where = self.adapter.sizes, f"request {number}"
+        if request.patches is not None:
+            wanted = (len(request.boxes), sizes.patches, sizes.features)
+            if SIG not in sizes.branches or request.patches.shape != wanted:
+                found = request.patches.shape
+                raise UserError(
+                    f"{where}: patches have the shape {found}, not {wanted}; give those of the preset's vision tower."
+                )
+        elif ARC not in sizes.branches:
+            raise UserError(f"{where}: patches are missing; the adapter has no branch but SigLIP's, which reads them.")
+        if self.preset.edits and request.shown is None:
+            raise UserError(f"{where}: no photo is given; the preset {self.preset.name} edits one.")
+        size = (request.height, request.width, 3)
+        if request.shown is not None and request.shown.shape != size:
+            raise UserError(f"{where}: the photo has the shape {request.shown.shape}, not {size}; resize it first.")
+
+    def _noise(self, seed: int | torch.Generator, size: Size) -> Tensor:
+        """Noise tokens [L, 4C] of a request, drawn on the CPU so that every device gets the same."""
+        tokens = (size[0] // CELL) * (size[1] // CELL)
+        channels = self.backbone.config["in_channels"]
+        generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+        return torch.randn(tokens, channels, generator=generator)
+
+
+def _batches(requests: Sequence[Request]) -> Iterator[tuple[Size, list[int]]]:
+    """The numbers of the requests, those of one size and kind together, in groups that fit into memory."""
+    alike: dict[tuple[Size, bool, bool], list[int]] = defaultdict(list)
+    for number, request in enumerate(requests):
+        size = (request.width, request.height)
+        alike[size, request.patches is not None, request.shown is not None].append(number)
+    for (size, _, _), numbers in alike.items():
+        for start in range(0, len(numbers), BATCH):
+            yield size, numbers[start : start + BATCH]
+
+
+def _faces(requests: Sequence[Request]) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+    return [r.embeddings for r in requests], [r.boxes for r in requests]
+
+
+def _padded(rows: Sequence[NDArray[np.float32]]) -> Tensor:
+    """Arrays [n_i, ...] stacked to [B, max n, ...], zeros where a picture has fewer people: empty boxes nobody sees."""
+    tensors = [torch.as_tensor(np.asarray(row), dtype=torch.float32) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True)
+
+
+def _check(request: Request, number: int, dim: int) -> None:
+    where = f"request {number}"
+    if request.width % CELL or request.height % CELL or min(request.width, request.height) < CELL:
+        size = f"{request.width} x {request.height}"
+        raise UserError(
+            f"{where}: the size {size} is not a multiple of {CELL} pixels; choose one of the preset's sizes."
+        )
+    if request.boxes.ndim != 2 or request.boxes.shape[1:] != (4,) or len(request.boxes) < 1:
+        raise UserError(f"{where}: boxes have the shape {request.boxes.shape}, not [people, 4]; give one box a person.")
+    if request.embeddings.shape != (len(request.boxes), dim):
+        wanted = (len(request.boxes), dim)
+        raise UserError(f"{where}: embeddings have the shape {request.embeddings.shape}, not {wanted}; one row a box.")
+    if not (np.isfinite(request.embeddings).all() and np.isfinite(request.boxes).all()):
+        raise UserError(f"{where}: embeddings or boxes hold a value that is no number; measure the reference again.")
