@@ -29,9 +29,9 @@ from components.curation.items import Item
 from components.curation.looked import Looks
 from components.curation.sources.folder import scan
 from model.artefacts import file_digest
+from model.boxes import iou
 from model.faces.analyser import Analyser, Face, FaceAnalyser, PlanesToEmbeddings
 from model.faces.detector import Detector, PlanesToFaces
-from model.faces.geometry import iou
 from model.faces.inference import Eager
 from model.faces.recogniser import load_recogniser
 

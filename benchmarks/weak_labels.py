@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from model.artefacts import read_json
+from model.boxes import iou
 from model.dataset.dataset import Dataset
-from model.faces.geometry import iou
 
 SAME_FACE = 0.3  # least overlap (IoU) of the boxes of one face: two detectors frame faces differently
 Difference = tuple[str, str, str]  # its kind, the photo, the names or the reason

@@ -8,9 +8,9 @@ import numpy as np
 from rich.table import Table
 
 from model.artefacts import read_json
+from model.boxes import iou
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from model.faces.geometry import iou
 
 SAME_FACE = 0.4  # least overlap (IoU) of a true and a found box: portraits are measured before they are pasted together
 COPIES = ("near_duplicate", "duplicate")  # rejects that lose nobody: the picture they copy is in the dataset

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
-from model.faces.geometry import iou
+from model.boxes import iou
 from model.faces.inference import Floats, for_inference, planes_of
 from model.faces.retinaface import RetinaFace, anchors
 from model.weights import weight

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from model.boxes import iou
 from model.errors import UserError
-from model.faces.geometry import iou
 from model.layout import LEAST, layout
 from model.presets import nano
 

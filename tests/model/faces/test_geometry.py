@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.faces.geometry import TEMPLATE, align, align_batch, iou, similarity
+from model.boxes import iou
+from model.faces.geometry import TEMPLATE, align, align_batch, similarity
 
 angles, scales, shifts = st.floats(-3.1, 3.1), st.floats(0.2, 5), st.floats(-200, 200)
 
