@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from components.curation.aesthetic import HEAD, AestheticExaminer
+from model.aesthetic import HEAD, AestheticPredictor
 from model.errors import UserError
 
 PHOTOS = [np.random.default_rng(n).integers(0, 256, (40 + n, 60, 3)).astype(np.uint8) for n in range(3)]
@@ -34,7 +34,7 @@ def test_scores_are_the_head_on_the_unit_vector_of_each_photo(folder: Path) -> N
     from transformers import SiglipVisionModel
     from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-    scores = [marks["aesthetic"] for marks in AestheticExaminer(str(folder)).examine(PHOTOS)]
+    scores = AestheticPredictor(str(folder), "curate.aesthetic").scores(PHOTOS)
     tower = SiglipVisionModel.from_pretrained(folder).eval()
     processor = SiglipImageProcessorPil.from_pretrained(folder)
     head = {name: value.double() for name, value in load_file(folder / HEAD).items()}
@@ -50,7 +50,7 @@ def test_scores_are_the_head_on_the_unit_vector_of_each_photo(folder: Path) -> N
 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(UserError, match=r"curate\.aesthetic 'nowhere' lacks config\.json, .*head\.safetensors"):
-        AestheticExaminer("nowhere")
+        AestheticPredictor("nowhere", "curate.aesthetic")
 
 
 def test_a_head_of_another_model_and_a_broken_one_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_head_of_another_model_and_a_broken_one_are_refused(folder: Path, tmp_
     shutil.copytree(folder, other)
     save_file({"scoring_head.0.weight": torch.zeros(1, 9), "scoring_head.0.bias": torch.zeros(1)}, other / HEAD)
     with pytest.raises(UserError, match="head from 9 values to 1, which must be from 8 to 1"):
-        AestheticExaminer(str(other)).examine(PHOTOS)
+        AestheticPredictor(str(other), "curate.aesthetic").scores(PHOTOS)
     (other / "config.json").write_text("{")
     with pytest.raises(UserError, match="cannot be loaded"):
-        AestheticExaminer(str(other)).examine(PHOTOS)
+        AestheticPredictor(str(other), "curate.aesthetic").scores(PHOTOS)
