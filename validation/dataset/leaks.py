@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 
 def lookalikes(identities: pd.DataFrame, centres: Floats, bound: float) -> pd.DataFrame:
-    """One row a held-out and a trained person: `pair` in words with both names, and the cosine of their centres.
+    """One row a held-out and a trained person: `pair` in words, the cosine of their centres, `heldout` and `trained`.
 
     Every pair above `bound` is there, and every held-out person with the most similar trained one; worst first.
     `centres` [I, d] are unit rows in the order of `identities`, NaN where a person has no sound face.
@@ -28,8 +28,9 @@ def lookalikes(identities: pd.DataFrame, centres: Floats, bound: float) -> pd.Da
     rows = []
     for row, column, value in _wanted(centres[held], centres[trained], bound, np.full(len(held), -np.inf)):
         words = f"{names[held[row]]} (held out) and {names[trained[column]]} (trained): cosine {value:.3f}"
-        rows.append({"pair": words, "similarity": value})
-    return _worst_first(rows, "pair")
+        people = {"heldout": names[held[row]], "trained": names[trained[column]]}
+        rows.append({"pair": words, "similarity": value} | people)
+    return _worst_first(rows, "pair", "heldout", "trained")
 
 
 def leaked_faces(
@@ -88,6 +89,6 @@ def _wanted(left: Floats, right: Floats, bound: float, floor: Floats) -> Iterato
         yield row, column, value
 
 
-def _worst_first(rows: list[dict[str, object]], key: str) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=[key, "similarity"]).astype({"similarity": float})
+def _worst_first(rows: list[dict[str, object]], key: str, *others: str) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=[key, "similarity", *others]).astype({"similarity": float})
     return frame.sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
