@@ -22,4 +22,21 @@ class EvaluationConfig(BaseModel):
     cases: int = Field(16, ge=1, description="Most cases for each number of people in a picture.")
     steps: int | None = Field(None, ge=1, le=1000, description="Sampling steps of a picture; none: the preset's.")
     batch: int = Field(16, ge=1, le=1024, description="Pictures drawn between two savings of progress.")
+    same_person_rate: float = Field(
+        1e-3,
+        gt=0,
+        lt=0.5,
+        description="Share of pairs of different people taken for one person where duplicates and strangers are told.",
+    )
+    leak_rate: float = Field(
+        1e-5,
+        gt=0,
+        lt=0.5,
+        description="Share of pairs of different people taken for one person where leakage is looked for.",
+    )
+    release: str = Field("", description="Parquet file of a MultiID-Bench release to draw; empty: the held-out people.")
+    clip: str = Field("", description="Folder of a CLIP model for CLIP-I and CLIP-T; empty: not measured.")
+    aesthetic: str = Field(
+        "", description="Folder of SigLIP's vision model and an aesthetic head; empty: not measured."
+    )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run.")

@@ -10,8 +10,10 @@ from components.evaluation.drawing import Drawing
 from components.evaluation.pasting import paste_face
 from model.dataset.dataset import Dataset
 from model.faces.geometry import align
+from validation.benchmark import paper
 from validation.benchmark.cases import Case
 from validation.benchmark.judges import Sighting
+from validation.benchmark.matching import MISSING, assign, distance
 from validation.benchmark.score import Sample, Truth
 
 PASTED = "reference_pasted"
@@ -45,6 +47,40 @@ def truths(panel: Eyes, dataset: Dataset, cases: Iterable[Case]) -> dict[str, di
     return found
 
 
+def paper_faces(
+    panel: Eyes, dataset: Dataset, cases: Sequence[Case], fitted: Mapping[str, Picture]
+) -> dict[str, dict[str, paper.Faces]]:
+    """`{case id: {judge: faces}}` as the released evaluator sees them: in the ground truth at the size that is drawn
+    (`fitted`, by case id), and in each padded reference photo.
+    """
+    photos = {
+        person.reference: str(dataset.faces.at[person.reference, "image_id"]) for c in cases for person in c.people
+    }
+    squares = dict(
+        zip(photos, panel.look([paper.padded(dataset.image(photo)) for photo in photos.values()]), strict=True)
+    )
+    truths = panel.look([fitted[case.case_id] for case in cases])
+    return {
+        case.case_id: first_faces(case, truth, [squares[person.reference] for person in case.people])
+        for case, truth in zip(cases, truths, strict=True)
+    }
+
+
+def first_faces(case: Case, truth: Sighting, references: Sequence[Sighting]) -> dict[str, paper.Faces]:
+    """What the paper protocol compares with, by judge; the true faces in the order of the people, others behind."""
+    chosen = assign(distance(truth.boxes, case.boxes()))
+    order = [int(face) for face in chosen if face != MISSING]
+    order += [face for face in range(len(truth.boxes)) if face not in order]
+    return {
+        judge: paper.Faces(
+            rows[order],
+            np.concatenate([rows[:0], *(seen.embeddings[judge][:1] for seen in references)]),
+            len(references),
+        )
+        for judge, rows in truth.embeddings.items()
+    }
+
+
 def _crop(dataset: Dataset, face_id: str) -> Picture:
     face = dataset.faces.loc[[face_id]].iloc[0].to_dict()
     return align(dataset.image(str(face["image_id"])), np.asarray(face["landmarks"], np.float32).reshape(5, 2))
@@ -61,7 +97,7 @@ def pasted(dataset: Dataset, case: Case, picture: Picture) -> Picture:
 
 
 def all_pictures(
-    dataset: Dataset, drawn: Mapping[Drawing, Picture], cases: Sequence[Case]
+    dataset: Dataset, drawn: Mapping[Drawing, Picture], cases: Sequence[Case], fitted: Mapping[str, Picture]
 ) -> list[tuple[Drawing, Picture]]:
     """The drawn pictures, the pasted baseline over those with the adapter off, and the true photos at their size."""
     pictures = list(drawn.items())
@@ -71,9 +107,7 @@ def all_pictures(
         if drawing.system == "adapter_off"
     ]
     first = min(drawing.seed for drawing in drawn)
-    pictures += [
-        (Drawing(case, FITTED_TRUTH, first), case.placement.image(dataset.image(case.case_id))) for case in cases
-    ]
+    pictures += [(Drawing(case, FITTED_TRUTH, first), fitted[case.case_id]) for case in cases]
     return pictures
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,50 +13,52 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from components.evaluation.drawing import Drawing
+from components.evaluation.leakage import QUALITY, Leakage, crop
 from components.evaluation.looking import FITTED_TRUTH, PASTED, Picture
 from model.dataset.dataset import Dataset
-from validation.benchmark import sanity
+from validation.benchmark import paper, sanity
 from validation.benchmark.bootstrap import RESAMPLES, SEED
 from validation.benchmark.cases import Case, Cases
-from validation.benchmark.notes import METHOD_NOTES, case_notes, comparison_notes, judge_notes
-from validation.benchmark.score import Rows, differences, slices, table
+from validation.benchmark.impostors import Threshold
+from validation.benchmark.metrics import ILL_CONDITIONED
+from validation.benchmark.notes import (
+    METHOD_NOTES,
+    case_notes,
+    comparison_notes,
+    judge_notes,
+    leakage_notes,
+    protocol_notes,
+)
+from validation.benchmark.score import differences, slices, table
 
 SYSTEMS = ("model", "adapter_off", PASTED)
 CHECKS = (*sanity.SANITY, FITTED_TRUTH)
-FACE_MARGIN = 0.6  # of the box's size, kept around a reference face in its picture on the page
-FACE_SIDE = 160  # px of that picture
-QUALITY = 92  # of the JPEG files
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All rows of an evaluation, the cases they are of, and the judges with whether they were in the loss."""
+    """All rows of an evaluation, the cases they are of, and the judges with whether they were in the loss.
+
+    `same` is the cosine of one person by judge, `absent` the metrics that were not measured with the reason, `systems`
+    those that were judged, the one in question first.
+    """
 
     faces: pd.DataFrame
     cases: pd.DataFrame
     built: Cases
     judges: Mapping[str, bool]
-
-    @classmethod
-    def of(cls, scored: Sequence[tuple[Rows, Rows]], built: Cases, judges: Mapping[str, bool]) -> Self:
-        """Gather the rows of all pictures."""
-        faces = pd.DataFrame([row for rows, _ in scored for row in rows])
-        cases = pd.DataFrame([row for _, rows in scored for row in rows])
-        cases["blending"] = cases["blending"].astype(float)
-        return cls(faces, cases, built, judges)
+    same: Mapping[str, Threshold]
+    assignment: str
+    absent: Mapping[str, str]
+    leakage: Leakage | None
+    systems: Sequence[str] = SYSTEMS
 
     def summary(self, model: str, dataset: str, seeds: Sequence[int], steps: int | None) -> dict[str, Any]:
         """What `scores.json` holds; `model` and `dataset` are the digests of what was judged."""
         judges = list(self.judges)
-        ours, others = SYSTEMS[0], SYSTEMS[1:]
-        compared = differences(self.cases, ours, others, judges)
+        compared = differences(self.cases, self.systems[0], self.systems[1:], judges)
         people = {person.identity for case in self.built.chosen for person in case.people}
-        notes = [
-            *comparison_notes(compared, judges[0]),
-            *judge_notes(self.judges),
-            *case_notes(len(self.built.chosen), len(people), self.built.left_out),
-            *METHOD_NOTES,
-        ]
+        checks = [check for check in CHECKS if (self.cases["system"] == check).any()]
         return {
             "schema": 1,
             "protocol": "strict",
@@ -70,12 +72,31 @@ class Outcome:
             "cases": len(self.built.chosen),
             "identities": len(people),
             "intervals": {"method": "percentile bootstrap by case, 95 %", "resamples": RESAMPLES, "seed": SEED},
-            "systems": table(self.cases, SYSTEMS, judges),
+            "systems": table(self.cases, self.systems, judges),
             "differences": compared,
-            "slices": slices(self.cases, SYSTEMS, judges),
-            "sanity": table(self.cases, CHECKS, judges),
-            "notes": notes,
+            "slices": slices(self.cases, self.systems, judges),
+            "sanity": table(self.cases, checks, judges),
+            "assignment": self.assignment,
+            "same_person": {name: found.as_json() for name, found in self.same.items()},
+            "ill_conditioned": {"angle": ILL_CONDITIONED, "triplets": self._ill_conditioned()},
+            "paper": {"systems": paper.table(self.cases, [*self.systems, *checks], judges)},
+            "metrics_absent": dict(self.absent),
+            "leakage": self.leakage.as_json() if self.leakage else None,
+            "left_out": dict(self.built.left_out),
+            "notes": [
+                *comparison_notes(compared, judges[0]),
+                *judge_notes(self.judges),
+                *case_notes(len(self.built.chosen), len(people), self.built.left_out),
+                *METHOD_NOTES[self.assignment],
+                *protocol_notes(self.absent, self._ill_conditioned()),
+                *leakage_notes(self.leakage.as_json() if self.leakage else None),
+            ],
         }
+
+    def _ill_conditioned(self) -> dict[str, int]:
+        """How many people of the cases have a reference that is nearly their ground truth, by judge."""
+        rows = self.cases[self.cases["system"] == sanity.NO_FACE]
+        return {name: int(rows.loc[rows["judge"] == name, "ill_conditioned"].sum()) for name in self.judges}
 
 
 def write_tables(folder: Path, outcome: Outcome) -> None:
@@ -93,19 +114,15 @@ def write_pictures(
     for case in cases:
         (folder / case.case_id).mkdir(parents=True)
         for index, person in enumerate(case.people):
-            _face(dataset, person.reference).save(folder / case.case_id / f"reference-{index}.jpg", quality=QUALITY)
+            face_picture(dataset, person.reference).save(
+                folder / case.case_id / f"reference-{index}.jpg", quality=QUALITY
+            )
     for drawing, picture in pictures:
         name = "truth" if drawing.system == FITTED_TRUTH else f"{drawing.system}-{drawing.seed}"
         Image.fromarray(picture).save(folder / drawing.case.case_id / f"{name}.png")
 
 
-def _face(dataset: Dataset, face_id: str) -> Image.Image:
-    """A square picture of one face with its surroundings, as far as the photo reaches."""
+def face_picture(dataset: Dataset, face_id: str) -> Image.Image:
+    """A square picture of one face with its surroundings."""
     face = dataset.faces.loc[[face_id]].iloc[0].to_dict()
-    photo = Image.fromarray(dataset.image(str(face["image_id"])))
-    left, top, right, bottom = np.asarray(face["box"], np.float64)
-    half = min(max(right - left, bottom - top) * (0.5 + FACE_MARGIN), min(photo.size) / 2)
-    x = min(max((left + right) / 2, half), photo.width - half)
-    y = min(max((top + bottom) / 2, half), photo.height - half)
-    square = (float(x - half), float(y - half), float(x + half), float(y + half))
-    return photo.resize((FACE_SIDE, FACE_SIDE), Image.Resampling.LANCZOS, box=square)
+    return crop(dataset.image(str(face["image_id"])), np.asarray(face["box"], np.float64))

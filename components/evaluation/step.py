@@ -2,24 +2,27 @@
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from components.evaluation.appearance import KEYS, Appearance, Shown
 from components.evaluation.config import EvaluationConfig
-from components.evaluation.drawing import Pipe, draw, drawings
-from components.evaluation.looking import Eyes, all_pictures, samples, truths
-from components.evaluation.outcome import Outcome, write_pictures, write_tables
+from components.evaluation.drawing import Drawing, Pipe, draw, drawings
+from components.evaluation.judging import Known, judge, sound
+from components.evaluation.leakage import Leakage, find_leaks, heldout_centres, refuse_leaks
+from components.evaluation.looking import Eyes, Picture, all_pictures, paper_faces, samples, truths
+from components.evaluation.outcome import Outcome, face_picture, write_pictures, write_tables
 from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
+from model.errors import UserError
 from model.presets import ASSETS
 from model.sampler import Sampler
 from model.training.cache import digest_of
-from validation.benchmark import sanity
-from validation.benchmark.cases import build_cases
+from validation.benchmark.cases import Cases, build_cases
 from validation.benchmark.judges import Panel, standing
-from validation.benchmark.score import score
+from validation.benchmark.score import Truth
 from validation.report.scores_page import scores_page
 
 log = logging.getLogger(__name__)
@@ -53,23 +56,64 @@ def evaluate(
     `frozen` is the digest of what draws besides the model folder: pictures of another base are not taken up again.
     """
     digest = folder_digest(model)
-    cases = build_cases(dataset, buckets, config.cases)
+    appearance = Appearance(config)
+    cases, truth = _sound_cases(panel, dataset, buckets, config)
+    leakage = _leakage(dataset, cases, scores, config)
     log.info("%d cases of held-out people, %d seeds", len(cases.chosen), len(config.seeds))
     scratch = work_folder("evaluate", digest_of(digest, frozen, version("withanyone")))
     wanted = drawings(cases.chosen, config.seeds)
     drawn = draw(pipe, dataset, wanted, scratch, steps=config.steps, batch=config.batch)
-    pictures = all_pictures(dataset, dict(zip(wanted, drawn, strict=True)), cases.chosen)
+    fitted = {case.case_id: case.placement.image(dataset.image(case.case_id)) for case in cases.chosen}
+    pictures = all_pictures(dataset, dict(zip(wanted, drawn, strict=True)), cases.chosen, fitted)
     log.info("judging %d pictures", len(pictures))
-    truth = truths(panel, dataset, cases.chosen)
-    by_id = {case.case_id: case for case in cases.chosen}
-    seen = samples(panel, pictures)
-    seen += [row for case in cases.chosen for row in sanity.samples(case, truth[case.case_id], config.seeds[0])]
-    scored = [score(by_id[sample.case_id], sample, truth[sample.case_id]) for sample in seen]
-    outcome = Outcome.of(scored, cases, judges)
-    sanity.check(outcome.cases)
+    compared = paper_faces(panel, dataset, cases.chosen, fitted)
+    known = Known.of(cases.chosen, truth, compared, config.same_person_rate, "place")
+    faces, rows = judge(known, samples(panel, pictures), config.seeds[0])
+    rows = rows.merge(appearance.measure(_shown(pictures, fitted)), on=KEYS, how="left")
+    outcome = Outcome(faces, rows, cases, judges, known.same, known.by, appearance.absent, leakage)
     with new_folder(scores) as draft:
         write_pictures(draft / "images", dataset, pictures, cases.chosen)
         write_tables(draft, outcome)
         write_json(draft / "scores.json", outcome.summary(digest, dataset.digest, config.seeds, config.steps))
         (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
     shutil.rmtree(scratch)
+
+
+def _sound_cases(
+    panel: Eyes, dataset: Dataset, buckets: tuple[Size, ...], config: EvaluationConfig
+) -> tuple[Cases, dict[str, dict[str, Truth]]]:
+    """The cases and what the judges see of their people; those that a judge cannot embed are left out and counted."""
+    built = build_cases(dataset, buckets, config.cases)
+    truth = truths(panel, dataset, built.chosen)
+    chosen = sound(built.chosen, truth)
+    if not chosen:
+        raise UserError(
+            f"none of the {len(built.chosen)} cases of {dataset.folder} can be judged: the judges of evaluate.judges "
+            "give no finite embeddings of their faces; curate the photos again"
+        )
+    lost = len(built.chosen) - len(chosen)
+    left_out = dict(built.left_out) | ({"a face whose embedding is not finite": lost} if lost else {})
+    return Cases(chosen, left_out), truth
+
+
+def _leakage(dataset: Dataset, cases: Cases, scores: Path, config: EvaluationConfig) -> Leakage:
+    """What the search for trained people among those of the cases found; raises UserError where it found one."""
+    people = {person.identity: person.reference for case in cases.chosen for person in case.people}
+    found = find_leaks(dataset, heldout_centres(dataset, set(people)), config.leak_rate)
+    hit = set(found.hits["heldout"])
+    refuse_leaks(found, scores, dataset, {name: face_picture(dataset, people[name]) for name in hit})
+    return found
+
+
+def _shown(pictures: Sequence[tuple[Drawing, Picture]], fitted: Mapping[str, Picture]) -> list[Shown]:
+    return [
+        Shown(
+            drawing.case.case_id,
+            drawing.system,
+            drawing.seed,
+            picture,
+            drawing.case.prompt,
+            fitted[drawing.case.case_id],
+        )
+        for drawing, picture in pictures
+    ]

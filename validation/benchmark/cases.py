@@ -29,12 +29,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Case:
-    """One picture to draw: `case_id` is the ground-truth photo's id, `placement` cuts it to the size that is drawn."""
+    """One picture to draw: `case_id` is the ground-truth photo's id, `placement` cuts it to the size that is drawn.
+
+    `layout` says whether the system is told the people's boxes; without it nobody can be held to them.
+    """
 
     case_id: str
     prompt: str
     placement: Placement
     people: tuple[Person, ...]
+    layout: bool = True
 
     def boxes(self) -> NDArray[np.float32]:
         """The people's boxes [P, 4] in px of the picture."""

@@ -1,6 +1,9 @@
 """The judges: recognisers behind one interface, with one detector for all of them."""
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
@@ -26,19 +29,36 @@ class Sighting:
 
 
 class Panel:
-    """A detector and several recognisers: each picture is searched once and each face aligned once."""
+    """A detector and several recognisers: each picture is searched once and each face aligned once.
 
-    def __init__(self, detector: Detector, judges: Mapping[str, FaceAnalyser]) -> None:
-        self.detector, self.judges = detector, judges
+    Pictures are known by their content: one that was looked at before, under whatever name, is not searched again.
+    `workers` threads look at different pictures; on a CPU the networks use one core each.
+    """
+
+    def __init__(self, detector: Detector, judges: Mapping[str, FaceAnalyser], workers: int = 1) -> None:
+        self.detector, self.judges, self.workers = detector, judges, workers
+        self._known: dict[bytes, Sighting] = {}
 
     @classmethod
     def load(cls, names: Sequence[str], device: str = "cpu") -> Self:
         """The panel of the recognisers `names`; raises UserError for one that is not known."""
         detector = Detector.load(device)
-        return cls(detector, {name: FaceAnalyser(detector, load_recogniser(name, device)) for name in names})
+        judges = {name: FaceAnalyser(detector, load_recogniser(name, device)) for name in names}
+        return cls(detector, judges, len(os.sched_getaffinity(0)) if device == "cpu" else 1)
 
     def look(self, pictures: Sequence[Picture]) -> list[Sighting]:
         """The faces of each RGB picture [H, W, 3], best score first."""
+        keys = [_content(picture) for picture in pictures]
+        fresh = {key: picture for key, picture in zip(keys, pictures, strict=True) if key not in self._known}
+        parts = [list(fresh)[start :: self.workers] for start in range(min(self.workers, len(fresh)))]
+        with ThreadPoolExecutor(max(len(parts), 1)) as pool:
+            for part, seen in zip(
+                parts, pool.map(lambda part: self._search([fresh[key] for key in part]), parts), strict=True
+            ):
+                self._known.update(zip(part, seen, strict=True))
+        return [self._known[key] for key in keys]
+
+    def _search(self, pictures: Sequence[Picture]) -> list[Sighting]:
         found = self.detector.detect(pictures)
         crops = [
             align(image, points) for image, faces in zip(pictures, found, strict=True) for points in faces.landmarks
@@ -57,6 +77,11 @@ class Panel:
     def embed(self, crops: Sequence[Picture]) -> dict[str, NDArray[np.float32]]:
         """Raw embeddings [N, d] of aligned RGB crops [112, 112, 3], by judge's name."""
         return {name: judge.embed(crops) for name, judge in self.judges.items()}
+
+
+def _content(picture: Picture) -> bytes:
+    """Digest of a picture's shape and pixels."""
+    return hashlib.sha256(str(picture.shape).encode() + np.ascontiguousarray(picture).tobytes()).digest()
 
 
 def standing(names: Sequence[str], in_loss: str) -> dict[str, bool]:

@@ -1,15 +1,21 @@
 """The strict assignment of generated faces to the people that were asked for.
 
-One joint assignment a picture, by place alone: it pairs faces and people so that the summed distance of their boxes is
-least. Target and reference of a person are then compared with the same face, all judges see the same pairs, and a
-picture cannot win by choosing whichever pairing a recogniser likes best: two people drawn in each other's place are
-two wrong people. There is no limit on the distance, so a system that ignores the layout is still judged by the faces it
-drew. Faces left over are counted as extra, people left over as missing.
+One joint assignment a picture: target and reference of a person are then compared with the same face, all judges see
+the same pairs, and no face stands for two people. There is no limit beyond which a face is left out. Faces left over
+are counted as extra, people left over as missing.
+
+Where the system was told where each person shall stand, places decide: the summed distance of the boxes is least, and
+two people drawn in each other's place are two wrong people. Where it was not, likeness to target and reference together
+decides, over all judges.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+
+from validation.benchmark.metrics import finite, unit
 
 MISSING = -1
 
@@ -27,10 +33,26 @@ def distance(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> NDArr
     return np.asarray(apart / diagonal_b + 0.25 * np.abs(np.log(diagonal_a / diagonal_b)), dtype=np.float64)
 
 
-def assign(found: NDArray[np.floating], wanted: NDArray[np.floating]) -> NDArray[np.int64]:
-    """For each wanted box [P, 4] the index of its face among the found boxes [G, 4], or -1; no face is used twice."""
-    chosen = np.full(len(wanted), MISSING, dtype=np.int64)
-    if len(found) and len(wanted):
-        faces, people = linear_sum_assignment(distance(found, wanted))
+def likeness(
+    faces: Mapping[str, NDArray[np.floating]],
+    targets: Mapping[str, NDArray[np.floating]],
+    references: Mapping[str, NDArray[np.floating]],
+) -> NDArray[np.float64]:
+    """(cos(g,t) + cos(g,r)) / 2 [G, P] of `faces` [G, d] with `targets` and `references` [P, d], all by judge's name.
+
+    The mean over the judges, in [-1, 1]; an embedding that is not finite is like nobody.
+    """
+    tables = [
+        (unit(finite(rows)) @ unit(targets[judge]).T + unit(finite(rows)) @ unit(references[judge]).T) / 2
+        for judge, rows in faces.items()
+    ]
+    return np.asarray(np.mean(tables, axis=0), dtype=np.float64)
+
+
+def assign(cost: NDArray[np.floating]) -> NDArray[np.int64]:
+    """For each person, a column of `cost` [G, P], the row of their face or -1; the sum is least, no face used twice."""
+    chosen = np.full(cost.shape[1], MISSING, dtype=np.int64)
+    if cost.size:
+        faces, people = linear_sum_assignment(cost)
         chosen[people] = faces
     return chosen

