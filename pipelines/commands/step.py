@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import rich
 import typer
 
-from components.steps import CURATE, GATE, PHOTOS, VALIDATE, Step
+from components.steps import CURATE, EVALUATE, GATE, PHOTOS, VALIDATE, Step
 from model.errors import UserError
 from pipelines.commands.options import Changes, Json, Params, settings_of
 
@@ -32,6 +32,18 @@ Truth = Annotated[
     ),
 ]
 
+Images = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="Score these pictures of any system, folders of out.jpg, ori.jpg, ref_1.jpg ... and meta.json, instead of "
+        "drawing; --dataset is then only searched for leakage, --model says which judge was in the loss.",
+    ),
+]
+
 
 def command_name(step: Step) -> str:
     """The step's command."""
@@ -45,7 +57,8 @@ def step_command(step: Step) -> Callable[..., None]:
         inputs = {name: options[name] for name in step.inputs}
         _run(step, inputs, **{name: value for name, value in options.items() if name not in step.inputs})
 
-    parameters = [_parameter(name, _input_option(name)) for name in step.inputs]
+    optional = {"default": None} if step == EVALUATE else {}
+    parameters = [_parameter(name, _input_option(name, bool(optional)), **optional) for name in step.inputs]
     parameters += [
         _parameter("out", Annotated[Path, typer.Option("--out", help=f"Folder to write: the {step.output}.")]),
         _parameter("changes", Changes, None),
@@ -54,14 +67,17 @@ def step_command(step: Step) -> Callable[..., None]:
     ]
     if step == CURATE:
         parameters.append(_parameter("truth", Truth, None))
+    if step == EVALUATE:
+        parameters.append(_parameter("images", Images, None))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = f"{step.summary[:1].upper()}{step.summary[1:]} (one step alone)."
     return command
 
 
-def _input_option(name: str) -> Any:
-    return Annotated[Path, typer.Option(f"--{name}", exists=True, file_okay=False, help=f"Folder of the {name}.")]
+def _input_option(name: str, optional: bool) -> Any:
+    kind: Any = Path | None if optional else Path
+    return Annotated[kind, typer.Option(f"--{name}", exists=True, file_okay=False, help=f"Folder of the {name}.")]
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
@@ -70,18 +86,27 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
 
 def _run(
     step: Step,
-    inputs: dict[str, Path],
+    inputs: dict[str, Path | None],
     out: Path,
     params: Path | None,
     changes: list[str] | None,
     as_json: bool,
     truth: Path | None = None,
+    images: Path | None = None,
 ) -> None:
+    missing = [name for name, path in inputs.items() if path is None]
+    if missing and not images:
+        raise typer.BadParameter("it is needed where --images is not given", param_hint=f"'--{missing[0]}'")
     settings = settings_of(params, changes or [])[step.name]
     show_progress()
     start = time.monotonic()
     try:
-        step.run()(**inputs, **{step.output: out}, config=settings)
+        if images:
+            from components.evaluation.outside import run as score_images
+
+            score_images(images=images, scores=out, **inputs, config=settings)
+        else:
+            step.run()(**inputs, **{step.output: out}, config=settings)
     except UserError as error:
         if step == VALIDATE and validation_failed(out):
             typer.echo(str(error), err=True)

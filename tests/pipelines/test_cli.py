@@ -72,7 +72,7 @@ def test_a_steps_command_asks_for_the_steps_inputs(step: Step) -> None:
     text = CliRunner().invoke(app, [step.name, "--help"], env={"COLUMNS": "120", "NO_COLOR": "1"}).output
     for name in step.inputs:
         assert f"--{name} " in text
-    missing = CliRunner().invoke(app, [step.name])
+    missing = CliRunner().invoke(app, [step.name, "--out", "nowhere"])
     assert missing.exit_code == 2
     assert step.inputs[0] in missing.output
 
@@ -117,3 +117,12 @@ def test_serving_a_run_without_a_bento_says_why(tmp_path: Path) -> None:
         3,
         f"The run {run.name} has packaged no model: serve another, or run again.\n",
     )
+
+
+def test_evaluating_needs_a_dataset_and_a_model_or_pictures(tmp_path: Path) -> None:
+    done = withanyone("evaluate", "--out", str(tmp_path / "scores"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--images is not given" in " ".join(done.stderr.replace("│", " ").split())
+    (tmp_path / "pictures").mkdir()
+    done = withanyone("evaluate", "--images", "pictures", "--out", "scores", cwd=tmp_path)
+    assert (done.returncode, done.stderr.splitlines()[-1][:36]) == (3, "--images pictures has no case to sco")

@@ -50,8 +50,12 @@ def case_notes(cases: int, identities: int, left_out: Mapping[str, int]) -> list
 def judge_notes(standing: Mapping[str, bool]) -> list[str]:
     """Which judge decides and which one cannot."""
     first = next(iter(standing))
-    notes = [f"{first} decides: it was not in the training loss."]
     loss = [name for name, in_loss in standing.items() if in_loss]
+    notes = [
+        f"{first} decides: it was not in the training loss."
+        if loss
+        else f"{first} decides; none of the judges is known to have been in the training loss."
+    ]
     if loss:
         notes.append(
             f"{', '.join(loss)} was in the training loss: its figures are flattered, it is shown for comparison."

@@ -30,7 +30,7 @@ def scores_page(folder: Path) -> str:
     return render(
         "scores.html.j2",
         scores=_ordered(scores),
-        metrics=METRICS,
+        metrics={name: metric for name, metric in METRICS.items() if name not in scores.get("metrics_absent", {})},
         names=NAMES,
         plane=_plane(scores, judge),
         forests={other: _forest(by_judge[judge], other) for other, by_judge in scores["differences"].items()},
@@ -57,7 +57,7 @@ def _ordered(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_name(systems: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: systems[name] for name in NAMES}
+    return {name: systems[name] for name in NAMES if name in systems}
 
 
 def _interval(figure: Mapping[str, float]) -> Interval:
@@ -115,6 +115,7 @@ def _case(folder: Path, row: Row, faces: pd.DataFrame, judge: str) -> dict[str, 
             "faces": chosen[chosen["system"] == system].sort_values("person").to_dict("records"),
         }
         for system in NAMES
+        if (place / f"{system}-{seed}.png").is_file()
     ]
     return {
         "case_id": case_id,
