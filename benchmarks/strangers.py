@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from components.curation.album import Photo
 from components.curation.bank import Bank, centres
 from components.curation.config import CurationConfig
-from components.curation.found import Found, Photo
+from components.curation.found import Found
 from components.curation.items import Item
 from components.curation.retrieve import retrieve
 from components.curation.vectors import Vectors

@@ -3,7 +3,7 @@
 A photo whose face disagrees with the others of its name is refused; so is a near-duplicate of a better one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,7 @@ from model.similarity import neighbours
 Indices = NDArray[np.intp]
 LEAST_SHARE = 0.6  # of the lone faces in a folder that must be one person for the folder to name them
 NAMELESS_LINK = 0.15  # how much nearer than `link` faces must be where no name says that they belong together
+PEOPLE = 256  # whose sums are held at a time
 NEW = "person-"  # begins the names given to people whom nobody named
 
 
@@ -66,16 +67,27 @@ def build_bank(found: Found, good: NDArray[np.bool_], config: CurationConfig) ->
 
 def centres(unit: Vectors, member: Indices, people: int) -> NDArray[np.float32]:
     """[people, d] the unit mean of each person's rows of `unit` [N, d]; `member` [N] names them, -1 nobody."""
-    total = sums(unit, member, people)
-    return (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+    found = np.empty((people, unit.shape[1]), np.float32)
+    for block, faces in by_people(member, people):
+        total = sums(unit.of(faces), member[faces] - block.start, block.stop - block.start)
+        found[block] = total / np.linalg.norm(total, axis=1, keepdims=True)
+    return found
+
+
+def by_people(member: Indices, people: int) -> Iterator[tuple[slice, Indices]]:
+    """Some people at a time, with the places of their faces in `member` [N], person by person."""
+    order = np.argsort(member, kind="stable")
+    starts = np.searchsorted(member[order], np.arange(people + 1))
+    for first in range(0, people, PEOPLE):
+        last = min(first + PEOPLE, people)
+        yield slice(first, last), order[starts[first] : starts[last]]
 
 
 def sums(unit: Vectors, member: Indices, people: int) -> NDArray[np.float64]:
     """[people, d] the sum of each person's rows of `unit` [N, d]."""
     total = np.zeros((people, unit.shape[1]), np.float64)
-    faces = np.flatnonzero(member >= 0)
-    for start in range(0, len(faces), BLOCK):
-        block = faces[start : start + BLOCK]
+    for start in range(0, len(member), BLOCK):
+        block = slice(start, start + BLOCK)
         np.add.at(total, member[block], unit[block].astype(np.float64))
     return total
 

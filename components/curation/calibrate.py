@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.bank import Bank, lookalike, sums
+from components.curation.bank import Bank, by_people, lookalike, sums
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.vectors import BLOCK, Vectors
@@ -71,19 +71,22 @@ def scores(found: Found, bank: Bank, config: CurationConfig) -> tuple[Floats, Fl
     for rows, columns, tile in tiles(unit, bank.centres):
         tile[alike[people[rows]][:, columns].nonzero()] = -1
         strangers[rows] = np.maximum(strangers[rows], tile.max(axis=1))
-    several = np.bincount(people, minlength=len(bank.names))[people] > 1
-    return strangers, _own(unit.of(several), people[several], sums(unit, people, len(bank.names)))
+    return strangers, _own(unit, people, len(bank.names))
 
 
-def _own(unit: Vectors, people: NDArray[np.intp], totals: Floats) -> Floats:
-    """[N] the cosine of each row of `unit` [N, d] to what is left of its person's total without it."""
+def _own(unit: Vectors, member: NDArray[np.intp], people: int) -> Floats:
+    """[K] the cosine of each row of `unit` [M, d] whose person has others to what is left of their sum without it."""
     own = np.empty(len(unit))
-    for start in range(0, len(unit), BLOCK):
-        block = slice(start, start + BLOCK)
-        rows = unit[block]
-        others = totals[people[block]] - rows
-        own[block] = np.einsum("nd,nd->n", rows, others) / np.linalg.norm(others, axis=1)
-    return own
+    for block, faces in by_people(member, people):
+        person = member[faces] - block.start
+        totals = sums(unit.of(faces), person, block.stop - block.start)
+        for start in range(0, len(faces), BLOCK):
+            rows = slice(start, start + BLOCK)
+            vectors = unit[faces[rows]]
+            others = totals[person[rows]] - vectors
+            with np.errstate(invalid="ignore"):  # of a person's only face nothing is left
+                own[faces[rows]] = np.einsum("nd,nd->n", vectors, others) / np.linalg.norm(others, axis=1)
+    return own[np.bincount(member, minlength=people)[member] > 1]
 
 
 def lowest(strangers: Floats, rate: float) -> float:

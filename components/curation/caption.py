@@ -1,6 +1,6 @@
 """The caption of a photo: its owner's, or one made of what is known of it."""
 
-from components.curation.found import Photo
+from components.curation.album import Photo
 from model.captions import compose
 
 DIM, BRIGHT = 0.25, 0.68  # mean luma, 0..1

@@ -1,7 +1,8 @@
 """The captions of a dataset's photos: their owners', else a vision-language model's, else what the pipeline knows."""
 
 import logging
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from components.curation.examine import Marks
 from components.curation.found import Found
 from components.curation.vision_language import VisionLanguageModel
 
-Pass = Callable[[Found, CaptionExaminer], list[Marks]]  # shows photos to an examiner and keeps what it says
+Pass = Callable[[Found, CaptionExaminer], Sequence[Marks]]  # shows photos to an examiner and keeps what it says
 log = logging.getLogger(__name__)
 
 
 def captions(found: Found, config: CurationConfig, look: Pass) -> list[str]:
     """One caption a photo of `found`; `look` goes through the photos when a model is to look at them."""
-    made = [caption(photo, int(people)) for photo, people in zip(found.photos, found.counts, strict=True)]
+    plain = (caption(photo, int(people)) for photo, people in zip(found.photos, found.counts, strict=True))
+    made = [sys.intern(text) for text in plain]  # most are one of a few
     if config.captioner == ATTRIBUTES:
         return made
     model = VisionLanguageModel(config.captioner, config.device)

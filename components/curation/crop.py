@@ -1,15 +1,13 @@
 """Crops text away: the largest part of a photo without it that still shows every face whole."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.found import Found
+from components.curation.album import Box
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; right and bottom are outside
 FACE_MARGIN = 0.25  # of a face's side that stays around it
 TEXT_MARGIN = 0.01  # of the photo's shorter side that goes with a text
 MOST_TEXTS = 12  # a photo with more is covered with them
@@ -41,20 +39,6 @@ def crop_around(texts: Sequence[Box], faces: NDArray[np.floating], width: int, h
 def area(box: Box) -> int:
     """Pixels in a box."""
     return (box[2] - box[0]) * (box[3] - box[1])
-
-
-def cropped(found: Found, crops: dict[int, Box]) -> Found:
-    """`found` with the photos of the places `crops` cropped: sizes, boxes and landmarks are those of the crops."""
-    photos = list(found.photos)
-    shift = np.zeros((len(photos), 2), np.float32)
-    for place, crop in crops.items():
-        left, top, right, bottom = crop
-        photos[place] = replace(photos[place], crop=crop, width=right - left, height=bottom - top)
-        shift[place] = crop[:2]
-    moved = shift[found.photo]
-    return replace(
-        found, photos=photos, box=found.box - np.tile(moved, 2), landmarks=found.landmarks - np.tile(moved, 5)
-    )
 
 
 def _meet(one: Box, other: Box) -> bool:

@@ -8,8 +8,9 @@ import hashlib
 import io
 import json
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import cv2
 import numpy as np
@@ -17,7 +18,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation.found import Found, Photo
+from components.curation.album import Photo
+from components.curation.found import Found
 from components.curation.kept import Kept
 from components.curation.parts import through
 from model.progress import track
@@ -38,32 +40,52 @@ class Examiner(Protocol):
         ...
 
 
-def examine(found: Found, examiner: Examiner, kept: Path) -> list[Marks]:
+def examine(found: Found, examiner: Examiner, kept: Path) -> Sequence[Marks]:
     """The marks of each photo of `found`, in order; only photos without any in the folder `kept` are looked at."""
     version = hashlib.sha256(examiner.version.encode()).hexdigest()[:16]
     keys = [_key(photo) for photo in found.photos]
     with Kept(kept / examiner.name / version, ROWS) as store:
-        missing = set(store.missing(keys))
-        photos = {key: photo for key, photo in zip(keys, found.photos, strict=True) if key in missing}
-        if photos:
-            for _ in track(_process(list(photos.values()), examiner, store), examiner.name, len(photos), unit="photo"):
+        first = {key: place for place, key in reversed(list(enumerate(keys)))}
+        places = [first[key] for key in store.missing(keys)]
+        if places:
+            for _ in track(_process(found, places, examiner, store), examiner.name, len(places), unit="photo"):
                 pass
         store.join()
-        return [json.loads(marks) for marks in store.rows(keys)["marks"].to_pylist()]
+        return _Said(store.rows(keys, ["marks"])["marks"])
 
 
-def _process(photos: list[Photo], examiner: Examiner, store: Kept) -> Iterator[Photo]:
-    """Examine the photos, several parts at a time; yields each photo when its part is kept."""
+@dataclass(frozen=True)
+class _Said(Sequence[Marks]):
+    """Marks, one set a photo, taken out of their JSON when they are asked for."""
 
-    def look(part: Sequence[Photo]) -> None:
-        pixels = [np.asarray(Image.open(io.BytesIO(photo.jpg())).convert("RGB")) for photo in part]
+    column: pa.ChunkedArray
+
+    def __len__(self) -> int:
+        return len(self.column)
+
+    @overload
+    def __getitem__(self, place: int) -> Marks: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Marks]: ...
+    def __getitem__(self, place: int | slice) -> Marks | list[Marks]:
+        if isinstance(place, slice):
+            return [json.loads(marks) for marks in self.column[place].to_pylist()]
+        return dict(json.loads(self.column[place].as_py()))
+
+
+def _process(found: Found, places: Sequence[int], examiner: Examiner, store: Kept) -> Iterator[int]:
+    """Examine the photos at `places`, several parts at a time; yields each place when its part is kept."""
+
+    def look(part: Sequence[int]) -> None:
+        photos = [found.photos[place] for place in part]
+        pixels = [np.asarray(Image.open(io.BytesIO(photo.jpg())).convert("RGB")) for photo in photos]
         marks = examiner.examine(pixels)
-        store.add([{"key": _key(photo), "marks": json.dumps(mark)} for photo, mark in zip(part, marks, strict=True)])
+        store.add([{"key": _key(photo), "marks": json.dumps(mark)} for photo, mark in zip(photos, marks, strict=True)])
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the parts fill the cores
     try:
-        yield from through([photos[start : start + PART] for start in range(0, len(photos), PART)], look)
+        yield from through([places[start : start + PART] for start in range(0, len(places), PART)], look)
     finally:
         cv2.setNumThreads(threads)
 

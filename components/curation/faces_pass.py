@@ -25,7 +25,7 @@ from model.faces.analyser import Analyser, Face
 from model.progress import track
 
 PART = {"cpu": 8, "cuda": 64}  # photos, by device: small parts keep all cores busy to the end, large ones fill a GPU
-Keyed = tuple[str, Path]  # the digest of a photo's file, and the file
+Keyed = tuple[Item, str]  # a photo and the digest of its file
 log = logging.getLogger(__name__)
 
 
@@ -43,19 +43,31 @@ def find_faces(
     networks; it is not called when all photos are known.
     """
     keyed = [(item, digests[item.path]) for item in items if digests.get(item.path)]
-    files = {key: root / item.path for item, key in reversed(keyed)}
-    missing = [(key, files[key]) for key in looks.missing([key for _, key in keyed])]
-    if len(missing) < len(files):
-        log.info("%d of %d photos were seen before", len(files) - len(missing), len(files))
+    missing = _missing(keyed, looks)
+    distinct = len({key for _, key in keyed})
+    if len(missing) < distinct:
+        log.info("%d of %d photos were seen before", distinct - len(missing), distinct)
     if missing:
         size = PART[config.device]
         parts = [missing[start : start + size] for start in range(0, len(missing), size)]
-        for _ in track(_process(parts, config, load(), looks), "faces", len(missing), unit="photo"):
+        for _ in track(_process(root, parts, config, load(), looks), "faces", len(missing), unit="photo"):
             pass
-    lost = set(looks.missing([key for _, key in keyed]))
+    del missing
+    lost = {key for _, key in _missing(keyed, looks)}
     found, rejects = looks.collect([(item, key) for item, key in keyed if key not in lost], root, config)
     rejects += [_unseen(item, digests) for item in items if digests.get(item.path, "") in {"", *lost}]
     return found, rejects
+
+
+def _missing(keyed: Sequence[Keyed], looks: Looks) -> list[Keyed]:
+    """Those of `keyed` that were not looked at yet, each content once."""
+    unknown = set(looks.missing([key for _, key in keyed]))
+    found = []
+    for item, key in keyed:
+        if key in unknown:
+            unknown.remove(key)
+            found.append((item, key))
+    return found
 
 
 def _unseen(item: Item, digests: Mapping[str, str]) -> Reject:
@@ -66,11 +78,14 @@ def _unseen(item: Item, digests: Mapping[str, str]) -> Reject:
     return Reject(item.path, "source", "changed", "it changed after the photos were listed: run again")
 
 
-def _process(parts: list[list[Keyed]], config: CurationConfig, analyser: Analyser, looks: Looks) -> Iterator[Keyed]:
+def _process(
+    root: Path, parts: list[list[Keyed]], config: CurationConfig, analyser: Analyser, looks: Looks
+) -> Iterator[Keyed]:
     """Look at the parts, several at a time; yields each photo when its part is kept."""
 
     def look(part: Sequence[Keyed]) -> None:
-        same = [(key, path) for key, path in part if _is(key, path)]
+        files = [(key, root / item.path) for item, key in part]
+        same = [(key, path) for key, path in files if _is(key, path)]
         looks.add([key for key, _ in same], _look([_decode(path, config) for _, path in same], analyser))
 
     with warnings.catch_warnings():

@@ -15,12 +15,15 @@ def drop_copies(found: Found) -> tuple[Found, list[Reject]]:
 
     The same bytes under two names say nothing about either: all of them go.
     """
-    places: dict[str, list[int]] = {}
+    seen: dict[str, int] = {}
+    several: dict[int, list[int]] = {}
     for place, photo in enumerate(found.photos):
-        places.setdefault(photo.image_id, []).append(place)
+        first = seen.setdefault(photo.image_id, place)
+        if first != place:
+            several.setdefault(first, [first]).append(place)
     keep = np.ones(len(found.photos), np.bool_)
     rejects = []
-    for copies in places.values():
+    for copies in several.values():
         items = {place: found.photos[place].item for place in copies}
         names = sorted({item.person for item in items.values() if item.named_by == "csv"})
         best = min(copies, key=lambda place: (items[place].person == "", items[place].path))

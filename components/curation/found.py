@@ -1,55 +1,22 @@
 """What the faces pass found: one entry per photo, and the faces of all photos as parallel arrays."""
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from components.curation.decode import JPEG_QUALITY
-from components.curation.items import Item
+from components.curation.album import Album, Box, Marks, Photo
 from components.curation.vectors import Vectors
 from model.dataset.fingerprint import near_duplicates, same_picture
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A decoded photo: its item, its size as stored (pixels), its measures, what gives the JPEG of it, and its marks.
-
-    `crop` is the part of that JPEG (left, top, right, bottom) that is stored, none for all of it; measures and marks
-    are of the whole.
-    """
-
-    item: Item
-    image_id: str
-    width: int
-    height: int
-    sharpness: float
-    exposure: float
-    warmth: float
-    picture: int  # fingerprint of the whole photo
-    whole: Callable[[], bytes]
-    marks: dict[str, Any] = field(default_factory=dict)  # JSON values
-    crop: tuple[int, int, int, int] | None = None
-
-    def jpg(self) -> bytes:
-        """The JPEG that goes into the dataset."""
-        if self.crop is None:
-            return self.whole()
-        buffer = io.BytesIO()
-        Image.open(io.BytesIO(self.whole())).crop(self.crop).save(buffer, "JPEG", quality=JPEG_QUALITY)
-        return buffer.getvalue()
 
 
 @dataclass(frozen=True)
 class Found:
     """The photos and, row by row, their N faces; a photo's faces are neighbours, best score first."""
 
-    photos: list[Photo]
+    photos: Sequence[Photo]  # better an album: a list holds every photo in memory
     photo: NDArray[np.intp]  # [N] the face's place in `photos`
     box: NDArray[np.float32]  # [N, 4] pixels of the stored photo
     landmarks: NDArray[np.float32]  # [N, 10]
@@ -94,8 +61,21 @@ class Found:
             return self
         place = np.cumsum(photos) - 1
         rows = {name: getattr(self, name)[faces] for name in _ROWS}
-        kept = [photo for photo, wanted in zip(self.photos, photos, strict=True) if wanted]
+        kept = Album.over(self.photos).of(photos)
         return replace(self, photos=kept, photo=place[self.photo[faces]], embedding=self.embedding.of(faces), **rows)
+
+    def marked(self, marks: Sequence[Marks]) -> "Found":
+        """With these marks of the photos, one set a photo, beside those that they have."""
+        return replace(self, photos=Album.over(self.photos).marked(marks))
+
+    def cropped(self, crops: Mapping[int, Box]) -> "Found":
+        """With the photos at the places `crops` cropped: sizes, boxes and landmarks are those of the crops."""
+        shift = np.zeros((len(self.photos), 2), np.float32)
+        for place, crop in crops.items():
+            shift[place] = crop[:2]
+        moved = shift[self.photo]
+        box, landmarks = self.box - np.tile(moved, 2), self.landmarks - np.tile(moved, 5)
+        return replace(self, photos=Album.over(self.photos).cropped(crops), box=box, landmarks=landmarks)
 
 
 _ROWS = ("box", "landmarks", "score", "sharpness", "exposure", "fingerprint")

@@ -7,14 +7,16 @@ and removing need the folder for themselves.
 import fcntl
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from model.artefacts import new_file
 
@@ -41,39 +43,49 @@ class Kept:
 
     def missing(self, keys: Sequence[str]) -> list[str]:
         """Those of `keys` that no row is kept under, each once, in their order."""
-        known = pa.concat_arrays([pa.array([], pa.string()), *(self._keys(part) for part in self._parts())])
-        wanted = pa.array(list(dict.fromkeys(keys)), pa.string())
+        known = pa.concat_arrays([pa.array([], pa.string()), *(table[KEY].combine_chunks() for table in self.scan([]))])
+        wanted = pa.array(keys, pa.string()).unique()
         return list(wanted.filter(pc.invert(pc.is_in(wanted, value_set=known))).to_pylist())
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
         """Keep `rows` as one part; the same keys take the place of the part that had them."""
-        name = hashlib.sha256("\n".join(row[KEY] for row in rows).encode()).hexdigest()[:32]
-        self._write(self.folder / f"{name}.parquet", pa.Table.from_pylist(list(rows), schema=self.schema))
+        table = pa.Table.from_pylist(list(rows), schema=self.schema)
+        self._write(self._path([row[KEY] for row in rows]), [table])
 
-    def rows(self, keys: Sequence[str]) -> pa.Table:
-        """One row for each of `keys`, in their order; raises `KeyError` where one is missing."""
-        wanted = pa.array(list(keys), pa.string())
-        among = set(keys)
-        parts = (self._read(part) for part in self._parts())
-        chosen = (
-            table.filter(pa.array([key in among for key in table[KEY].to_pylist()], pa.bool_())) for table in parts
-        )
-        table = pa.concat_tables([self.schema.empty_table(), *_together(chosen)])
-        places = pc.index_in(wanted, value_set=table[KEY].combine_chunks())  # the first of a key that is there twice
-        if places.null_count:
-            raise KeyError(wanted.filter(pc.is_null(places))[0].as_py())
-        columns = dict(zip(self.schema.names, table.columns, strict=True))
-        del table
+    def rows(self, keys: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+        """One row for each of `keys`, in their order, with these columns or all; `KeyError` where one is missing."""
+        asked = pa.array(keys, pa.string())
+        wanted = asked.unique()
+        names = self.schema.names if columns is None else columns
+        schema = pa.schema([self.schema.field(name) for name in names])
+        rows, parts = np.full(len(wanted), -1), [schema.empty_table()]
+        for places, part in self.among(wanted, names):
+            rows[places] = sum(map(len, parts)) + np.arange(len(places))  # the last of a key that is there twice
+            parts.append(part)
+        if (rows < 0).any():
+            raise KeyError(wanted[int(np.argmin(rows))].as_py())
+        table = pa.concat_tables(parts)
+        order = rows[pc.index_in(asked, value_set=wanted).to_numpy(zero_copy_only=False)]
+        remaining = dict(zip(names, table.columns, strict=True))
+        del table, parts
         taken = {}
-        for name in self.schema.names:  # one after the other, so that only one column is held twice
-            column = columns.pop(name).combine_chunks()
-            taken[name] = column.take(places)
+        for name in names:  # one after the other, so that only one column is held twice
+            column = remaining.pop(name).combine_chunks()
+            taken[name] = column.take(pa.array(order))
         pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
-        return pa.table(taken, schema=self.schema)
+        return pa.table(taken, schema=schema)
+
+    def among(self, keys: pa.Array, columns: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
+        """The rows of the distinct `keys` as they lie, some at a time: their places among `keys`, and these columns."""
+        for table in _together(self.scan(columns)):
+            places = pc.index_in(table[KEY].combine_chunks(), value_set=keys)
+            chosen = table.select(list(columns)).filter(places.is_valid())
+            yield places.drop_null().to_numpy().astype(np.intp), chosen
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """All rows, part by part, with these columns."""
-        yield from (pq.read_table(part, columns=list(columns)) for part in self._parts())
+        """All rows, some at a time, with their keys and these columns."""
+        for part in self._parts():
+            yield from _tables(part, [KEY, *(name for name in columns if name != KEY)])
 
     def join(self) -> None:
         """Make few parts of the small ones, unless there are few, or another process is at work in the folder."""
@@ -81,41 +93,48 @@ class Kept:
         with self._alone(wait=False) as alone:
             if alone and len(parts) >= JOIN_FROM:
                 for group in _groups(parts):
-                    self._replace(group, pa.concat_tables(_together(self._read(part) for part in group)))
+                    self._replace(group, lambda table: table)
 
     def remove(self, keys: Collection[str]) -> None:
         """Drop the rows of `keys`; waits until no other process is at work in the folder."""
         unwanted = pa.array(sorted(keys), pa.string())
         with self._alone(wait=True):
             for part in self._parts():
-                table = self._read(part)
-                kept = table.filter(pc.invert(pc.is_in(table[KEY], value_set=unwanted)))
-                if len(kept) < len(table):
-                    self._replace([part], kept)
-
-    def _read(self, part: Path) -> pa.Table:
-        return pq.read_table(part, schema=self.schema)
+                if pc.any(pc.is_in(self._keys(part), value_set=unwanted)).as_py():
+                    self._replace(
+                        [part], lambda table: table.filter(pc.invert(pc.is_in(table[KEY], value_set=unwanted)))
+                    )
 
     def _parts(self) -> list[Path]:
         return sorted(self.folder.glob("*.parquet"))
 
     def _keys(self, part: Path) -> pa.Array:
-        return pa.concat_arrays(pq.read_table(part, columns=[KEY])[KEY].chunks or [pa.array([], pa.string())])
+        return pa.concat_arrays(
+            [pa.array([], pa.string()), *(table[KEY].combine_chunks() for table in _tables(part, [KEY]))]
+        )
 
-    def _replace(self, parts: list[Path], table: pa.Table) -> None:
-        """Put `table` in the place of `parts`; a kill in between leaves rows twice, which is harmless."""
-        target = None
-        if len(table):
-            name = hashlib.sha256("\n".join(table[KEY].to_pylist()).encode()).hexdigest()[:32]
-            target = self.folder / f"{name}.parquet"
-            self._write(target, table)
+    def _replace(self, parts: list[Path], keep: Callable[[pa.Table], pa.Table]) -> None:
+        """Put what is to be kept of `parts` in their place; a kill in between leaves rows twice, which is harmless."""
+
+        def kept(columns: list[str]) -> Iterator[pa.Table]:
+            return (keep(table) for table in _together(table for part in parts for table in _tables(part, columns)))
+
+        keys = [key for table in kept([KEY]) for key in table[KEY].to_pylist()]
+        target = self._path(keys)
+        if keys:
+            self._write(target, kept(self.schema.names))
         for part in parts:
-            if part != target:
+            if part != target or not keys:
                 part.unlink()
 
-    def _write(self, path: Path, table: pa.Table) -> None:
-        with new_file(path) as draft:
-            pq.write_table(table, draft, compression="zstd")
+    def _path(self, keys: Sequence[str]) -> Path:
+        digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()
+        return self.folder / f"{digest[:32]}.parquet"
+
+    def _write(self, path: Path, tables: Iterable[pa.Table]) -> None:
+        with new_file(path) as draft, pq.ParquetWriter(draft, self.schema, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
 
     @contextmanager
     def _alone(self, wait: bool) -> Iterator[bool]:
@@ -129,6 +148,13 @@ class Kept:
                 yield True
         finally:  # an attempt gives up the shared lock, also one that fails
             fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+
+def _tables(part: Path, columns: list[str]) -> Iterator[pa.Table]:
+    """The rows of a part with these columns, at most `TOGETHER` at a time."""
+    with pq.ParquetFile(part) as file:
+        for batch in file.iter_batches(TOGETHER, columns=columns):
+            yield pa.Table.from_batches([batch]).select(columns)
 
 
 def _together(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -111,7 +111,7 @@ def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:
     kept = replace(
         labels,
         names=[name for name, stays in zip(labels.names, paired, strict=True) if stays],
-        centres=labels.centres[paired],
+        centres=labels.centres if paired.all() else labels.centres[paired],
         identity=number[labels.identity],
     )
     return kept.keep(keep), rejects

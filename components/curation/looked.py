@@ -1,35 +1,30 @@
 """What is seen in photos, kept by the content of their files, and put together again for all photos."""
 
-import contextlib
 import hashlib
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.curation.config import CurationConfig
-from components.curation.decode import Decoded, RefusedPhotoError, decode
-from components.curation.found import Found, Photo
+from components.curation.decode import Decoded, RefusedPhotoError
+from components.curation.found import Found
 from components.curation.items import ID_DIGITS, Item, Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
-from components.curation.vectors import Vectors
+from components.curation.seen import FACE_COLUMNS, SeenPhotos, embeddings, join, photo_table
 from model.artefacts import link_file, new_file
-from model.dataset.fingerprint import fingerprint, parse
+from model.dataset.fingerprint import fingerprint
 from model.errors import UserError
 from model.faces.analyser import Face
 from model.faces.geometry import align
 
-FACE_COLUMNS = {"box": 4, "landmarks": 10, "score": 1, "face_sharpness": 1, "face_exposure": 1}  # values per face
-PHOTO_COLUMNS = ("width", "height", "sharpness", "exposure", "warmth")
 FLOATS = pa.list_(pa.float32())
 ROW = pa.schema(
     # blob: the file that has the JPEG; picture: fingerprint of the whole photo
@@ -78,6 +73,7 @@ class Looks:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._kept = Kept(folder / "rows", ROW)
         self._jpgs = folder / "jpgs"
 
@@ -111,22 +107,16 @@ class Looks:
         self, keyed: Sequence[tuple[Item, str]], root: Path, config: CurationConfig
     ) -> tuple[Found, list[Reject]]:
         """All photos and faces of the items below `root`, in their order, and the refused photos."""
-        table = self._kept.rows([key for _, key in keyed])
-        photos: list[Photo] = []
-        rejects: list[Reject] = []
-        blobs: dict[str, Path] = {}  # neighbours share one
-        for (item, _), row in zip(keyed, _rows(table.select(ROW.names[:13])), strict=True):
-            if row["refused"] is None:
-                blob = blobs.setdefault(row["blob"], self._jpgs / row["blob"])
-                whole = partial(_jpg, blob, row["offset"], row["length"], root, item.path, config)
-                measures = {name: row[name] for name in PHOTO_COLUMNS}
-                measures["picture"] = int(row["picture"], 16)
-                photos.append(Photo(item=item, image_id=row[KEY][:ID_DIGITS], whole=whole, **measures))
-            else:
-                rejects.append(Reject(item.path, "decode", row["refused"], row["detail"]))
-        if rejects:
-            table = table.filter(pc.is_null(table["refused"]))
-        return _join(photos, table), rejects
+        rows = self._kept.rows([key for _, key in keyed], [name for name in ROW.names if name != "embedding"])
+        refused = rows["refused"].is_valid().to_numpy()
+        rejects = [
+            Reject(keyed[place][0].path, "decode", rows["refused"][place].as_py(), rows["detail"][place].as_py())
+            for place in np.flatnonzero(refused).tolist()
+        ]
+        rows = rows.filter(pa.array(~refused))
+        items = [item for (item, _), gone in zip(keyed, refused, strict=True) if not gone]
+        photos = SeenPhotos(photo_table(items, rows), self._jpgs, root, config)
+        return join(photos, rows, embeddings(self._kept, rows, self._folder)), rejects
 
     def give(self, keys: Sequence[str], folder: Path) -> None:
         """Write what was seen in the photos `keys` into `folder`, with their JPEGs as far as they are there."""
@@ -176,42 +166,3 @@ class Looks:
         """Drop the JPEGs, which the dataset has now, and tidy up the rows for later runs."""
         shutil.rmtree(self._jpgs, ignore_errors=True)
         self._kept.join()
-
-
-def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
-    for batch in table.to_batches(max_chunksize=1024):  # all rows as Python objects would take much room
-        yield from batch.to_pylist()
-
-
-def _jpg(blob: Path, offset: int, length: int, root: Path, path: str, config: CurationConfig) -> bytes:
-    # An earlier run may have dropped the blob: then the photo gives the same bytes again.
-    with contextlib.suppress(FileNotFoundError), open(blob, "rb") as file:
-        file.seek(offset)
-        return file.read(length)
-    try:
-        return decode(root / path, config).jpg
-    except RefusedPhotoError as error:
-        raise UserError(f"the photo {root / path} changed while it was curated ({error}): run again") from error
-
-
-def _join(photos: list[Photo], table: pa.Table) -> Found:
-    """The rows of the photos' faces end to end."""
-    flat = {name: _flat(table, name).reshape(-1, width) for name, width in FACE_COLUMNS.items()}
-    counts = np.array(pc.list_value_length(table["score"]).to_pylist(), np.intp)
-    dim = max((value for value in table["dim"].to_pylist()), default=0)
-    prints = [value for row in table["fingerprint"].to_pylist() for value in row]
-    return Found(
-        photos=photos,
-        photo=np.repeat(np.arange(len(photos)), counts),
-        box=flat["box"],
-        landmarks=flat["landmarks"],
-        score=flat["score"][:, 0],
-        sharpness=flat["face_sharpness"][:, 0],
-        exposure=flat["face_exposure"][:, 0],
-        fingerprint=parse(prints),
-        embedding=Vectors.whole(_flat(table, "embedding").reshape(len(prints), dim)),
-    )
-
-
-def _flat(table: pa.Table, name: str) -> NDArray[np.float32]:
-    return table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from components.curation.album import Box
 from components.curation.config import CurationConfig
-from components.curation.crop import Box, area, crop_around, cropped
+from components.curation.crop import area, crop_around
 from components.curation.examine import Marks, examine
 from components.curation.found import Found
 from components.curation.items import Reject
@@ -39,7 +40,7 @@ def drop_marked(found: Found, config: CurationConfig, kept: Path) -> tuple[Found
         verdicts.append(verdict)
         if crop:
             crops[place] = crop
-    found, refused = _without(cropped(found, crops), verdicts)
+    found, refused = _without(found.cropped(crops), verdicts)
     return found, rejects + refused
 
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-Photo = TypeVar("Photo")
+Entry = TypeVar("Entry")
 
 
-def through(parts: Sequence[Sequence[Photo]], work: Callable[[Sequence[Photo]], None]) -> Iterator[Photo]:
-    """Yield each photo, in order, when `work` has done its part; what `work` raises ends it, and no new part begins."""
+def through(parts: Sequence[Sequence[Entry]], work: Callable[[Sequence[Entry]], None]) -> Iterator[Entry]:
+    """Yield each entry, in order, when `work` has done its part; what `work` raises ends it, and no new part begins."""
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
     try:
         futures = [pool.submit(work, part) for part in parts]

@@ -1,5 +1,6 @@
 """The rows of the dataset's tables, made of the labelled photos."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +32,9 @@ class Shelf:
         self._labels, self._splits, self._captions = labels, splits, captions
         self._similarity = _similarities(labels)
         self._starts = np.concatenate([[0], np.cumsum(labels.found.counts)])
-        photos = labels.found.photos
-        self.order = sorted(range(len(photos)), key=lambda place: (self._first_person(place), photos[place].image_id))
+        ids = [photo.image_id for photo in labels.found.photos]
+        order = sorted(range(len(ids)), key=lambda place: (self._first_person(place), ids[place]))
+        self.order = np.array(order, np.intp)
 
     def _first_person(self, place: int) -> str:
         """One person's photos share few shards; strangers come last."""
@@ -48,13 +50,12 @@ class Shelf:
         return Entry(place, _image_row(self._labels, place, faces, self._splits[place], self._captions[place]), faces)
 
 
-def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> list[Row]:
+def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> Iterator[Row]:
     """One row per person, by name."""
     similarity = _similarities(labels)
-    rows = []
     for person, faces in labels.faces_of():
         bank = faces[labels.reference[faces]]
-        row = {
+        yield {
             "identity": labels.names[person],
             "references": len(bank),
             "targets": len(faces) - len(bank),
@@ -62,8 +63,6 @@ def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> list[Row]:
             "spread": float(similarity[bank].mean()),
             "split": "heldout" if held[person] else "train",
         }
-        rows.append(row)
-    return rows
 
 
 def _similarities(labels: Labels) -> NDArray[np.float32]:

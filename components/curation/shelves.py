@@ -4,12 +4,13 @@ A shard says of its photos only what seldom changes: not the split, nor how simi
 which every further photo of the person moves. Those are in the tables.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.curation.found import Found
 from components.curation.rows import Entry, Shelf
@@ -18,7 +19,7 @@ from model.dataset.dataset import Dataset
 from model.dataset.shards import Arrays, Sample, ShardReader, pack_arrays, pack_facts, shard_number, write_shards
 from model.progress import track
 
-PARTS = {"images": "group", "references": "single"}
+PARTS = {"images": False, "references": True}  # whether its photos show one person alone
 OF_PHOTO = ("image_id", "path", "width", "height", "caption", "query", "source", "licence", "consent")
 OF_FACE = ("face_id", "identity", "role", "score")
 
@@ -28,10 +29,9 @@ def shelve(folder: Path, shelf: Shelf, found: Found, per_shard: int, older: Data
 
     A photo that `older` has stays in the shard it is in there; the others follow in new shards, `per_shard` in each.
     """
-    kinds = np.where(found.counts == 1, "single", "group")
     with ShardReader(older.folder if older else folder) as reader:
-        for part, kind in PARTS.items():
-            inside = {found.photos[place].image_id: place for place in shelf.order if kinds[place] == kind}
+        for part, alone in PARTS.items():
+            inside = shelf.order[(found.counts == 1)[shelf.order] == alone]
             writing = _Writing(folder, part, shelf, found, reader)
             yield from track(writing.all(inside, per_shard, _shards(older, part)), part, len(inside), unit="photo")
 
@@ -51,10 +51,10 @@ class _Writing:
     found: Found
     reader: ShardReader
 
-    def all(self, inside: dict[str, int], per_shard: int, shards: list[str]) -> Iterator[Entry]:
-        """The photos `inside`, places by key: first the shards that were there, then new ones."""
+    def all(self, inside: NDArray[np.intp], per_shard: int, shards: list[str]) -> Iterator[Entry]:
+        """The photos at the places `inside`: first the shards that were there, then new ones."""
         (self.folder / self.part).mkdir(parents=True, exist_ok=True)
-        new = dict(inside)
+        new = {self.found.photos[place].image_id: int(place) for place in inside} if shards else {}
         for shard in shards:
             keys = self.reader.keys(shard)
             staying = [new.pop(key) for key in keys if key in new]
@@ -64,11 +64,13 @@ class _Writing:
                     yield self._placed(place, shard)
             else:
                 yield from self._write(staying, len(staying), shard_number(shard), shard)
-        yield from self._write(
-            list(new.values()), per_shard, max((shard_number(name) + 1 for name in shards), default=0)
-        )
+            self.reader.close()  # it would remember where everything in it lies
+        rest = np.fromiter(new.values(), np.intp, len(new)) if shards else inside
+        yield from self._write(rest, per_shard, max((shard_number(name) + 1 for name in shards), default=0))
 
-    def _write(self, places: list[int], per_shard: int, first: int, older: str | None = None) -> Iterator[Entry]:
+    def _write(
+        self, places: Sequence[int] | NDArray[np.intp], per_shard: int, first: int, older: str | None = None
+    ) -> Iterator[Entry]:
         samples = (self._sample(self.shelf.entry(place), older) for place in places)
         for place, (_, shard) in zip(
             places, write_shards(self.folder, self.part, samples, per_shard, first), strict=True

@@ -61,10 +61,12 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
             kept.take(share)
         found, refused = find_faces(folder, items, digests, config, lambda: load(config), kept)
         shown = forgotten.shown(found, networks["digest"])
+        paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
+        again = {path: digests[path] for path in paths}
+        listed = len(items) + len(spared)
+        del items, digests  # from here on the photos' columns know all of it
         named = label(found.keep(~shown, np.ones(len(found.photo), np.bool_)), config)
-        paths = [photo.item.path for photo in found.photos]
-        again = [path for path, forget in zip(paths, shown, strict=True) if forget]
-        rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, digests)
+        rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, again)
         if not named.labels.names:
             raise UserError(
                 f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and "
@@ -75,13 +77,13 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
             "recogniser": networks | {"dim": found.embedding.shape[1]},
             "look": look,
             **named.facts,
-            "counts": {"photos": len(items) + len(spared)},
+            "counts": {"photos": listed},
         }
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _older(dataset, config, look))
         kept.finish()
         if again or spared:
-            kept.forget({digests[path] for path in again} | {reject.path for reject in spared})
+            kept.forget(set(again.values()) | {reject.path for reject in spared})
     log.info("curated: %s", json.dumps(counts))
 
 
@@ -143,9 +145,10 @@ def label(found: Found, config: CurationConfig) -> Named:
     identity = retrieve(found, bank, good, calibration.threshold, config)
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
     reason = {reject.path: reject.reason for reject in refused}
-    stays = [reason.get(photo.item.path) in (None, "near_duplicate") for photo in found.photos]
-    labels = labels.keep(np.array(stays, np.bool_))
-    copied = np.array([photo.item.path in reason for photo in labels.found.photos], np.bool_)
+    verdicts = [reason.get(photo.item.path) for photo in found.photos]
+    stays = np.array([verdict in (None, "near_duplicate") for verdict in verdicts], np.bool_)
+    labels = labels.keep(stays)
+    copied = np.array([verdict is not None for verdict in verdicts], np.bool_)[stays]
     labels, copies = drop_duplicates(labels, copied)
     labels, unpaired = drop_unpaired(labels)
     doubts, total = doubtful_names(bank, config)

@@ -44,13 +44,13 @@ def write_dataset(
             images.add([entry.image])
             faces.add(entry.faces)
             licences.add(entry.image["licence"])
-    people = identity_rows(labels, held)
-    write_table(folder, "identities", people)
-    write_table(folder, "rejects", [asdict(reject) for reject in sorted(rejects)])
+    with TableWriter(folder, "identities") as people:
+        people.add(identity_rows(labels, held))
+    write_table(folder, "rejects", (asdict(reject) for reject in sorted(rejects)))
     counts = {
         "images": images.rows,
         "faces": faces.rows,
-        "identities": len(people),
+        "identities": people.rows,
         "heldout_identities": int(held.sum()),
         "pairs": count_pairs(labels, splits),
         "rejects": dict(sorted(Counter(reject.reason for reject in rejects).items())),

@@ -1,7 +1,6 @@
 """Which photos are left out for what they show or how they look, and the examiners whose marks say so."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from components.curation.nsfw import NsfwExaminer
 from components.curation.tags import TagExaminer
 
 PhotoExaminer = NsfwExaminer | TagExaminer | NiqeExaminer | AestheticExaminer
-Pass = Callable[[Found, PhotoExaminer], list[Marks]]  # shows photos to an examiner and keeps what it says
+Pass = Callable[[Found, PhotoExaminer], Sequence[Marks]]  # shows photos to an examiner and keeps what it says
 
 
 def examiners(config: CurationConfig) -> list[PhotoExaminer]:
@@ -38,9 +37,7 @@ def examiners(config: CurationConfig) -> list[PhotoExaminer]:
 def drop_unwanted(found: Found, config: CurationConfig, look: Pass) -> tuple[Found, list[Reject]]:
     """Without the photos that a limit leaves out; `look` goes through the photos. The others carry their marks on."""
     for examiner in examiners(config):
-        marks = look(found, examiner)
-        photos = [replace(photo, marks=photo.marks | said) for photo, said in zip(found.photos, marks, strict=True)]
-        found = replace(found, photos=photos)
+        found = found.marked(look(found, examiner))
     verdicts = [verdict(photo.marks, config) for photo in found.photos]
     rejects = [
         Reject(photo.item.path, "marks", *why)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.matrix_file import MatrixFile
+
 Floats = NDArray[np.float32]
 BLOCK = 2048  # rows that are gathered at a time
 
@@ -14,20 +16,21 @@ BLOCK = 2048  # rows that are gathered at a time
 class Vectors:
     """The `rows` [N] of `matrix` [M, d], of length one where `unit`. An index gives an array, as of an array [N, d]."""
 
-    matrix: Floats
+    matrix: Floats | MatrixFile
     rows: NDArray[np.intp]
     unit: bool = False
 
     @classmethod
-    def whole(cls, matrix: Floats) -> "Vectors":
+    def whole(cls, matrix: Floats | MatrixFile) -> "Vectors":
         """All rows of `matrix` [N, d]."""
-        return cls(matrix, np.arange(len(matrix)))
+        return cls(matrix, np.arange(matrix.shape[0]))
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: Any) -> Floats:
-        found = self.matrix[self.rows[index]]
+        places = np.asarray(self.rows[index])
+        found = self.matrix[places.reshape(-1)].reshape(*places.shape, self.matrix.shape[1])
         return found / np.linalg.norm(found, axis=-1, keepdims=True) if self.unit else found
 
     def of(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> "Vectors":

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.found import Found, Photo
+from components.curation.album import Photo
+from components.curation.found import Found
 from components.curation.items import Item
 from components.curation.vectors import Vectors
 

@@ -47,8 +47,8 @@ def grey() -> Found:
 def test_marks_come_in_order_and_are_not_made_twice(grey: Found, tmp_path: Path) -> None:
     first, again = Brightness(), Brightness()
     expected = [{"mean": 10 * number} for number in range(COUNT)]
-    assert examine(grey, first, tmp_path / "kept") == expected
-    assert examine(grey, again, tmp_path / "kept") == expected
+    assert list(examine(grey, first, tmp_path / "kept")) == expected
+    assert list(examine(grey, again, tmp_path / "kept")) == expected
     assert (first.seen, again.seen) == (COUNT, 0)
 
 
@@ -68,7 +68,7 @@ def test_a_stopped_pass_resumes_where_it_was(
     with pytest.raises(KeyboardInterrupt):
         examine(grey, Brightness(stop_at=calls), tmp_path / "kept")
     rest = Brightness()
-    assert examine(grey, rest, tmp_path / "kept") == [{"mean": 10 * number} for number in range(COUNT)]
+    assert list(examine(grey, rest, tmp_path / "kept")) == [{"mean": 10 * number} for number in range(COUNT)]
     assert rest.calls == 3 - calls
 
 

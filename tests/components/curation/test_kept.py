@@ -91,11 +91,10 @@ def test_nothing_is_joined_while_another_is_at_work(kept: Kept, tmp_path: Path) 
 
 
 def test_a_fault_while_writing_leaves_no_part(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    def torn(table: pa.Table, where: Path, **options: object) -> None:
-        where.write_bytes(b"PAR1 and no more")
+    def torn(self: pq.ParquetWriter, table: pa.Table) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(pq, "write_table", torn)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", torn)
     with pytest.raises(OSError, match="full"):
         kept.add([row("a")])
     assert list(kept.folder.iterdir()) == []

@@ -156,4 +156,4 @@ def test_the_whole_stage(tmp_path: Path) -> None:
 
 def test_no_photos_at_all(tmp_path: Path) -> None:
     kept, rejects = drop_marked(stored({}), CurationConfig(), tmp_path / "kept")
-    assert (kept.photos, rejects) == ([], [])
+    assert (list(kept.photos), rejects) == ([], [])
