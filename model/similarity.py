@@ -26,7 +26,7 @@ class Rows(Protocol[RealOut]):
     def __getitem__(self, index: slice, /) -> NDArray[RealOut]: ...
 
 
-def tiles(left: Rows[Real], right: NDArray[Real]) -> Iterator[tuple[slice, slice, NDArray[Real]]]:
+def tiles(left: Rows[Real], right: Rows[Real]) -> Iterator[tuple[slice, slice, NDArray[Real]]]:
     """The products of `left` [N, d] with `right` [M, d], row by row of tiles: rows, columns, and [rows, columns].
 
     A tile is valid until the next is asked for; its reader may change it.
@@ -42,7 +42,7 @@ def tiles(left: Rows[Real], right: NDArray[Real]) -> Iterator[tuple[slice, slice
             yield rows, columns, np.matmul(part, right[columns].T, out=tile)
 
 
-def nearest(left: Rows[np.float32], right: Floats) -> Floats:
+def nearest(left: Rows[np.float32], right: Rows[np.float32]) -> Floats:
     """[N] the greatest cosine of each unit row of `left` [N, d] with any of `right` [M, d]; -1 where there is none."""
     best = np.full(len(left), -1, np.float32)
     for rows, _, tile in tiles(left, right):
@@ -50,7 +50,7 @@ def nearest(left: Rows[np.float32], right: Floats) -> Floats:
     return best
 
 
-def neighbours(unit: Floats, least: float) -> csr_array:
+def neighbours(unit: Rows[np.float32], least: float) -> csr_array:
     """The sparse [N, N] cosines of the rows of `unit` [N, d] that reach `least`; the diagonal, as 1, always."""
     numbers = np.arange(len(unit), dtype=np.int32)
     none = (numbers[:0], numbers[:0], np.zeros(0, np.float32))

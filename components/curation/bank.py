@@ -108,7 +108,7 @@ def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _P
 
 
 def _nameless(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
-    labels = density_clusters(found.unit[alone], config.link + NAMELESS_LINK, 2)
+    labels = density_clusters(found.unit.of(alone), config.link + NAMELESS_LINK, 2)
     people = {}
     for label in range(labels.max(initial=-1) + 1):
         person = _agreeing(found, alone[labels == label], config)

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
-from model.similarity import neighbours
+from model.similarity import Rows, neighbours
 
 
-def density_clusters(unit: NDArray[np.float32], link: float, fewest: int) -> NDArray[np.intp]:
+def density_clusters(unit: Rows[np.float32], link: float, fewest: int) -> NDArray[np.intp]:
     """The cluster of each row of `unit` [N, d], -1 for outliers; the largest is 0, ties by the earliest row.
 
     Rows are neighbours at a cosine of `link` or more (each is its own). Rows with at least `fewest` are cores;

@@ -1,17 +1,11 @@
-"""The expectations that Great Expectations lacks: columns of vectors, and boxes that must lie inside their photo."""
+"""The expectation that Great Expectations lacks: boxes that must lie inside their photo."""
 
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
-from great_expectations.expectations.expectation import ColumnMapExpectation, MulticolumnMapExpectation
-from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
-    column_condition_partial,
-)
-from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
-    ColumnMapMetricProvider,
-)
+from great_expectations.expectations.expectation import MulticolumnMapExpectation
 from great_expectations.expectations.metrics.map_metric_provider.multicolumn_condition_partial import (
     multicolumn_condition_partial,
 )
@@ -20,28 +14,8 @@ from great_expectations.expectations.metrics.map_metric_provider.multicolumn_map
 )
 
 
-class VectorsFinite(ColumnMapMetricProvider):
-    """Whether each vector of a column has `length` finite numbers."""
-
-    condition_metric_name = "column_values.vectors_finite"
-    condition_value_keys = ("length",)
-
-    @column_condition_partial(engine=PandasExecutionEngine)
-    def _pandas(cls, column: "pd.Series[Any]", length: int, **_: Any) -> "pd.Series[bool]":  # noqa: N805
-        return column.map(lambda vector: len(vector) == length and bool(np.isfinite(vector).all()))
-
-
-class ExpectVectorsToBeFinite(ColumnMapExpectation):
-    """Expect each vector of a column to have `length` finite numbers."""
-
-    length: int
-    map_metric = "column_values.vectors_finite"
-    success_keys = ("mostly", "length")
-    args_keys = ("column", "length")
-
-
 class BoxesInside(MulticolumnMapMetricProvider):
-    """Whether boxes (first column: x1 y1 x2 y2, px) have an area and lie in pictures of a width and height (px).
+    """Whether boxes (columns x1, y1, x2, y2, px) have an area and lie in pictures of a width and height (px).
 
     A box may reach over the rim by `overhang` of its own width or height: detectors complete a face that is cut off.
     """
@@ -51,8 +25,8 @@ class BoxesInside(MulticolumnMapMetricProvider):
 
     @multicolumn_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_list: pd.DataFrame, overhang: float, **_: Any) -> "pd.Series[bool]":  # noqa: N805
-        box, width, height = (column_list.iloc[:, index] for index in range(3))
-        left, top, right, bottom = np.stack(box.to_list()).astype(np.float64).T if len(box) else np.zeros((4, 0))
+        columns = (column_list.iloc[:, index].to_numpy(np.float64) for index in range(6))
+        left, top, right, bottom, width, height = columns
         x, y = overhang * (right - left), overhang * (bottom - top)
         # Comparisons with NaN are false, so a box with one is outside.
         inside = (left >= -x) & (top >= -y) & (right <= width + x) & (bottom <= height + y)

@@ -9,24 +9,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model.similarity import tiles
+from model.similarity import ROWS, Rows, tiles
+from validation.dataset.vectors import Some, finite
 
 ROUNDING = 1e-9  # by which one cosine, computed in two ways, may differ
 Floats = NDArray[np.float64]
 
 
-def lookalikes(identities: pd.DataFrame, centres: Floats, bound: float) -> pd.DataFrame:
+def lookalikes(identities: pd.DataFrame, centres: Rows[np.float64], bound: float) -> pd.DataFrame:
     """One row a held-out and a trained person: `pair` in words, the cosine of their centres, `heldout` and `trained`.
 
     Every pair above `bound` is there, and every held-out person with the most similar trained one; worst first.
     `centres` [I, d] are unit rows in the order of `identities`, NaN where a person has no sound face.
     """
     names, split = identities["identity"].to_numpy(str), identities["split"].to_numpy(str)
-    held, trained = (
-        np.flatnonzero((split == side) & np.isfinite(centres).all(axis=1)) for side in ("heldout", "train")
-    )
+    held, trained = (np.flatnonzero((split == side) & finite(centres)) for side in ("heldout", "train"))
     rows = []
-    for row, column, value in _wanted(centres[held], centres[trained], bound, np.full(len(held), -np.inf)):
+    for row, column, value in _wanted(Some(centres, held), Some(centres, trained), bound, np.full(len(held), -np.inf)):
         words = f"{names[held[row]]} (held out) and {names[trained[column]]} (trained): cosine {value:.3f}"
         people = {"heldout": names[held[row]], "trained": names[trained[column]]}
         rows.append({"pair": words, "similarity": value} | people)
@@ -34,7 +33,7 @@ def lookalikes(identities: pd.DataFrame, centres: Floats, bound: float) -> pd.Da
 
 
 def leaked_faces(
-    faces: pd.DataFrame, unit: Floats, identities: pd.DataFrame, centres: Floats, bound: float
+    faces: pd.DataFrame, unit: Rows[np.float64], identities: pd.DataFrame, centres: Rows[np.float64], bound: float
 ) -> pd.DataFrame:
     """One row a face in a training photo and a held-out person: `face` in words, and the cosine to the person's centre.
 
@@ -42,13 +41,13 @@ def leaked_faces(
     pair above `bound` is there, and every such face with the most similar held-out person; worst first. `faces` has
     `image_split` and `photo_path`; `unit` [F, d] are unit rows in its order, NaN where unsound.
     """
-    held = np.flatnonzero((identities["split"] == "heldout").to_numpy() & np.isfinite(centres).all(axis=1))
-    inside = np.flatnonzero((faces["image_split"] == "train").to_numpy() & np.isfinite(unit).all(axis=1))
+    held = np.flatnonzero((identities["split"] == "heldout").to_numpy() & finite(centres))
+    inside = np.flatnonzero((faces["image_split"] == "train").to_numpy() & finite(unit))
     names = identities["identity"].to_numpy(str)
     own = _own_similarity(faces["identity"], unit, names, centres)
     labels = [faces[column].to_numpy() for column in ("face_id", "photo_path", "identity")]
     rows = []
-    for row, column, value in _wanted(unit[inside], centres[held], bound, own[inside] + ROUNDING):
+    for row, column, value in _wanted(Some(unit, inside), Some(centres, held), bound, own[inside] + ROUNDING):
         face_id, path, name = (label[inside[row]] for label in labels)
         called = f"named {name}" if isinstance(name, str) else "unnamed"
         words = f"{face_id} ({called}, in {path}) and {names[held[column]]} (held out): cosine {value:.3f}"
@@ -56,19 +55,24 @@ def leaked_faces(
     return _worst_first(rows, "face")
 
 
-def _own_similarity(named: "pd.Series[str]", unit: Floats, names: NDArray[np.str_], centres: Floats) -> Floats:
+def _own_similarity(
+    named: "pd.Series[str]", unit: Rows[np.float64], names: NDArray[np.str_], centres: Rows[np.float64]
+) -> Floats:
     """[F] the cosine of each face to the centre of the person it is named after; -1 where it has none."""
     place = {name: number for number, name in enumerate(names)}
     number = np.array([place.get(name, -1) for name in named], np.intp)
-    own = (
-        np.where(number >= 0, np.einsum("nd,nd->n", unit, centres[number]), -1.0)
-        if len(centres)
-        else -np.ones(len(unit))
-    )
-    return np.nan_to_num(own, nan=-1.0)
+    own = np.full(len(unit), -1.0)
+    known = np.flatnonzero(number >= 0)
+    for start in range(0, len(known), ROWS):
+        faces = known[start : start + ROWS]
+        cosines = np.einsum("nd,nd->n", Some(unit, faces)[:], Some(centres, number[faces])[:])
+        own[faces] = np.nan_to_num(cosines, nan=-1.0)
+    return own
 
 
-def _wanted(left: Floats, right: Floats, bound: float, floor: Floats) -> Iterator[tuple[int, int, float]]:
+def _wanted(
+    left: Rows[np.float64], right: Rows[np.float64], bound: float, floor: Floats
+) -> Iterator[tuple[int, int, float]]:
     """The cosines above `bound` of rows of `left` [N, d] and `right` [M, d], and the greatest of each row of `left`.
 
     Only cosines above the row's `floor` [N] count. Row by row: places in `left` and `right`, and the cosine.

@@ -9,6 +9,7 @@ import great_expectations as gx
 import pandas as pd
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
+from model.artefacts import cache_folder
 from validation.dataset import tables
 from validation.dataset.limits import Limits, face_leak
 from validation.dataset.rules import Check, checks, type_checks
@@ -33,7 +34,7 @@ def validate(folder: Path, manifest: Mapping[str, Any], limits: Limits) -> list[
     types = _run({"columns": tables.column_types(folder)}, type_checks())
     if not all(outcome.success for outcome in types):
         return types
-    measured = tables.measured(folder, manifest, limits)
+    measured = tables.measured(folder, manifest, limits, cache_folder("work", "validate"))
     return types + _run(measured.frames, checks(limits, measured.dim, face_leak(manifest, limits)))
 
 

@@ -4,7 +4,8 @@ Everything here is measured anew from embeddings and shards, never taken from a 
 """
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,22 @@ from model.artefacts import file_digest
 from model.dataset.pairs import reference_choices
 from model.dataset.records import TABLES
 from model.errors import UserError
-from model.similarity import tiles
+from model.matrix_file import MatrixFile
+from model.similarity import Rows, tiles
 from validation.dataset.leaks import leaked_faces, lookalikes
 from validation.dataset.limits import Limits, face_leak
+from validation.dataset.vectors import UnitRows, Vectors, boxes, finite_vectors, read_vectors
 
 ABSENT = "absent"
 FINGERPRINT = "[0-9a-f]{16}"
+BOX = ("left", "top", "right", "bottom")
+NONE = np.zeros(0, np.intp)
+COLUMNS = {  # what is read of each table beside vectors and boxes
+    "images": ["image_id", "path", "width", "height", "kind", "split", "sharpness", "exposure", "licence", "consent"],
+    "faces": ["face_id", "image_id", "identity", "role", "score", "similarity", "sharpness", "fingerprint"],
+    "identities": ["identity", "split"],
+    "rejects": ["path", "reason"],
+}
 
 
 def column_types(folder: Path) -> pd.DataFrame:
@@ -59,107 +70,109 @@ class Frames:
     dim: int
 
 
-def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits) -> Frames:
-    """Read the tables of `folder` and measure what the suite looks at; raises UserError where data cannot be read."""
-    tables = {name: _read(folder / f"{name}.parquet") for name in TABLES}
+def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits, scratch: Path) -> Frames:
+    """Read the tables of `folder` and measure what the suite looks at; raises UserError where data cannot be read.
+
+    Vectors wait in files of the folder `scratch`: they alone would fill the memory.
+    """
     dim = int(manifest["recogniser"]["dim"])
-    images, faces, identities = tables["images"], tables["faces"], tables["identities"]
-    faces = _measure_faces(faces, images, identities)
-    people, centres = _measure_identities(identities, faces, dim)
-    pairs = _pairs(faces, dim)
-    known = faces[faces["identity"].notna() & (faces["image_split"] != "mixed")]
+    tables = {name: _read(folder / f"{name}.parquet", columns) for name, columns in COLUMNS.items()}
+    embeddings = _read_vectors(folder / "faces.parquet", "embedding", dim, scratch)
+    stored = _read_vectors(folder / "identities.parquet", "centre", dim, scratch)
+    images, identities = tables["images"], tables["identities"]
+    faces = _measure_faces(folder / "faces.parquet", tables["faces"], images, identities)
+    faces["embedding_finite"], faces["norm"] = embeddings.finite, embeddings.norm
+    people, centres = _measure_identities(identities, faces, embeddings, stored, MatrixFile(scratch, dim))
+    pairs = _pairs(faces, embeddings)
+    known = faces["identity"].notna() & (faces["image_split"] != "mixed")
     frames = {
         "images": images,
         "faces": faces,
         "identities": people,
         "rejects": tables["rejects"],
-        "known faces": known,
+        "known faces": faces.loc[known, ["face_id", "side", "image_split", "identity_split"]],
         "pairs": pairs,
         "people paired": identities[(identities["split"] == "train") & identities["identity"].isin(pairs["identity"])],
         "people held out": identities[identities["split"] == "heldout"],
         "lookalikes": lookalikes(identities, centres, limits.maximum_leak),
-        "training faces": leaked_faces(
-            faces, _rows(faces["embedding"], dim), identities, centres, face_leak(manifest, limits)
-        ),
+        "training faces": leaked_faces(faces, embeddings.unit, identities, centres, face_leak(manifest, limits)),
         "shards": _shards(folder, manifest),
         "counts": _counts(tables, manifest),
     }
     return Frames(frames, dim)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, columns: list[str]) -> pd.DataFrame:
+    with _reading(path):
+        return pq.read_table(path, columns=columns).to_pandas()
+
+
+def _read_vectors(path: Path, column: str, dim: int, scratch: Path) -> Vectors:
+    with _reading(path):
+        return read_vectors(path, column, dim, scratch)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        return pq.read_table(path).to_pandas()
+        yield
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"the dataset table {path} cannot be read ({error}): curate the photos again") from error
 
 
-def _measure_faces(faces: pd.DataFrame, images: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
-    """Add the photo's size, split and path, the listed person and their split, embedding norm and shorter side."""
+def _measure_faces(path: Path, faces: pd.DataFrame, images: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
+    """Add the photo's size, split and path, the listed person and their split, the box, its shorter side, landmarks."""
     known = images.drop_duplicates("image_id").set_index("image_id")[["width", "height", "split", "path"]]
     splits = identities.drop_duplicates("identity").set_index("identity")["split"]
     frame = faces.join(known.rename(columns={"split": "image_split", "path": "photo_path"}), on="image_id")
     frame["identity_listed"] = faces["identity"].where(faces["identity"].isin(splits.index))
     frame["identity_split"] = faces["identity"].map(splits)
-    frame["norm"] = [float(np.linalg.norm(np.asarray(vector, np.float64))) for vector in faces["embedding"]]
-    frame["side"] = [min(box[2] - box[0], box[3] - box[1]) for box in faces["box"]]
+    with _reading(path):
+        box = boxes(path, "box")
+        frame["landmarks_finite"] = finite_vectors(path, "landmarks", 10)
+    frame[list(BOX)] = box
+    frame["side"] = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
     return frame
 
 
 def _measure_identities(
-    identities: pd.DataFrame, faces: pd.DataFrame, dim: int
-) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Add per person what their faces say, and give the unit centres [I, d] found.
+    identities: pd.DataFrame, faces: pd.DataFrame, embeddings: Vectors, stored: Vectors, found: MatrixFile
+) -> tuple[pd.DataFrame, UnitRows]:
+    """Add per person what their faces say, and give the unit centres [I, d], which go into the file `found`.
 
     Reference photos, mean cosine between them, the nearest other person and their cosine, and the cosine of the centre
     found with the stored one. The centre of a person without a sound face is NaN.
     """
-    centres = np.full((len(identities), dim), np.nan)
-    frame = identities.assign(references_found=0, spread_found=np.nan)
-    groups = {str(name): part for name, part in faces.dropna(subset=["identity"]).groupby("identity")}
+    references, spread = np.zeros(len(identities), np.intp), np.full(len(identities), np.nan)
+    agreement = np.full(len(identities), np.nan)
+    rows_of, bank = _rows_of(faces["identity"]), (faces["role"] == "reference").to_numpy()
+    photos = faces["image_id"].to_numpy()
     for row, name in enumerate(identities["identity"]):
-        part = groups.get(name)
-        if part is None:
-            continue
-        bank = part[part["role"] == "reference"]
-        frame.loc[frame.index[row], "references_found"] = bank["image_id"].nunique()
-        vectors = _units(bank["embedding"] if len(bank) else part["embedding"], dim)
-        frame.loc[frame.index[row], "spread_found"] = _mean_pairwise(vectors)
-        if len(vectors):
-            centre = vectors.mean(0)
-            centres[row] = centre / max(float(np.linalg.norm(centre)), 1e-12)
+        rows = rows_of.get(name, NONE)
+        referred = rows[bank[rows]]
+        references[row] = len(set(photos[referred]))
+        rows = referred if len(referred) else rows
+        vectors = embeddings.unit[rows[embeddings.sound[rows]]]
+        spread[row] = _mean_pairwise(vectors)
+        centre = vectors.mean(0, keepdims=True) if len(vectors) else np.zeros((1, vectors.shape[1]))
+        found.append(centre.astype(np.float32))
+        if stored.finite[row]:
+            agreement[row] = float((centre @ stored.matrix[np.array([row])].T)[0, 0])
+            agreement[row] /= max(float(np.linalg.norm(centre)), 1e-12) if len(vectors) else np.nan
+    centres = UnitRows(found, np.arange(len(identities)))
     nearest, similarity = nearest_others(centres)
     names = identities["identity"].to_numpy()
-    frame["nearest"] = [names[other] if other >= 0 else None for other in nearest]
-    frame["nearest_similarity"] = similarity
-    frame["centre_agreement"] = [
-        float(centres[row] @ np.asarray(stored, np.float64)) if len(stored) == dim else np.nan
-        for row, stored in enumerate(identities["centre"])
-    ]
-    return frame, centres
+    columns = {"references_found": references, "spread_found": spread, "centre_agreement": agreement}
+    columns |= {"nearest": [names[other] if other >= 0 else None for other in nearest]}
+    return identities.assign(**columns, nearest_similarity=similarity, centre_finite=stored.finite), centres
 
 
-def _units(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.float64]:
-    """The sound embeddings of a column as unit rows; those of another length or not finite are left to their rule."""
-    sound = [
-        np.asarray(vector, np.float64) for vector in embeddings if len(vector) == dim and np.isfinite(vector).all()
-    ]
-    vectors = np.array(sound).reshape(-1, dim)
-    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float64)
-
-
-def _rows(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.float64]:
-    """[F, d] the unit embeddings of a column, NaN where one is unsound."""
-    sound = _sound(embeddings, dim)
-    rows = np.full((len(embeddings), dim), np.nan)
-    rows[sound] = _units(embeddings[sound], dim)
-    return rows
-
-
-def _sound(embeddings: "pd.Series[Any]", dim: int) -> NDArray[np.bool_]:
-    """[F] whether an embedding has the right length, is finite and not zero."""
-    sound = [len(vector) == dim and bool(np.isfinite(vector).all()) and bool(np.any(vector)) for vector in embeddings]
-    return np.array(sound, np.bool_)
+def _rows_of(names: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
+    """The rows of each name, names sorted; rows without one are left out."""
+    codes, distinct = pd.factorize(names, sort=True)
+    order = np.argsort(codes, kind="stable")
+    starts = np.searchsorted(codes[order], np.arange(len(distinct) + 1))
+    return {str(name): order[starts[n] : starts[n + 1]] for n, name in enumerate(distinct)}
 
 
 def _mean_pairwise(vectors: NDArray[np.float64]) -> float:
@@ -173,7 +186,7 @@ def _mean_pairwise(vectors: NDArray[np.float64]) -> float:
     return float((np.square(vectors.sum(0)).sum() - count) / (count * (count - 1)))
 
 
-def nearest_others(centres: NDArray[np.float64]) -> tuple[list[int], list[float]]:
+def nearest_others(centres: Rows[np.float64]) -> tuple[list[int], list[float]]:
     """For each centre the row of the most similar other one and the cosine; -1 and NaN where there is none."""
     numbers = np.arange(len(centres))
     best, value = np.full(len(centres), -1), np.full(len(centres), np.nan)
@@ -187,22 +200,28 @@ def nearest_others(centres: NDArray[np.float64]) -> tuple[list[int], list[float]
     return best.tolist(), value.tolist()
 
 
-def _pairs(faces: pd.DataFrame, dim: int) -> pd.DataFrame:
+def _pairs(faces: pd.DataFrame, embeddings: Vectors) -> pd.DataFrame:
     """One row a face that has references: the greatest cosine to one of them, and whether one is of the same photo.
 
     Faces with an unsound embedding or fingerprint cannot be paired; other rules name them.
     """
-    usable = faces[_sound(faces["embedding"], dim) & faces["fingerprint"].str.fullmatch(FINGERPRINT)]
-    vectors = dict(zip(usable["face_id"], _units(usable["embedding"], dim), strict=True))
-    photos = dict(zip(usable["face_id"], usable["image_id"], strict=True))
-    people = dict(zip(usable["face_id"], usable["identity"], strict=True))
-    rows = []
+    fit = embeddings.sound & faces["fingerprint"].str.fullmatch(FINGERPRINT).to_numpy(bool)
+    columns: dict[str, list[Any]] = {"target": [], "identity": [], "closest": [], "same_photo": []}
     for split in ("train", "heldout"):
-        for target, references in reference_choices(usable[usable["image_split"] == split]).items():
-            closest = max(float(vectors[target] @ vectors[reference]) for reference in references)
-            same = any(photos[target] == photos[reference] for reference in references)
-            rows.append({"target": target, "identity": people[target], "closest": closest, "same_photo": same})
-    return pd.DataFrame(rows, columns=["target", "identity", "closest", "same_photo"])
+        usable = fit & (faces["image_split"] == split).to_numpy()
+        for name, rows in _rows_of(faces["identity"].where(usable)).items():
+            group = faces.iloc[rows].assign(
+                box=list(faces[list(BOX)].to_numpy()[rows]), embedding=list(embeddings.matrix[rows])
+            )
+            place = {face: number for number, face in enumerate(group["face_id"])}
+            unit, photos = embeddings.unit[rows], group["image_id"].to_numpy()
+            for target, references in reference_choices(group).items():
+                own, others = place[target], [place[reference] for reference in references]
+                columns["target"].append(target)
+                columns["identity"].append(name)
+                columns["closest"].append(float((unit[others] @ unit[own]).max()))
+                columns["same_photo"].append(bool((photos[others] == photos[own]).any()))
+    return pd.DataFrame(columns)
 
 
 def _shards(folder: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:
