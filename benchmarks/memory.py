@@ -1,11 +1,11 @@
-"""Prints the peak memory of curation as folders grow: python -m benchmarks.memory PORTRAITS [--counts N ...] [--seen].
+"""Prints the peak memory of curation and validation as folders grow: python -m benchmarks.memory PORTRAITS [--seen].
 
 PORTRAITS has one sub-folder of photos a person. They are shrunk to `SIDE` pixels and repeated: person k of a made
 folder has `EACH` photos of portrayed person k modulo their number, each file made another by a comment in it. So the
-more people there are, the more look alike. The command `curate` runs in a process of its own, whose peak is what the
-kernel counts as resident. With --seen the faces pass finds what it saw in the portraits under the keys of all files, so
-that the networks rest, all else is done, and stored photos are decoded once more; embeddings are turned with each
-repetition then, so that all people are different ones.
+more people there are, the more look alike. The commands `curate` and `validate` run in processes of their own, whose
+peaks are what the kernel counts as resident. With --seen the faces pass finds what it saw in the portraits under the
+keys of all files, so that the networks rest, all else is done, and stored photos are decoded once more; embeddings are
+turned with each repetition then, so that all people are different ones.
 """
 
 import argparse
@@ -37,16 +37,20 @@ from model.progress import track
 
 SIDE = 160  # pixels
 EACH = 8  # photos a person
+LIMITS = {"maximum_separation": "1.0", "maximum_leak": "1.0", "maximum_face_leak": "1.0", "minimum_spread": "-1.0"}
 SETTINGS = {"kinds": "false", "text": "keep", "max_nsfw": "1.0", "min_face": "24"}  # of curate: the faces pass alone
 
 
 @dataclass(frozen=True)
 class Peak:
-    """What one run took: `memory` is its peak in bytes, `images` what came into the dataset."""
+    """What a folder of so many photos took: `memory` is the peak of curating, then of validating, in bytes.
+
+    `images` and `faces` are what came into the dataset, `seconds` those of both.
+    """
 
     photos: int
-    memory: int
-    seconds: float
+    memory: tuple[int, int]
+    seconds: tuple[float, float]
     images: int
     faces: int
 
@@ -86,31 +90,31 @@ def make(people: Sequence[Sequence[bytes]], count: int, place: Path) -> Path:
     return place / "photos"
 
 
-def curate(photos: Path, place: Path) -> Peak:
-    """Curate `photos` into `place` in a process of its own, with the cache `place/cache`."""
+def passes(photos: Path, place: Path) -> Peak:
+    """Curate `photos` into `place` and validate that, each in a process of its own, with the cache `place/cache`."""
+    dataset, result = str(place / "dataset"), str(place / "validation")
     changes = [word for key, value in SETTINGS.items() for word in ("--set", f"curate.{key}={value}")]
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.cli",
-        "curate",
-        "--photos",
-        str(photos),
-        "--out",
-        str(place / "dataset"),
-    ]
+    limits = [word for key, value in LIMITS.items() for word in ("--set", f"validate.{key}={value}")]
+    curated = _run(["curate", "--photos", str(photos), "--out", dataset, *changes], place)
+    validated = _run(["validate", "--dataset", dataset, "--out", result, *limits], place)
+    counts = read_json(place / "dataset" / "manifest.json")["counts"]
+    memory, seconds = zip(curated, validated, strict=True)
+    return Peak(counts["photos"], memory, seconds, counts["images"], counts["faces"])
+
+
+def _run(command: list[str], place: Path) -> tuple[int, float]:
+    """The peak memory in bytes and the seconds of a command; raises RuntimeError where it fails."""
     start = time.perf_counter()
     with open(place / "log.txt", "w", encoding="utf-8") as log:
+        environment = os.environ | {"WITHANYONE_CACHE": str(place / "cache")}
         child = subprocess.Popen(
-            [*command, *changes], stdout=log, stderr=log, env=os.environ | {"WITHANYONE_CACHE": str(place / "cache")}
+            [sys.executable, "-m", "pipelines.cli", *command], stdout=log, stderr=log, env=environment
         )
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
-        raise RuntimeError(f"curation failed: {(place / 'log.txt').read_text(encoding='utf-8')[-2000:]}")
-    counts = read_json(place / "dataset" / "manifest.json")["counts"]
-    seconds = time.perf_counter() - start
-    return Peak(counts["photos"], usage.ru_maxrss * 1024, seconds, counts["images"], counts["faces"])
+        raise RuntimeError(f"{command[0]} failed: {(place / 'log.txt').read_text(encoding='utf-8')[-2000:]}")
+    return usage.ru_maxrss * 1024, time.perf_counter() - start
 
 
 def fill(store: Path, unique: Path, photos: Path, place: Path) -> None:
@@ -146,7 +150,7 @@ def measure(people: Sequence[Sequence[bytes]], counts: Sequence[int], seen: bool
         if peaks and seen:
             store = next((scratch / "0" / "cache" / "work" / "curate").glob("*/rows"))
             fill(store, scratch / "0" / "photos", photos, place)
-        peaks.append(curate(photos, place))
+        peaks.append(passes(photos, place))
     return peaks[1:] if seen else peaks
 
 
@@ -161,11 +165,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.scratch) as scratch:
         peaks = measure(portraits(given.portraits), given.counts, given.seen, Path(scratch))
     way = "faces pass seen before" if given.seen else "networks at work"
-    table = Table("photos", "images", "faces", "seconds", "peak, MB", "bytes a further photo", title=f"curate, {way}")
+    columns = [f"{step}: {figure}" for step in ("curate", "validate") for figure in ("seconds", "peak, MB", "times")]
+    table = Table("photos", "images", "faces", *columns, title=f"peak memory, {way}; times that of the row above")
     for before, peak in zip([None, *peaks], peaks, strict=False):
-        more = f"{(peak.memory - before.memory) / (peak.photos - before.photos):,.0f}" if before else ""
-        row = (peak.photos, peak.images, peak.faces, round(peak.seconds), round(peak.memory / 1e6))
-        table.add_row(*(f"{value:,}" for value in row), more)
+        row = [f"{peak.photos:,}", f"{peak.images:,}", f"{peak.faces:,}"]
+        for step in range(2):
+            more = f"{peak.memory[step] / before.memory[step]:.2f}" if before else ""
+            row += [f"{peak.seconds[step]:,.0f}", f"{peak.memory[step] / 1e6:,.0f}", more]
+        table.add_row(*row)
     Console().print(table)
 
 
