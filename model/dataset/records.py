@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from model.errors import UserError
 
 SCHEMA_VERSION = 1
-ROWS_AT_ONCE = 16_384  # in a row group
+ROWS_AT_ONCE = 2048  # in a row group
 
 
 def _columns(**types: pa.DataType) -> list[pa.Field]:
