@@ -23,8 +23,8 @@ class FluxText:
     @classmethod
     def load(cls, base: str, length: int, dtype: torch.dtype, device: str = "cpu") -> Self:
         """The encoders of a FLUX folder or hub name, frozen; UserError where one cannot be read."""
-        clip = read_part(CLIPTextModel, base, "text_encoder", torch_dtype=dtype)
-        t5 = read_part(T5EncoderModel, base, "text_encoder_2", torch_dtype=dtype)
+        clip = read_part(CLIPTextModel, base, "text_encoder", dtype=dtype)
+        t5 = read_part(T5EncoderModel, base, "text_encoder_2", dtype=dtype)
         for model in (clip, t5):
             model.eval().requires_grad_(False).to(device)
         tokenizers = read_part(CLIPTokenizer, base, "tokenizer"), read_part(T5TokenizerFast, base, "tokenizer_2")

@@ -35,17 +35,20 @@ class Parts:
         return cls(named(BASE) or base, named(SIGLIP) or SIGLIP_BASE, named(PACK) or cls.pack)
 
 
+def located(where: str) -> tuple[str, bool]:
+    """A folder's path, or the name as it is given, and whether it is a folder."""
+    folder = Path(where).expanduser()
+    return (str(folder), True) if folder.is_dir() else (where, False)
+
+
 def read_part(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any:
     """`kind.from_pretrained` of a folder, without asking the hub for anything, or of a name on the hub.
 
     UserError where it cannot be read.
     """
-    folder = Path(where).expanduser()
-    local = folder.is_dir()
+    source, local = located(where)
     try:
-        return kind.from_pretrained(
-            str(folder) if local else where, subfolder=subfolder, local_files_only=local, **options
-        )
+        return kind.from_pretrained(source, subfolder=subfolder, local_files_only=local, **options)
     except (OSError, ValueError) as error:
         part = f"{subfolder} of '{where}'" if subfolder else f"'{where}'"
         why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -177,7 +177,7 @@ def load_autoencoder(chosen: Preset) -> "AutoencoderKL":
     from safetensors.torch import load_file
 
     if chosen.parts:
-        return _frozen(read_part(AutoencoderKL, chosen.parts.base, "vae", torch_dtype=precision(chosen)))
+        return _frozen(read_part(AutoencoderKL, chosen.parts.base, "vae", dtype=precision(chosen)))
     model = AutoencoderKL(**chosen.autoencoder)
     model.load_state_dict({name: value.float() for name, value in load_file(shipped(chosen, "autoencoder")).items()})
     scale = load_statistics(chosen)
@@ -194,7 +194,7 @@ def load_backbone(chosen: Preset) -> "FluxTransformer2DModel":
     from safetensors.torch import load_file
 
     if chosen.parts:
-        model = read_part(FluxTransformer2DModel, chosen.parts.base, "transformer", torch_dtype=precision(chosen))
+        model = read_part(FluxTransformer2DModel, chosen.parts.base, "transformer", dtype=precision(chosen))
         _check_shape(model.config, chosen)
         return _frozen(model)
     model = FluxTransformer2DModel(**chosen.backbone)

@@ -111,16 +111,17 @@ class Sampler:
 
         Each request draws its noise from its own seed, so what else is in the call changes a picture by rounding only.
         `id_weight` and `siglip_weight` scale what the adapter's branches add; 0 and 0 is the backbone alone. `steps`
-        and `guidance` are the preset's where they are not given; `progress` wraps the steps of each batch. UserError
-        names a request that cannot be met.
+        and `guidance` (for backbones distilled with it) are the preset's where they are not given. `times` are those of
+        the steps; `progress` wraps the steps of each batch. UserError names a request that cannot be met.
         """
         for number, request in enumerate(requests):
             _check(request, number, self.adapter.sizes.embedding)
             self._check_branches(request, number)
+        told = self.preset.guidance if guidance is None else guidance
         way = Way(
             steps or self.preset.steps,
             Weights(id_weight, siglip_weight),
-            self.preset.guidance if guidance is None else guidance,
+            told if self.backbone.config["guidance_embeds"] else None,
             times,
             progress,
         )

@@ -39,7 +39,7 @@ class VisionTower:
     @classmethod
     def load(cls, where: str, dtype: torch.dtype, device: str = "cpu") -> Self:
         """The tower of a SigLIP folder or hub name (the text half is not read); UserError where there is none."""
-        model = read_part(SiglipVisionModel, where, torch_dtype=dtype)
+        model = read_part(SiglipVisionModel, where, dtype=dtype)
         return cls(model.eval().requires_grad_(False).to(device))
 
     @torch.inference_mode()

@@ -1,0 +1,220 @@
+"""The model as a pipeline of diffusers: prompt and reference photos in, pictures out."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.pipelines.flux.pipeline_flux import calculate_shift
+from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from model.adapter.checkpoint import load_adapter, read_description
+from model.adapter.component import AdapterComponent
+from model.adapter.network import IdentityAdapter
+from model.adapter.sizes import SIG
+from model.dataset.buckets import Size
+from model.editing import faces_blurred, fitted
+from model.errors import UserError
+from model.faces.analyser import Analyser, Face, load_analyser
+from model.flux_text import FluxText
+from model.layout import layout
+from model.parts import SIGLIP, located, pack_folder
+from model.presets import Preset, load_tower, precision, preset
+from model.sampler import Request, Sampler
+from model.siglip import VisionTower, face_crop
+
+UPSTREAM = 64  # how many times too few image tokens the released code reckons with when it shifts the times
+
+
+class WithAnyonePipeline(DiffusionPipeline):
+    """FLUX with an identity adapter: `pipe(prompt, references, boxes=None, ...)`.
+
+    `from_pretrained` reads a folder that `save_pretrained` wrote, or a FLUX model with `adapter=` given;
+    `of_model` puts one together from a model folder of the train step and its preset's parts. `pack` is the folder (or
+    name) of the insightface pack that reads references.
+    """
+
+    model_cpu_offload_seq = "text_encoder->text_encoder_2->image_encoder->transformer->vae"
+    _optional_components: ClassVar[list[str]] = ["image_encoder"]
+    _exclude_from_cpu_offload: ClassVar[list[str]] = ["adapter"]  # it works inside the transformer
+
+    def __init__(
+        self,
+        scheduler: Any,
+        vae: Any,
+        text_encoder: Any,
+        tokenizer: Any,
+        text_encoder_2: Any,
+        tokenizer_2: Any,
+        transformer: Any,
+        adapter: IdentityAdapter,
+        image_encoder: Any = None,
+        pack: str = "antelopev2",
+        name: str = "flux-dev",
+    ) -> None:
+        """`name` is that of the preset whose sizes, steps and guidance are the defaults."""
+        super().__init__()
+        self.register_modules(
+            scheduler=scheduler,
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            text_encoder_2=text_encoder_2,
+            tokenizer_2=tokenizer_2,
+            transformer=transformer,
+            adapter=adapter if isinstance(adapter, AdapterComponent) else AdapterComponent.of(adapter, name),
+            image_encoder=image_encoder,
+        )
+        self.register_to_config(pack=pack, name=name)
+        self._faces: Analyser | None = None
+
+    @classmethod
+    def of_model(cls, model: Path, chosen: Preset | None = None, device: str = "cpu") -> Self:
+        """The pipeline of a model folder, with the frozen parts of its preset (or of `chosen`).
+
+        UserError where the folder is no model, or of a preset without such parts.
+        """
+        chosen = chosen or preset(read_description(model)["preset"])
+        if chosen.parts is None:
+            raise UserError(f"the model {model} is of preset {chosen.name}, which has no diffusers pipeline; serve it.")
+        dtype, tower = precision(chosen), load_tower(chosen)
+        base, local = located(chosen.parts.base)
+        made = cls.from_pretrained(
+            base,
+            local_files_only=local,
+            adapter=load_adapter(model, dtype),
+            image_encoder=tower and tower.model,
+            pack=chosen.parts.pack,
+            name=chosen.name,
+            dtype=dtype,
+        )
+        return cast(Self, made.to(device))
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        prompt: str,
+        references: Sequence[Image.Image],
+        boxes: Sequence[Sequence[float]] | None = None,
+        *,
+        image: Image.Image | None = None,
+        id_weight: float = 1.0,
+        siglip_weight: float = 1.0,
+        width: int | None = None,
+        height: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        num_images_per_prompt: int = 1,
+        generator: torch.Generator | None = None,
+        upstream_shift: bool = False,
+        return_dict: bool = True,
+    ) -> Any:
+        """`num_images_per_prompt` pictures of the people in `references`, one photo each, as the prompt says.
+
+        `boxes` (x1, y1, x2, y2 in pixels) say where each person's face goes, in the order of the references; without
+        them people stand side by side. `image` is the photo to edit, for Kontext: its faces, from left to right, become
+        those of the references. `id_weight` and `siglip_weight` scale the branches; 0 switches one off. Width and
+        height are multiples of 16, by default those of the preset for so many people. `generator` is one of the CPU.
+        `upstream_shift` shifts the times as the released code does, which counts 64 times too few image tokens.
+        Returns images in `.images`, or a tuple. UserError names what cannot be met.
+        """
+        chosen = self._preset(image is not None)
+        usual = chosen.bucket(len(references))
+        size = (width or usual[0], height or usual[1])
+        people = [self._reference(photo, number) for number, photo in enumerate(references)]
+        shown, places = self._places(len(people), boxes, image, size)
+        request = Request(
+            prompt,
+            np.stack([face.embedding for face, _ in people]) if people else np.zeros((0, 0), np.float32),
+            places,
+            *size,
+            _noise_source(generator),
+            self._patches(people) if siglip_weight else None,
+            shown,
+        )
+
+        pictures = self._sampler(chosen)(
+            [request] * num_images_per_prompt,
+            steps=num_inference_steps,
+            id_weight=id_weight,
+            siglip_weight=siglip_weight,
+            guidance=guidance_scale,
+            times=partial(self._times, fewer=UPSTREAM if upstream_shift else 1),
+            progress=self.progress_bar,
+        )
+        return ImagePipelineOutput(images=pictures) if return_dict else (pictures,)
+
+    def _preset(self, edits: bool) -> Preset:
+        chosen = preset(self.config.name)
+        if edits != chosen.edits:
+            why = "needs the photo that it edits" if chosen.edits else "makes new pictures and edits none"
+            raise UserError(f"image: the preset {chosen.name} {why}; {'give it' if chosen.edits else 'leave it out'}.")
+        return chosen
+
+    def _sampler(self, chosen: Preset) -> Sampler:
+        text = FluxText(self.text_encoder, self.tokenizer, self.text_encoder_2, self.tokenizer_2, chosen.text_tokens)
+        device = self._execution_device
+        return Sampler(chosen, self.transformer, self.vae, text.encode, self.adapter, device)
+
+    def _times(self, steps: int, tokens: int, fewer: int) -> Tensor:
+        """The scheduler's times for so many image tokens, shifted as if they were `fewer` times fewer."""
+        c = self.scheduler.config
+        line = c.base_image_seq_len, c.max_image_seq_len, c.base_shift, c.max_shift
+        mu = calculate_shift(tokens // fewer, *line)
+        self.scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps), mu=mu)
+        times: Tensor = self.scheduler.sigmas
+        return times
+
+    def _reference(self, photo: Image.Image, number: int) -> tuple[Face, NDArray[np.uint8]]:
+        """The largest face of a reference photo, and the photo [H, W, 3]."""
+        pixels = np.asarray(photo.convert("RGB"))
+        faces = self._found(pixels)
+        if not faces:
+            raise UserError(f"references[{number}]: no face is found in it; give a sharp photo of the face.")
+        return max(faces, key=lambda face: float(np.prod(face.box[2:] - face.box[:2]))), pixels
+
+    def _found(self, pixels: NDArray[np.uint8]) -> list[Face]:
+        if self._faces is None:
+            self._faces = load_analyser(pack=pack_folder(self.config.pack))
+        return self._faces.analyse([pixels])[0]
+
+    def _patches(self, people: Sequence[tuple[Face, NDArray[np.uint8]]]) -> NDArray[np.float32] | None:
+        if SIG not in self.adapter.sizes.branches:
+            return None
+        if self.image_encoder is None:
+            raise UserError(
+                f"siglip_weight: the adapter has a SigLIP branch but the pipeline no image_encoder; give one ({SIGLIP} "
+                "names it) or a siglip_weight of 0."
+            )
+        crops = [face_crop(photo, face.box) for face, photo in people]
+        return VisionTower(self.image_encoder).patches(crops).float().cpu().numpy()
+
+    def _places(
+        self, people: int, boxes: Sequence[Sequence[float]] | None, image: Image.Image | None, size: Size
+    ) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32]]:
+        """The photo to be shown, if any, and the boxes [people, 4] of the faces."""
+        given = None if boxes is None else np.array(boxes, np.float32)
+        if image is None:
+            return None, layout(people, size) if given is None else given
+        photo = fitted(image, size)
+        found = np.array([face.box for face in self._found(photo)], np.float32).reshape(-1, 4)
+        if given is None:
+            if len(found) < people:
+                raise UserError(f"image: {len(found)} faces are found for {people} references; give boxes.")
+            given = found[np.argsort(found[:, 0])][:people]
+        return faces_blurred(photo, found), given
+
+
+def _noise_source(generator: torch.Generator | None) -> torch.Generator:
+    if generator is None:
+        generator = torch.Generator()
+        generator.seed()
+    if generator.device.type != "cpu":
+        raise UserError(f"generator: it is one of {generator.device}; give one of the CPU, the same on every machine.")
+    return generator

@@ -1,0 +1,31 @@
+"""What an editing backbone is shown: faces blurred, small ones and everything else left alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from model.editing import faces_blurred, fitted
+from model.errors import UserError
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+edge = st.floats(-20, 100)
+
+
+@given(st.lists(st.tuples(edge, edge, edge, edge), max_size=3))
+def test_only_pixels_of_large_faces_change(boxes: list[tuple[float, float, float, float]]) -> None:
+    faces = np.array(boxes, np.float32).reshape(-1, 4)
+    changed = (faces_blurred(PICTURE, faces, least=20, radius=3) != PICTURE).any(-1)
+    allowed = np.zeros_like(changed)
+    for x1, y1, x2, y2 in np.round(faces).astype(int).clip(0).tolist():
+        if min(min(x2, 80) - x1, min(y2, 60) - y1) >= 20:
+            allowed[y1:y2, x1:x2] = True
+    assert not changed[~allowed].any()
+    assert changed[allowed].mean() > 0.9 if allowed.any() else not changed.any()
+
+
+def test_a_photo_is_fitted_where_it_is_about_square() -> None:
+    assert fitted(Image.fromarray(PICTURE).convert("L").resize((105, 100)), (64, 64)).shape == (64, 64, 3)
+    with pytest.raises(UserError, match=r"image: 80 x 60 is not about square \(width over height is 1.33"):
+        fitted(Image.fromarray(PICTURE), (64, 64))

@@ -1,0 +1,174 @@
+"""The diffusers pipeline on tiny checkpoints: loading, saving, layouts, weights, the shift, editing, refusals."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+
+from model import pipeline as module
+from model.adapter.checkpoint import SIZES, WEIGHTS, save_adapter
+from model.adapter.sizes import AdapterSizes
+from model.errors import UserError
+from model.layout import layout
+from model.parts import Parts
+from model.pipeline import WithAnyonePipeline
+from model.presets import Preset, nano
+from model.sampler import Request
+from tests.model.checkpoints import tiny_flux
+from tests.model.tiny import BOTH, tiny_adapter
+
+ARC = replace(BOTH, branches=("arc",))
+
+
+@pytest.fixture
+def presets(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> dict[str, Preset]:
+    """The presets by name, cut to the tiny checkpoints."""
+    torch.set_num_threads(1)
+    dev = tiny_flux(parts)
+    arc = replace(dev.adapter, branches=("arc",))
+    known = {"flux-dev": dev, "flux-kontext": replace(dev, name="flux-kontext", adapter=arc, edits=True)}
+    monkeypatch.setattr(module, "preset", lambda name: known.get(name) or nano())
+    return known
+
+
+@pytest.fixture
+def pipe(presets: dict[str, Preset], tmp_path: Path) -> WithAnyonePipeline:
+    made = WithAnyonePipeline.of_model(model_folder(tmp_path / "model", BOTH, "flux-dev"))
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def model_folder(folder: Path, sizes: AdapterSizes, name: str) -> Path:
+    folder.mkdir()
+    save_adapter(tiny_adapter(sizes=sizes), folder, name)
+    return folder
+
+
+def photo(seed: int, size: tuple[int, int] = (160, 160)) -> Image.Image:
+    draws = np.random.default_rng(seed)
+    return Image.fromarray(draws.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8))
+
+
+def picture(pipe: WithAnyonePipeline, *people: Image.Image, **options: Any) -> np.ndarray[Any, np.dtype[np.int16]]:
+    options = {"num_inference_steps": 2, "generator": torch.Generator().manual_seed(3)} | options
+    found = pipe("two men", people or [photo(1)], **options).images
+    return np.asarray(found[0], np.int16)
+
+
+def test_it_is_a_pipeline_that_is_saved_and_loaded_whole(pipe: WithAnyonePipeline, tmp_path: Path) -> None:
+    assert isinstance(pipe, DiffusionPipeline)
+    expected = picture(pipe)
+    pipe.save_pretrained(tmp_path / "saved")
+    assert {path.name for path in (tmp_path / "saved" / "adapter").iterdir()} == {WEIGHTS, SIZES}
+    again = WithAnyonePipeline.from_pretrained(tmp_path / "saved", local_files_only=True)
+    again.set_progress_bar_config(disable=True)
+    assert again.config.pack == pipe.config.pack
+    assert (picture(again) == expected).all()
+    half = WithAnyonePipeline.from_pretrained(tmp_path / "saved", dtype=torch.bfloat16, local_files_only=True)
+    assert {half.adapter.dtype, half.transformer.dtype, half.vae.dtype} == {torch.bfloat16}
+
+
+def test_a_flux_model_and_an_adapter_make_one(parts: Parts, presets: dict[str, Preset]) -> None:
+    pipe = WithAnyonePipeline.from_pretrained(parts.base, adapter=tiny_adapter(sizes=ARC), pack=parts.pack)
+    pipe.set_progress_bar_config(disable=True)
+    assert picture(pipe).shape == (96, 96, 3)
+    images = pipe("a man", [photo(1), photo(2)], num_inference_steps=1, num_images_per_prompt=2).images
+    assert [image.size for image in images] == [(128, 96)] * 2
+    assert (np.asarray(images[0]) != np.asarray(images[1])).any()
+
+
+def test_without_boxes_people_stand_side_by_side(pipe: WithAnyonePipeline) -> None:
+    people, boxes = (photo(1), photo(2)), layout(2, (128, 96))
+    proposed = picture(pipe, *people)
+    assert (proposed == picture(pipe, *people, boxes=boxes.tolist())).all()
+    assert (proposed != picture(pipe, *people, boxes=boxes[::-1].tolist())).any()
+    assert picture(pipe, *people, width=160, height=112).shape == (112, 160, 3)
+
+
+def test_the_branches_are_weighted(pipe: WithAnyonePipeline) -> None:
+    both, other = picture(pipe), picture(pipe, photo(2))
+    assert (both != other).any()
+    assert (both != picture(pipe, siglip_weight=0)).any()
+    assert (both != picture(pipe, id_weight=0)).any()
+    off = {"id_weight": 0, "siglip_weight": 0}
+    assert (picture(pipe, **off) == picture(pipe, photo(2), **off)).all()
+
+
+def test_a_generator_makes_the_same_picture_again(pipe: WithAnyonePipeline) -> None:
+    assert (picture(pipe) == picture(pipe)).all()
+    assert (picture(pipe) != picture(pipe, generator=torch.Generator().manual_seed(4))).any()
+    assert (picture(pipe, generator=None) != picture(pipe, generator=None)).any()
+    images = pipe("a man", [photo(1)], num_inference_steps=1, return_dict=False)[0]
+    assert images[0].size == (96, 96)
+
+
+def test_times_are_shifted_by_the_number_of_image_tokens_or_as_upstream_does(pipe: WithAnyonePipeline) -> None:
+    def mu(tokens: int, fewer: int) -> float:
+        middle = pipe._times(2, tokens, fewer)[1]
+        return float(torch.log(middle / (1 - middle)))
+
+    assert mu(1024, 1) == pytest.approx(0.63, abs=0.001)
+    assert mu(4096, 1) == pytest.approx(1.15, abs=0.001)
+    assert mu(1024, module.UPSTREAM) == pytest.approx(0.459, abs=0.001)
+    assert mu(4096, module.UPSTREAM) == pytest.approx(0.468, abs=0.001)
+    assert (picture(pipe) != picture(pipe, upstream_shift=True)).any()
+
+
+def test_kontext_is_shown_the_photo_without_faces(
+    presets: dict[str, Preset], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = WithAnyonePipeline.of_model(model_folder(tmp_path / "edit", ARC, "flux-kontext"))
+    pipe.set_progress_bar_config(disable=True)
+    seen: list[Request] = []
+    plain = module.Sampler.__call__
+
+    def watched(sampler: Any, requests: list[Request], **options: Any) -> Any:
+        seen.extend(requests)
+        return plain(sampler, requests, **options)
+
+    monkeypatch.setattr(module.Sampler, "__call__", watched)
+    target = photo(5, (250, 256))
+    made = picture(pipe, image=target, width=256, height=256)
+    resized = np.asarray(target.resize((256, 256), Image.Resampling.LANCZOS))
+    np.testing.assert_allclose(seen[0].boxes, [[64, 64, 192, 192]], atol=0.5)
+    assert seen[0].shown is not None
+    changed = (seen[0].shown != resized).any(-1)
+    assert changed[70:186, 70:186].mean() > 0.9
+    assert not changed[:60].any()
+    assert (made != picture(pipe, image=photo(6, (256, 256)), width=256, height=256)).any()
+    with pytest.raises(UserError, match="image: 1 faces are found for 2 references; give boxes"):
+        picture(pipe, photo(1), photo(2), image=target)
+    with pytest.raises(UserError, match="image: 300 x 200 is not about square"):
+        picture(pipe, image=photo(5, (300, 200)))
+    with pytest.raises(UserError, match="needs the photo that it edits; give it"):
+        picture(pipe)
+
+
+def test_what_cannot_be_met_is_refused_by_its_field(pipe: WithAnyonePipeline, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="image: the preset flux-dev makes new pictures"):
+        picture(pipe, image=photo(1))
+    with pytest.raises(UserError, match="people: 0 do not fit"):
+        pipe("nobody", [])
+    with pytest.raises(UserError, match="embeddings have the shape"):
+        picture(pipe, boxes=[[0, 0, 20, 20], [0, 0, 20, 20]])
+    with pytest.raises(UserError, match="people: 9 do not fit"):
+        picture(pipe, *[photo(n) for n in range(9)])
+    pipe.image_encoder = None
+    with pytest.raises(UserError, match="siglip_weight: the adapter has a SigLIP branch but the pipeline no image_enc"):
+        picture(pipe)
+    assert picture(pipe, siglip_weight=0).shape == (96, 96, 3)
+    with pytest.raises(UserError, match="preset nano, which has no diffusers pipeline"):
+        WithAnyonePipeline.of_model(model_folder(tmp_path / "nano", ARC, "nano"))
+
+
+def test_a_reference_without_a_face_is_named(pipe: WithAnyonePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(pipe)
+    assert pipe._faces is not None
+    monkeypatch.setattr(pipe._faces, "analyse", lambda pictures: [[] for _ in pictures])
+    with pytest.raises(UserError, match=r"references\[0\]: no face is found"):
+        picture(pipe)
