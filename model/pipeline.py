@@ -134,9 +134,10 @@ class WithAnyonePipeline(DiffusionPipeline):
             np.stack([face.embedding for face, _ in people]) if people else np.zeros((0, 0), np.float32),
             places,
             *size,
-            _noise_source(generator),
-            self._patches(people) if siglip_weight else None,
-            shown,
+            seed=0,
+            patches=self._patches(people) if siglip_weight else None,
+            shown=shown,
+            generator=_noise_source(generator),
         )
 
         pictures = self._sampler(chosen)(

@@ -35,9 +35,9 @@ Predicted = Callable[[Tensor, Tensor, Sequence[Condition]], Tensor]
 class Request:
     """One picture to make: raw embeddings [N, d] of N people, each in the box (xyxy, pixels) [N, 4] of the same row.
 
-    `seed` seeds the noise, or is the generator (of the CPU) to draw it from. `patches` [N, P, f] are those of the
-    vision tower, for adapters with a SigLIP branch; without them that branch is silent. `shown` [H, W, 3] is the photo,
-    its faces blurred, that a preset which edits is shown.
+    `seed` seeds the noise, unless there is a generator (of the CPU) for it. `patches` [N, P, f] are those of the vision
+    tower, for adapters with a SigLIP branch; without them that branch is silent. `shown` [H, W, 3] is the photo, its
+    faces blurred, that a preset which edits is shown.
     """
 
     prompt: str
@@ -45,9 +45,10 @@ class Request:
     boxes: NDArray[np.float32]
     width: int
     height: int
-    seed: int | torch.Generator
+    seed: int
     patches: NDArray[np.float32] | None = None
     shown: NDArray[np.uint8] | None = None
+    generator: torch.Generator | None = None
 
 
 def flux_times(steps: int, tokens: int) -> Tensor:
@@ -134,7 +135,7 @@ class Sampler:
         text = TextFeatures(*(t.to(self.device) for t in self.encode_text([r.prompt for r in requests])))
         people = self._people(requests, size, way.weights)
         shown = self._shown(requests)
-        x_t = torch.stack([self._noise(r.seed, size) for r in requests]).to(self.device)
+        x_t = torch.stack([self._noise(r, size) for r in requests]).to(self.device)
 
         def predicted(x_t: Tensor, t: Tensor, people: Sequence[Condition]) -> Tensor:
             with injected(self.backbone, people):
@@ -191,11 +192,11 @@ class Sampler:
         if request.shown is not None and request.shown.shape != size:
             raise UserError(f"{where}: the photo has the shape {request.shown.shape}, not {size}; resize it first.")
 
-    def _noise(self, seed: int | torch.Generator, size: Size) -> Tensor:
+    def _noise(self, request: Request, size: Size) -> Tensor:
         """Noise tokens [L, 4C] of a request, drawn on the CPU so that every device gets the same."""
         tokens = (size[0] // CELL) * (size[1] // CELL)
         channels = self.backbone.config["in_channels"]
-        generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+        generator = request.generator or torch.Generator().manual_seed(request.seed)
         return torch.randn(tokens, channels, generator=generator)
 
 

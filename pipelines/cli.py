@@ -6,7 +6,7 @@ import typer
 
 from components.steps import STEPS
 from model.errors import UserError
-from pipelines.commands import data, main_job, multiid, outside
+from pipelines.commands import branches, data, main_job, multiid, outside
 from pipelines.commands.forget import forget
 from pipelines.commands.step import command_name, step_command
 from pipelines.settings import SettingsError
@@ -32,6 +32,7 @@ app.add_typer(main_job.runs_app, name="runs")
 app.add_typer(data.data_app, name="data")
 app.command("import-multiid")(multiid.import_multiid)
 app.command("export-multiid")(multiid.export_multiid)
+app.command("merge-branches")(branches.merge_branches)
 app.command()(outside.weights)
 
 

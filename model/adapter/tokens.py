@@ -25,7 +25,7 @@ class IdentityTokens(nn.Sequential):
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Embeddings [B, N, d] of N people to tokens [B, N, tokens, hidden]."""
-        tokens = cast(Tensor, super().forward(embeddings.to(self[0].weight.dtype)))
+        tokens = cast(Tensor, super().forward(embeddings.to(next(self.parameters()).dtype)))
         return tokens.unflatten(-1, (self.sizes.tokens, self.sizes.hidden))
 
 
@@ -42,4 +42,4 @@ class PatchTokens(nn.Sequential):
 
     def forward(self, patches: Tensor) -> Tensor:
         """Patches [B, N, P, features] of N people to tokens [B, N, P, hidden]."""
-        return cast(Tensor, super().forward(patches.to(self[0].weight.dtype)))
+        return cast(Tensor, super().forward(patches.to(next(self.parameters()).dtype)))

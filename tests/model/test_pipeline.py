@@ -18,7 +18,7 @@ from model.layout import layout
 from model.parts import Parts
 from model.pipeline import WithAnyonePipeline
 from model.presets import Preset, nano
-from model.sampler import Request
+from model.sampler import Request, Sampler
 from tests.model.checkpoints import tiny_flux
 from tests.model.tiny import BOTH, tiny_adapter
 
@@ -55,8 +55,8 @@ def photo(seed: int, size: tuple[int, int] = (160, 160)) -> Image.Image:
 
 
 def picture(pipe: WithAnyonePipeline, *people: Image.Image, **options: Any) -> np.ndarray[Any, np.dtype[np.int16]]:
-    options = {"num_inference_steps": 2, "generator": torch.Generator().manual_seed(3)} | options
-    found = pipe("two men", people or [photo(1)], **options).images
+    usual: dict[str, Any] = {"num_inference_steps": 2, "generator": torch.Generator().manual_seed(3)}
+    found = pipe("two men", people or [photo(1)], **(usual | options)).images
     return np.asarray(found[0], np.int16)
 
 
@@ -125,13 +125,13 @@ def test_kontext_is_shown_the_photo_without_faces(
     pipe = WithAnyonePipeline.of_model(model_folder(tmp_path / "edit", ARC, "flux-kontext"))
     pipe.set_progress_bar_config(disable=True)
     seen: list[Request] = []
-    plain = module.Sampler.__call__
+    plain = Sampler.__call__
 
     def watched(sampler: Any, requests: list[Request], **options: Any) -> Any:
         seen.extend(requests)
         return plain(sampler, requests, **options)
 
-    monkeypatch.setattr(module.Sampler, "__call__", watched)
+    monkeypatch.setattr(Sampler, "__call__", watched)
     target = photo(5, (250, 256))
     made = picture(pipe, image=target, width=256, height=256)
     resized = np.asarray(target.resize((256, 256), Image.Resampling.LANCZOS))

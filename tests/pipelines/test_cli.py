@@ -32,6 +32,7 @@ COMMANDS = [
     "weights",
     "import-multiid",
     "export-multiid",
+    "merge-branches",
 ]
 
 
@@ -126,3 +127,21 @@ def test_evaluating_needs_a_dataset_and_a_model_or_pictures(tmp_path: Path) -> N
     (tmp_path / "pictures").mkdir()
     done = withanyone("evaluate", "--images", "pictures", "--out", "scores", cwd=tmp_path)
     assert (done.returncode, done.stderr.splitlines()[-1][:36]) == (3, "--images pictures has no case to sco")
+
+
+def test_branches_trained_apart_are_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from safetensors.torch import save_file
+
+    from model.adapter.checkpoint import load_adapter
+    from tests.model.adapter.test_merge import preset_of_the_tiny_sizes
+    from tests.model.published import published_tensors
+    from tests.model.tiny import BOTH
+
+    monkeypatch.setattr("pipelines.commands.branches.preset", lambda _name: preset_of_the_tiny_sizes())
+    published = tmp_path / "published.safetensors"
+    save_file(published_tensors(BOTH), published)
+    arguments = ["merge-branches", str(tmp_path / "model"), "--arc", str(published), "--sig", str(published)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    assert load_adapter(tmp_path / "model").sizes == BOTH
+    assert "no branch is given" in str(CliRunner().invoke(app, ["merge-branches", str(tmp_path / "none")]).exception)
