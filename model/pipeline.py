@@ -1,5 +1,6 @@
 """The model as a pipeline of diffusers: prompt and reference photos in, pictures out."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from model.flux_text import FluxText
 from model.layout import layout
 from model.parts import SIGLIP, located, pack_folder
 from model.presets import Preset, load_tower, precision, preset
-from model.sampler import Request, Sampler
+from model.sampler import BATCH, Request, Sampler
 from model.siglip import VisionTower, face_crop
 
 UPSTREAM = 64  # how many times too few image tokens the released code reckons with when it shifts the times
@@ -140,15 +141,17 @@ class WithAnyonePipeline(DiffusionPipeline):
             generator=_noise_source(generator),
         )
 
-        pictures = self._sampler(chosen)(
-            [request] * num_images_per_prompt,
-            steps=num_inference_steps,
-            id_weight=id_weight,
-            siglip_weight=siglip_weight,
-            guidance=guidance_scale,
-            times=partial(self._times, fewer=UPSTREAM if upstream_shift else 1),
-            progress=self.progress_bar,
-        )
+        steps = num_inference_steps or chosen.steps
+        with self.progress_bar(total=steps * math.ceil(num_images_per_prompt / BATCH)) as bar:
+            pictures = self._sampler(chosen)(
+                [request] * num_images_per_prompt,
+                steps=steps,
+                id_weight=id_weight,
+                siglip_weight=siglip_weight,
+                guidance=guidance_scale,
+                times=partial(self._times, fewer=UPSTREAM if upstream_shift else 1),
+                on_step=lambda *_: bar.update(),
+            )
         return ImagePipelineOutput(images=pictures) if return_dict else (pictures,)
 
     def _preset(self, edits: bool) -> Preset:

@@ -1,11 +1,11 @@
 """Pictures of given people: requests batched by size, Euler steps from noise to picture. The product's only sampler."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from model.presets import Preset, load_autoencoder, load_backbone, load_text, pr
 
 BATCH = 16
 Times = Callable[[int, int], Tensor]  # number of steps and of image tokens to the times, from 1 down to 0
+OnStep = Callable[[int, int], None]  # the number of a step that is done, from 1, and of all steps
 Predicted = Callable[[Tensor, Tensor, Sequence[Condition]], Tensor]
 
 
@@ -64,7 +65,7 @@ class Way:
     weights: Weights
     guidance: float | None
     times: Times
-    progress: Callable[[Iterable[Any]], Iterable[Any]]
+    on_step: OnStep | None
 
 
 class Sampler:
@@ -106,14 +107,15 @@ class Sampler:
         siglip_weight: float = 1.0,
         guidance: float | None = None,
         times: Times = flux_times,
-        progress: Callable[[Iterable[Any]], Iterable[Any]] = iter,
+        on_step: OnStep | None = None,
     ) -> list[Image.Image]:
         """One RGB picture for each request, in their order.
 
         Each request draws its noise from its own seed, so what else is in the call changes a picture by rounding only.
         `id_weight` and `siglip_weight` scale what the adapter's branches add; 0 and 0 is the backbone alone. `steps`
         and `guidance` (for backbones distilled with it) are the preset's where they are not given. `times` are those of
-        the steps; `progress` wraps the steps of each batch. UserError names a request that cannot be met.
+        the steps. `on_step` is told of each step its number and how many there are; what it raises ends the call.
+        UserError names a request that cannot be met.
         """
         for number, request in enumerate(requests):
             _check(request, number, self.adapter.sizes.embedding)
@@ -124,7 +126,7 @@ class Sampler:
             Weights(id_weight, siglip_weight),
             told if self.backbone.config["guidance_embeds"] else None,
             times,
-            progress,
+            on_step,
         )
         pictures: dict[int, Image.Image] = {}
         for size, numbers in _batches(requests):
@@ -141,8 +143,10 @@ class Sampler:
             with injected(self.backbone, people):
                 return velocity(self.backbone, x_t, t.expand(len(x_t)), text, size, way.guidance, shown)
 
-        for t, following in way.progress(list(pairwise(way.times(way.steps, x_t.shape[1]).to(self.device)))):
+        for number, (t, following) in enumerate(pairwise(way.times(way.steps, x_t.shape[1]).to(self.device)), 1):
             x_t = x_t + (following - t) * self._guided(x_t, t, people, predicted)
+            if way.on_step is not None:
+                way.on_step(number, way.steps)
         pixels = decode(self.autoencoder, unpack(x_t, *size))
         bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).permute(0, 2, 3, 1)
         return [Image.fromarray(picture) for picture in bytes_.numpy()]

@@ -199,3 +199,16 @@ def test_what_an_adapter_or_a_preset_needs_is_asked_for() -> None:
     editor.preset = replace(editor.preset, edits=True)
     with pytest.raises(UserError, match="request 0: no photo is given"):
         editor([request(0)])
+
+
+def test_each_step_is_told_and_what_hears_of_it_can_end_the_call(pipe: Sampler) -> None:
+    told: list[tuple[int, int]] = []
+    pipe([request(1)], steps=3, on_step=lambda *step: told.append(step))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+    def enough(number: int, _steps: int) -> None:
+        if number == 2:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        pipe([request(1)], steps=3, on_step=enough)
