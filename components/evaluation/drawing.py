@@ -17,6 +17,7 @@ from model.progress import track
 from model.sampler import Request
 from validation.benchmark.cases import Case
 
+Known = Mapping[str, NDArray[np.float32]]
 WEIGHTS = {"model": 1.0, "adapter_off": 0.0}  # of the adapter, in the systems that are drawn
 
 
@@ -50,11 +51,13 @@ def drawings(cases: Iterable[Case], seeds: Sequence[int]) -> list[Drawing]:
 
 
 def draw(
-    pipe: Pipe, dataset: Dataset, wanted: Sequence[Drawing], folder: Path, *, steps: int | None, batch: int
+    pipe: Pipe, wanted: Sequence[Drawing], known: Known, folder: Path, *, steps: int | None, batch: int
 ) -> list[NDArray[np.uint8]]:
-    """The pictures [H, W, 3] of `wanted`, in their order; those that `folder` holds already are not drawn again."""
-    rows = {str(name): row for row, name in enumerate(dataset.faces["face_id"])}
-    requests = [_request(drawing, dataset, rows) for drawing in wanted]
+    """The pictures [H, W, 3] of `wanted`, in their order; those that `folder` holds already are not drawn again.
+
+    `known` has the raw embeddings [P, d] of each case's references, by case id, from the recogniser of the training.
+    """
+    requests = [_request(drawing, known[drawing.case.case_id]) for drawing in wanted]
     places = [folder / f"{_key(r, steps, WEIGHTS[d.system])}.png" for r, d in zip(requests, wanted, strict=True)]
     missing = [index for index, place in enumerate(places) if not place.exists()]
     # Pictures of one system and size go together, because the pipeline batches by size.
@@ -75,9 +78,14 @@ def draw(
     return [_read(place) for place in places]
 
 
-def _request(drawing: Drawing, dataset: Dataset, rows: Mapping[str, int]) -> Request:
+def dataset_references(dataset: Dataset, cases: Iterable[Case]) -> dict[str, NDArray[np.float32]]:
+    """The stored embeddings [P, d] of the references of each case, by case id."""
+    rows = {str(name): row for row, name in enumerate(dataset.faces["face_id"])}
+    return {case.case_id: dataset.embeddings[[rows[person.reference] for person in case.people]] for case in cases}
+
+
+def _request(drawing: Drawing, embeddings: NDArray[np.float32]) -> Request:
     case = drawing.case
-    embeddings = dataset.embeddings[[rows[person.reference] for person in case.people]]
     width, height = case.placement.size
     return Request(case.prompt, embeddings, case.boxes(), width, height, drawing.noise_seed)
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,18 @@ AT_ONCE = 16  # cases whose pictures are held decoded
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is scored: digests of the model, or its pictures, and of the cases; which pictures; how people are told."""
+
+    model: str
+    cases: str
+    seeds: Sequence[int]
+    systems: Sequence[str]
+    by: Literal["place", "likeness"]
+    steps: int | None = None
+
+
 @dataclass
 class Gathered:
     """What is kept of the cases once their pictures are gone."""
@@ -55,20 +68,22 @@ def run(*, images: Path, scores: Path, dataset: Path | None, model: Path | None,
     in_loss = preset(str(read_description(model)["preset"])).recogniser if model else ""
     judges = standing(config.judges, in_loss)
     opened = Dataset.open(dataset) if dataset else None
-    score_scenes(scenes, refused, folder_digest(images), scores, opened, config, panel, judges)
+    digest = folder_digest(images)
+    asked = Asked(digest, digest, (SEED,), (SYSTEM,), "likeness")
+    score_scenes(scenes, refused, asked, scores, opened, config, panel, judges)
 
 
 def score_scenes(
     scenes: Sequence[Scene],
     refused: Sequence[Refusal],
-    digest: str,
+    asked: Asked,
     scores: Path,
     dataset: Dataset | None,
     config: EvaluationConfig,
     panel: Eyes,
     judges: Mapping[str, bool],
 ) -> None:
-    """Write the scores of `scenes`; `digest` says which pictures they are, `refused` which cases are none already."""
+    """Write the scores of `scenes`; `refused` says which cases are none already."""
     appearance = Appearance(config)
     with new_folder(scores) as draft:
         gathered = _gather(scenes, panel, appearance, draft / "images")
@@ -85,16 +100,16 @@ def score_scenes(
             {one.case.case_id: one.truths for one in gathered.witnessed},
             {one.case.case_id: one.faces for one in gathered.witnessed},
             config.same_person_rate,
-            "likeness",
+            asked.by,
         )
-        faces, rows = judge(known, (sample for one in gathered.witnessed for sample in one.samples), SEED)
+        faces, rows = judge(known, (sample for one in gathered.witnessed for sample in one.samples), asked.seeds[0])
         rows = rows.merge(pd.concat(gathered.appearance), on=KEYS, how="left")
         left_out = Counter(refusal.detail for refusal in gathered.refused if refusal.stage == "case")
         built = Cases(tuple(known.cases), dict(left_out))
-        outcome = Outcome(faces, rows, built, judges, known.same, known.by, appearance.absent, leakage, (SYSTEM,))
+        outcome = Outcome(faces, rows, built, judges, known.same, known.by, appearance.absent, leakage, asked.systems)
         write_tables(draft, outcome)
         write_table(draft, "rejects", [asdict(refusal) for refusal in gathered.refused])
-        write_json(draft / "scores.json", outcome.summary(digest, digest, [SEED], None))
+        write_json(draft / "scores.json", outcome.summary(asked.model, asked.cases, asked.seeds, asked.steps))
         (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
 
 

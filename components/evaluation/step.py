@@ -8,11 +8,12 @@ from pathlib import Path
 
 from components.evaluation.appearance import KEYS, Appearance, Shown
 from components.evaluation.config import EvaluationConfig
-from components.evaluation.drawing import Drawing, Pipe, draw, drawings
+from components.evaluation.drawing import Drawing, Pipe, dataset_references, draw, drawings
 from components.evaluation.judging import Known, judge, sound
 from components.evaluation.leakage import Leakage, find_leaks, heldout_centres, refuse_leaks
 from components.evaluation.looking import Eyes, Picture, all_pictures, paper_faces, samples, truths
 from components.evaluation.outcome import Outcome, face_picture, write_pictures, write_tables
+from components.evaluation.released import Drawer, evaluate_release
 from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
@@ -37,6 +38,12 @@ def run(*, dataset: Path, model: Path, scores: Path, config: EvaluationConfig) -
     judges = standing(config.judges, pipe.preset.recogniser)
     panel = Panel.load(config.judges, config.device)
     frozen = folder_digest(ASSETS / pipe.preset.name)
+    if config.release:
+        drawer = Drawer(pipe, pipe.preset.buckets, pipe.preset.recogniser, folder_digest(model), frozen)
+        evaluate_release(
+            Path(config.release).expanduser(), Dataset.open(dataset), drawer, scores, config, panel, judges
+        )
+        return
     evaluate(Dataset.open(dataset), model, frozen, scores, config, pipe, pipe.preset.buckets, panel, judges)
 
 
@@ -62,7 +69,8 @@ def evaluate(
     log.info("%d cases of held-out people, %d seeds", len(cases.chosen), len(config.seeds))
     scratch = work_folder("evaluate", digest_of(digest, frozen, version("withanyone")))
     wanted = drawings(cases.chosen, config.seeds)
-    drawn = draw(pipe, dataset, wanted, scratch, steps=config.steps, batch=config.batch)
+    references = dataset_references(dataset, cases.chosen)
+    drawn = draw(pipe, wanted, references, scratch, steps=config.steps, batch=config.batch)
     fitted = {case.case_id: case.placement.image(dataset.image(case.case_id)) for case in cases.chosen}
     pictures = all_pictures(dataset, dict(zip(wanted, drawn, strict=True)), cases.chosen, fitted)
     log.info("judging %d pictures", len(pictures))
