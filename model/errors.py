@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """A problem with what the user gave: one sentence that names the field, the value, the rule and the remedy."""
+
+
+class Preempted(Exception):  # noqa: N818  (no error: the work is whole so far)
+    """Work that was asked to make room: what is done is saved, and the same job started again goes on from there."""

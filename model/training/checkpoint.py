@@ -1,12 +1,12 @@
 """Checkpoints of a running training: whole or absent, without pickles, and enough to go on bit for bit.
 
-Batches, noise and learning rates are functions of the seed and the step number, so weights, optimiser moments and the
-step number are the complete state.
+Batches, noise and learning rates are functions of the seed and the step number, so weights, optimiser moments, the step
+number and the measures that no point of the curve holds yet are the complete state.
 """
 
 import logging
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,31 @@ KEPT = 2
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class Window:
+    """Sums of the measures since the last point of the curve."""
+
+    sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, measures: dict[str, float]) -> None:
+        """Take in what one batch or step measured."""
+        for name, value in measures.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """The mean of each measure, over the times it was taken."""
+        return {name: self.sums[name] / self.counts[name] for name in sorted(self.sums)}
+
+
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is: optimiser steps done, and its loss curve so far (plain JSON rows)."""
+    """How far a training is: optimiser steps done, its loss curve (plain JSON rows) and the measures since its end."""
 
     step: int
     curve: list[dict[str, Any]]
+    window: Window = field(default_factory=Window)
 
 
 def save_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
@@ -33,7 +52,7 @@ def save_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     with new_folder(folder / f"step-{progress.step:07d}") as draft:
         save_file(_on_cpu(module.state_dict()), draft / "weights.safetensors")
         save_file(_on_cpu(_moments(module, optimiser)), draft / "optimiser.safetensors")
-        write_json(draft / "progress.json", {"schema": 1, "step": progress.step, "curve": progress.curve})
+        write_json(draft / "progress.json", {"schema": 1, **asdict(progress)})
     for old in checkpoints(folder)[:-KEPT]:
         shutil.rmtree(old)
 
@@ -48,7 +67,7 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     _set_moments(module, optimiser, load_file(newest / "optimiser.safetensors"))
     saved = read_json(newest / "progress.json")
     log.info("going on from step %d", saved["step"])
-    return Progress(saved["step"], saved["curve"])
+    return Progress(saved["step"], saved["curve"], Window(**saved["window"]))
 
 
 def checkpoints(folder: Path) -> list[Path]:

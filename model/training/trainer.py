@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from accelerate import Accelerator
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
 from model.adapter.network import IdentityAdapter
-from model.errors import UserError
+from model.errors import Preempted, UserError
 from model.progress import track
 from model.training.batches import Batches
-from model.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from model.training.checkpoint import Progress, Window, load_checkpoint, save_checkpoint
 from model.training.phases import Phase, phase_at, total_steps
 from model.training.step import AdaptedBackbone, Judges, losses
 
@@ -32,30 +32,6 @@ class Loop:
     weight_decay: float = 0.01
     checkpoint_every: int = 100
     report_every: int = 20
-
-    def __post_init__(self) -> None:
-        if self.checkpoint_every % self.report_every:
-            raise ValueError(
-                "checkpoint_every has to be a multiple of report_every: a checkpoint holds whole points only"
-            )
-
-
-@dataclass
-class Window:
-    """Sums of the measures since the last point of the curve."""
-
-    sums: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, measures: dict[str, float]) -> None:
-        """Take in what one batch or step measured."""
-        for name, value in measures.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def means(self) -> dict[str, float]:
-        """The mean of each measure, over the times it was taken."""
-        return {name: self.sums[name] / self.counts[name] for name in sorted(self.sums)}
 
 
 class Trainer:
@@ -76,21 +52,24 @@ class Trainer:
         self.adapter = adapter.requires_grad_(True).train()
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)
         self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
-        self.window = Window()
         whole = AdaptedBackbone(backbone.requires_grad_(False).eval(), adapter)
         self.model, self.prepared = self.accelerator.prepare(whole, self.optimiser)
 
-    def train(self) -> list[dict[str, Any]]:
+    def train(self, stop: Callable[[], bool] = lambda: False) -> list[dict[str, Any]]:
         """Run the remaining steps and return the loss curve: one row each `report_every` steps.
 
-        Raises UserError at the first step whose losses or gradients are not finite; the last checkpoint is kept.
+        `stop` is asked after each step; where it says so, a checkpoint is written and Preempted raised. Raises
+        UserError at the first step whose losses or gradients are not finite; the last checkpoint is kept.
         """
         last = total_steps(self.loop.phases)
         started, first = time.monotonic(), self.progress.step
         for step in track(range(first, last), "training", unit="steps"):
             phase, within = phase_at(self.loop.phases, step)
-            self.window.add(self._step(step, phase, within))
+            self.progress.window.add(self._step(step, phase, within))
             self._record(step + 1, phase, last)
+            if step + 1 < last and stop():
+                self._save()
+                raise Preempted(f"stopped after step {step + 1} of {last}; the checkpoint is in {self.work}")
         if last > first:
             pictures = (last - first) * self.loop.accumulate * self.batches.size * self.accelerator.num_processes
             log.info("trained at %.1f pictures a second", pictures / (time.monotonic() - started))
@@ -131,12 +110,16 @@ class Trainer:
 
     def _record(self, done: int, phase: Phase, last: int) -> None:
         """A point of the curve and a checkpoint, where they are due."""
+        window = self.progress.window
         if done % self.loop.report_every == 0 or done == last:
-            means = {name: round(value, 6) for name, value in self.window.means().items()}
+            means = {name: round(value, 6) for name, value in window.means().items()}
             self.progress.curve.append({"step": done, "phase": phase.name, **means})
             log.info("step %d of %d: %s", done, last, ", ".join(f"{k} {v:.4f}" for k, v in means.items()))
-            self.window = Window()
-        self.progress = replace(self.progress, step=done)
-        due = done % self.loop.checkpoint_every == 0 or done == last
-        if due and self.accelerator.is_main_process:
+            window = Window()
+        self.progress = replace(self.progress, step=done, window=window)
+        if done % self.loop.checkpoint_every == 0 or done == last:
+            self._save()
+
+    def _save(self) -> None:
+        if self.accelerator.is_main_process:
             save_checkpoint(self.work, self.adapter, self.optimiser, self.progress)
