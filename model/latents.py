@@ -47,9 +47,13 @@ def decode(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
 
     Whatever the autoencoder's precision, pictures are in that of the latents.
     """
-    plain = latents / autoencoder.config["scaling_factor"] + _shift(autoencoder)
-    pixels: Tensor = autoencoder.decode(plain.to(autoencoder.dtype)).sample
+    pixels: Tensor = autoencoder.decode(unnormalised(autoencoder, latents)).sample
     return pixels.to(latents.dtype)
+
+
+def unnormalised(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
+    """Scaled latents as the autoencoder's own decoder takes them, in its precision."""
+    return (latents / autoencoder.config["scaling_factor"] + _shift(autoencoder)).to(autoencoder.dtype)
 
 
 def _shift(autoencoder: AutoencoderKL) -> float:

@@ -23,6 +23,10 @@ class IdentityBank:
             raise ValueError("bank: an embedding is zero; drop the face it came from")
         return cls(normalize(embeddings, dim=-1), identities)
 
+    def rows(self, index: Tensor) -> "IdentityBank":
+        """The bank of some of the embeddings."""
+        return IdentityBank(self.embeddings[index], self.identities[index])
+
     def to(self, device: torch.device) -> "IdentityBank":
         """The same bank on another device."""
         return IdentityBank(self.embeddings.to(device), self.identities.to(device))

@@ -25,7 +25,7 @@ class Batch:
     `clean` and `noise` [B, L, C] are latent tokens, `t` [B] noise levels; `embeddings` [B, N, d] and `boxes` [B, N, 4]
     the references and their places, zeros where a picture has fewer people. Of each face: `landmarks` [F, 5, 2] in
     pixels, `of_picture` [F], the identity's code [F] and the embedding [F, d] of the ground truth. `decoded` [B] says
-    which pictures the identity losses look at.
+    which pictures the identity losses look at, `negatives` which rows of the bank they are contrasted with (None: all).
     """
 
     size: Size
@@ -40,6 +40,7 @@ class Batch:
     identities: Tensor
     truths: Tensor
     decoded: Tensor
+    negatives: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
@@ -85,6 +86,7 @@ class Batches:
             identities=torch.tensor([code for target in targets for code in target.identities]),
             truths=torch.cat([self.features.truths[index] for index in chosen]),
             decoded=used if phase.judged else torch.zeros_like(used),
+            negatives=self._negatives(phase, draws),
         )
 
     def _epoch(self, epoch: int) -> list[list[int]]:
@@ -107,6 +109,16 @@ class Batches:
             fixed_prompt(target) if drop else target.caption for target, drop in zip(targets, dropped, strict=True)
         ]
         return self.features.text_of(prompts)
+
+    def _negatives(self, phase: Phase, draws: np.random.Generator) -> Tensor | None:
+        """Rows of the bank: identities evenly with replacement, then one embedding of each (method paper)."""
+        if not phase.negatives or phase.contrastive == 0:
+            return None
+        codes = self.data.bank_codes
+        order = np.argsort(codes, kind="stable")
+        _, first, count = np.unique(codes[order], return_index=True, return_counts=True)
+        people = draws.integers(len(first), size=phase.negatives)
+        return torch.from_numpy(order[first[people] + draws.integers(count[people])])
 
     def _references(self, target: Target, phase: Phase, draws: np.random.Generator) -> Tensor:
         """The embeddings [n, d] that stand for the people: of other photos in a paired picture, else of this one."""

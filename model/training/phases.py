@@ -22,6 +22,9 @@ class Phase(BaseModel):
     paired: float = Field(0.5, ge=0, le=1, description="Share of pictures whose people come from other photos of them.")
     identity: float = Field(0.1, ge=0, description="Weight of the identity loss; 0 saves decoding.")
     contrastive: float = Field(0.1, ge=0, description="Weight of the identity contrastive loss.")
+    negatives: int = Field(
+        0, ge=0, description="Embeddings drawn from the bank as negatives of a batch, identity first; 0 is all of them."
+    )
     gate: float = Field(1.0, ge=0, le=1, description="Noise level up to which identity losses act; 1 is all levels.")
     gate_from: float = Field(
         0.0, ge=0, le=1, description="Noise level from which identity losses act; 0 is all levels."

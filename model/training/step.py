@@ -59,11 +59,12 @@ def losses(model: nn.Module, batch: Batch, judges: Judges, phase: Phase) -> dict
     found = {"flow": flow}
     total = flow
     seen = batch.decoded[batch.of_picture]
-    if seen.any():
+    if phase.judged and seen.any():
         clean = predicted_clean(x_t, predicted, batch.t)
-        found |= _identity_losses(clean, batch, seen, judges)
+        found |= _identity_losses(clean, batch, seen, judges, phase)
         share = seen.float().mean() / phase.decoded
-        total = total + share * (phase.identity * found["identity"] + phase.contrastive * found["contrastive"])
+        weights = {"identity": phase.identity, "contrastive": phase.contrastive}
+        total = total + share * sum(weight * found[name] for name, weight in weights.items() if weight)
     return found | {"total": total}
 
 
@@ -75,8 +76,8 @@ def _token_weights(batch: Batch, phase: Phase) -> Tensor | None:
     return 1 + (phase.face_weight - 1) * faces.float()
 
 
-def _identity_losses(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges) -> dict[str, Tensor]:
-    """Both identity terms over the faces `seen` [F] of predicted clean tokens; only their pictures are decoded."""
+def _identity_losses(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges, phase: Phase) -> dict[str, Tensor]:
+    """The identity terms that have a weight, over the faces `seen` [F] of predicted clean tokens."""
     pictures = torch.cumsum(batch.decoded, 0) - 1
     generated = predicted_faces(
         judges.autoencoder,
@@ -86,8 +87,10 @@ def _identity_losses(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges) 
         pictures[batch.of_picture[seen]],
         batch.size,
     )
-    truths = batch.truths[seen]
-    return {
-        "identity": identity_loss(generated, truths).mean(),
-        "contrastive": id_contrastive_loss(generated, truths, batch.identities[seen], judges.bank).mean(),
-    }
+    truths, found = batch.truths[seen], {}
+    if phase.identity:
+        found["identity"] = identity_loss(generated, truths).mean()
+    if phase.contrastive:
+        bank = judges.bank if batch.negatives is None else judges.bank.rows(batch.negatives)
+        found["contrastive"] = id_contrastive_loss(generated, truths, batch.identities[seen], bank).mean()
+    return found

@@ -154,3 +154,26 @@ def test_a_dataset_without_usable_faces_is_refused(tmp_path: Path) -> None:
     small = tiny_dataset(tmp_path, photos=2, groups=0)
     with pytest.raises(UserError, match="20 pixels"):
         training_set(small, ((32, 32), (48, 32)))
+
+
+def test_each_landmark_lies_in_the_box_of_its_person(data: TrainingSet, features: Features) -> None:
+    batches = Batches(data, features, size=4, seed=1)
+    for number in range(6):
+        batch = batches.batch(number, PAIRED)
+        for row in range(4):
+            people = batch.of_picture == row
+            boxes = batch.boxes[row, : int(people.sum())]
+            middles = batch.landmarks[people].mean(1)
+            assert ((middles > boxes[:, :2]) & (middles < boxes[:, 2:])).all()
+
+
+def test_negatives_are_drawn_by_identity_and_the_rest_of_the_batch_stays(data: TrainingSet, features: Features) -> None:
+    batches = Batches(data, features, size=4, seed=1)
+    plain, drawn = (batches.batch(3, PAIRED.model_copy(update={"negatives": n})) for n in (0, 3000))
+    assert plain.negatives is None
+    assert torch.equal(plain.noise, drawn.noise)
+    assert torch.equal(plain.embeddings, drawn.embeddings)
+    assert drawn.negatives is not None
+    counts = np.bincount(data.bank_codes[drawn.negatives.numpy()])
+    assert counts == pytest.approx(np.full(len(counts), 3000 / len(counts)), rel=0.15)
+    assert batches.batch(3, PAIRED.model_copy(update={"negatives": 9, "contrastive": 0.0})).negatives is None

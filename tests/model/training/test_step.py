@@ -1,5 +1,6 @@
 """One step: what the total is made of, what is not computed, and that each loss can be driven down."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from model.losses.flow import noised
 from model.training.batches import Batch
 from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses
-from tests.model.tiny import tiny_adapter, tiny_backbone
+from tests.model.tiny import tiny_adapter, tiny_autoencoder, tiny_backbone
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import tiny_trainer
 
@@ -78,6 +79,45 @@ def test_the_tokens_of_faces_count_as_often_as_the_phase_says(job: tuple[Batch, 
     squares = (predicted - (batch.noise - batch.clean)).square().mean(-1)
     torch.testing.assert_close(plain, squares.mean())
     torch.testing.assert_close(weighted, ((squares * faces).sum(1) / faces.sum(1)).mean(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "computed"),
+    [
+        ({"identity": 0, "contrastive": 0}, set()),
+        ({"identity": 0}, {"contrastive"}),
+        ({"contrastive": 0}, {"identity"}),
+        ({}, {"identity", "contrastive"}),
+    ],
+)
+def test_a_loss_of_zero_weight_is_not_computed(
+    job: tuple[Batch, Judges], weights: dict[str, float], computed: set[str]
+) -> None:
+    batch, judges = job
+    calls: Counter[str] = Counter()
+    autoencoder = tiny_autoencoder()
+    autoencoder.decoder.conv_in.register_forward_hook(lambda *_: calls.update(["decoder"]))
+
+    def recognise(crops: Tensor) -> Tensor:
+        calls.update(["recogniser"])
+        return judges.recognise(crops)
+
+    watched = replace(judges, autoencoder=autoencoder, recognise=recognise)
+    found = losses(model(), batch, watched, PHASE.model_copy(update=weights))
+    assert found.keys() == {"flow", "total", *computed}
+    assert calls == ({"decoder": 1, "recogniser": 1} if computed else {})
+
+
+def test_drawn_negatives_are_the_only_ones_of_the_bank(job: tuple[Batch, Judges]) -> None:
+    batch, judges = job
+    everything = torch.arange(len(judges.bank.identities))
+    network = model()
+    all_of_them, drawn, few = (
+        losses(network, replace(batch, negatives=rows), judges, PHASE)["contrastive"]
+        for rows in (None, everything, everything[:3])
+    )
+    torch.testing.assert_close(all_of_them, drawn)
+    assert few < drawn
 
 
 @pytest.mark.parametrize("term", ["flow", "identity", "contrastive"])

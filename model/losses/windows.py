@@ -1,0 +1,59 @@
+"""Which part of a picture a face's aligned crop is made of: windows of latent cells, all of one size."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.faces.geometry import TEMPLATE_SIZE, similarity
+
+PIXELS = 8  # of a latent cell
+CONTEXT = 2  # cells around the crop that a decoder's tail looks at; what it sees beyond them is below the tolerance
+
+
+class Windows(NamedTuple):
+    """One window a face: the corner `left`, `top` [F] and the common `width`, `height`, in latent cells."""
+
+    left: Tensor
+    top: Tensor
+    width: int
+    height: int
+
+    @property
+    def cells(self) -> int:
+        """Latent cells of all windows together."""
+        return len(self.left) * self.width * self.height
+
+
+def face_windows(landmarks: Tensor, size: tuple[int, int], context: int = CONTEXT) -> Windows:
+    """Windows around what alignment by `landmarks` [F, 5, 2] reads of a picture of `size` (width, height) in pixels.
+
+    Each holds its face's crop with `context` cells around it, as far as the picture reaches; all are as large as the
+    largest needs, and moved inwards where the picture ends.
+    """
+    corners = np.array([[x, y, 1] for x in (0, TEMPLATE_SIZE) for y in (0, TEMPLATE_SIZE)], np.float64)
+    spans = []
+    for points in landmarks.detach().cpu().double().numpy():
+        matrix = similarity(points)
+        inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
+        read = corners @ inverse.T
+        spans.append([read.min(0) - 1, read.max(0) + 1])
+    ends = np.array([size[0] // PIXELS, size[1] // PIXELS])
+    cells = np.array(spans) / PIXELS
+    low = np.clip(np.floor(cells[:, 0]).astype(int) - context, 0, ends)
+    high = np.clip(np.ceil(cells[:, 1]).astype(int) + context, 0, ends)
+    wide = np.maximum((high - low).max(0), 1)
+    low = np.minimum(low, ends - wide)
+    device = landmarks.device
+    left, top = (torch.from_numpy(low[:, axis]).to(device) for axis in (0, 1))
+    return Windows(left, top, int(wide[0]), int(wide[1]))
+
+
+def cut(maps: Tensor, windows: Windows, of_picture: Tensor) -> Tensor:
+    """The windows [F, C, height, width] of maps [B, C, H, W] of latent cells; differentiable."""
+    parts = [
+        maps[int(picture), :, int(top) : int(top) + windows.height, int(left) : int(left) + windows.width]
+        for picture, left, top in zip(of_picture, windows.left, windows.top, strict=True)
+    ]
+    return torch.stack(parts)
