@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.steps import Step
-from model.errors import UserError
+from model.errors import PREEMPTED, Preempted, UserError
 
 EVENTS = "WITHANYONE_EVENTS"  # set: this process tells its runner what happens, as marked JSON lines on stdout
 TERMINAL = "WITHANYONE_TERMINAL"  # the terminal of the person who waits: bars are drawn there
@@ -30,7 +30,8 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
 
     `shares` are the folders `looks` of tasks that did a part of the step.
     `version` names the code and the outside folders that the result depends on: it keys the runner's cache.
-    What the user can mend is told as one sentence and ends the process with status 3; anything else raises.
+    What the user can mend is told as one sentence and ends the process with status 3, a request to make room with 75;
+    anything else raises.
     """
     if set(paths) != {*step.inputs, step.output}:
         raise TypeError(f"{step.name} takes {[*step.inputs, step.output]}, got {sorted(paths)}")
@@ -42,6 +43,10 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
         settings = step.settings().model_validate_json(config)
         more = {"looks": [Path(path) for path in shares]} if shares else {}
         step.run()(**{name: Path(path) for name, path in paths.items()}, **more, config=settings)
+    except Preempted as notice:
+        if watched:
+            _tell("preempted", step=step.name, sentence=str(notice))
+        sys.exit(PREEMPTED)
     except Exception as error:
         sentence = sentence_of(error)
         if sentence is None and not watched:

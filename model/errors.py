@@ -1,4 +1,6 @@
-"""The one exception for problems that a user can fix."""
+"""What ends work early and is no fault: problems that a user can fix, and requests to make room."""
+
+PREEMPTED = 75  # exit code of a process that made room (sysexits.h: a temporary failure, try again)
 
 
 class UserError(Exception):

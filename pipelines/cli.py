@@ -5,7 +5,7 @@ import sys
 import typer
 
 from components.steps import STEPS
-from model.errors import UserError
+from model.errors import PREEMPTED, Preempted, UserError
 from pipelines.commands import branches, data, main_job, multiid, outside
 from pipelines.commands.forget import forget
 from pipelines.commands.step import command_name, step_command
@@ -13,7 +13,7 @@ from pipelines.settings import SettingsError
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 something unexpected; 2 wrong usage or settings; 3 an input cannot be used; "
-    "4 the dataset failed its validation; 5 `withanyone gate` said hold or reject."
+    "4 the dataset failed its validation; 5 `withanyone gate` said hold or reject; 75 preempted, start it again."
 )
 
 app = typer.Typer(
@@ -43,6 +43,9 @@ def main() -> None:
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2 if isinstance(error, SettingsError) else 3)
+    except Preempted as notice:
+        sys.stderr.write(f"{notice}\n")
+        sys.exit(PREEMPTED)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ class Narrator(io.TextIOBase):
         self.drawn_by_steps = drawn_by_steps  # the steps have the terminal and show their own lines
         self.reports: dict[str, StepReport] = {}
         self.failure: Failure | None = None
+        self.preempted = False  # a step made room and is to be started again
         self.facts: dict[int, dict[str, Any]] = {}
         self.width = max(len(step.name) for step in steps)
         self.log = (run / LOG).open("a", encoding="utf-8", errors="backslashreplace")
@@ -135,6 +136,12 @@ class Narrator(io.TextIOBase):
         self._say(f"{step:<{self.width}}  {share}done in {report.seconds:.1f} s")
         if not report.tasks:
             report.status = "done"
+
+    def _on_preempted(self, step: str, sentence: str) -> None:
+        self.preempted = True
+        self.reports[step].tasks = 0
+        self._log(f"{step} made room: {sentence}")
+        self._say(f"{step:<{self.width}}  made room and starts again: {self._in_run(sentence)}")
 
     def _on_failed(self, step: str, sentence: str | None, error: str, traceback: str) -> None:
         report = self.reports[step]

@@ -36,13 +36,16 @@ def run_pipeline(
     """Run `pipeline`, a compiled kfp pipeline over `steps` that returns every whole step's output under its name.
 
     The caller holds the store and has made the folder `run`, which gets the log. A step that fails ends the run; what
-    was made until then is in the outcome.
+    was made until then is in the outcome. A step that was preempted is started again, as often as it takes.
     """
     terminal = _terminal()
     narrator = Narrator(steps, run, console, store.seal, verbose, drawn_by_steps=terminal is not None)
     store.sweep()
     with _environment(terminal), _printing_and_logging_restored(), contextlib.redirect_stdout(narrator):
         outputs = _execute(pipeline, store)
+        while narrator.preempted and narrator.failure is None:
+            narrator.preempted = False
+            outputs = _execute(pipeline, store)
     wanted = {step.output for step in steps if not step.shares}
     narrator.finish(succeeded=wanted <= set(outputs))
     if wanted <= set(outputs):

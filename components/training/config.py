@@ -28,6 +28,10 @@ class TrainingConfig(BaseModel):
     seed: int = Field(7, ge=0, lt=2**32, description="seed of the order, the noise and an untrained adapter")
     checkpoint_every: int = Field(60, ge=1, description="optimiser steps between checkpoints")
 
+    samples_every: int = Field(
+        0, ge=0, description="optimiser steps between grids of sample pictures among the live metrics; 0: none"
+    )
+
     def planned(self) -> Self:
         """The settings with their effort spent: phases of the steps that will be run."""
         phases = tuple(

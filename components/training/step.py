@@ -2,22 +2,27 @@
 
 import logging
 import shutil
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from components.training.card import model_card
 from components.training.config import TrainingConfig
+from components.training.samples import sampler
 from components.training.start import Start, find_start
 from model.adapter.checkpoint import save_adapter
-from model.artefacts import folder_digest, new_folder, read_json, work_folder, write_json
+from model.artefacts import cache_folder, folder_digest, new_folder, read_json, work_folder, write_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.losses.contrastive import TEMPERATURE
 from model.presets import ASSETS, Preset, preset
 from model.training.assemble import assemble
 from model.training.cache import digest_of
+from model.training.live import METRICS
+from model.training.preemption import asked_to_stop
 from model.training.trainer import Loop, Trainer
+from model.training.watch import Watch
 from model.weights import licences
 
 REPORTS_PER_CHECKPOINT = 3
@@ -27,22 +32,31 @@ log = logging.getLogger(__name__)
 def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig) -> None:
     """Train on the folder `dataset`, which `validation` must call good, and write the folder `model`.
 
-    Killed and started again with the same dataset and settings, it goes on from its last checkpoint. Raises UserError
-    for a dataset that is not validated, a start that does not fit, and losses that are not finite.
+    Killed and started again with the same dataset and settings, it goes on from its last checkpoint; SIGTERM writes one
+    and raises Preempted. Raises UserError for a dataset that is not validated, a start that does not fit, and losses
+    that are not finite or run away.
     """
     _refuse_unvalidated(dataset, validation)
     config = config.planned()
     opened, chosen = Dataset.open(dataset), preset(config.preset)
     start = find_start(config.start, chosen, config.seed)
-    work = work_folder("train", _key(opened, chosen, start, config))
+    key = _key(opened, chosen, start, config)
+    work = work_folder("train", key)
     trainer = assemble(opened, chosen, start.adapter, _loop(config), config.batch, config.seed, work)
-    trainer.train()
+    watch = Watch(cache_folder("live", "train", key), sampler(trainer, chosen), config.samples_every)
+    with asked_to_stop() as stop, closing(watch):
+        trainer.train(stop, watch)
+    if trainer.accelerator.is_main_process:
+        _write(model, trainer, chosen, _history(opened, start, trainer, config))
+        shutil.rmtree(work)
+
+
+def _write(model: Path, trainer: Trainer, chosen: Preset, history: dict[str, Any]) -> None:
     with new_folder(model) as draft:
         save_adapter(trainer.adapter, draft, chosen.name)
-        history = _history(opened, start, trainer, config)
         write_json(draft / "training.json", history)
+        write_json(draft / METRICS, history["curve"][-1])
         (draft / "card.md").write_text(model_card(history), encoding="utf-8")
-    shutil.rmtree(work)
 
 
 def _refuse_unvalidated(dataset: Path, validation: Path) -> None:
@@ -55,7 +69,7 @@ def _refuse_unvalidated(dataset: Path, validation: Path) -> None:
 
 def _key(dataset: Dataset, chosen: Preset, start: Start, config: TrainingConfig) -> str:
     """Names the job by all that its result depends on, so that only the same job goes on from its checkpoints."""
-    settings = config.model_dump_json(exclude={"start"})
+    settings = config.model_dump_json(exclude={"start", "samples_every"})
     frozen = folder_digest(ASSETS / chosen.name)
     return digest_of(dataset.digest, frozen, start.digest, settings, version("withanyone"))
 

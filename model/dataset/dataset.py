@@ -88,8 +88,12 @@ class Dataset:
 
     def image(self, image_id: str) -> NDArray[np.uint8]:
         """The stored photo as [H, W, 3] RGB."""
-        with Image.open(io.BytesIO(self._shards.member(*self._place(image_id), "jpg"))) as picture:
+        with Image.open(io.BytesIO(self.encoded(image_id))) as picture:
             return np.asarray(picture.convert("RGB"))
+
+    def encoded(self, image_id: str) -> bytes:
+        """The stored photo's file."""
+        return self._shards.member(*self._place(image_id), "jpg")
 
     def sample(self, image_id: str) -> Sample:
         """The stored sample: the encoded photo, its record and its arrays."""

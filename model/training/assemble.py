@@ -7,6 +7,7 @@ from accelerate import Accelerator
 
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
+from model.artefacts import cache_folder
 from model.channels_last import channels_last
 from model.dataset.dataset import Dataset
 from model.errors import UserError
@@ -19,8 +20,6 @@ from model.training.cache import compute_features
 from model.training.data import TrainingSet, training_set
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
-
-FEATURES = "features.safetensors"
 
 
 def new_adapter(chosen: Preset, seed: int) -> IdentityAdapter:
@@ -35,22 +34,26 @@ def assemble(
 ) -> Trainer:
     """A trainer of `adapter` on the training split of any dataset, with `batch` pictures a batch.
 
-    `work` keeps the features and checkpoints of this one job and is where a killed one goes on from. Raises UserError
-    where the dataset was made with another recogniser than the preset's.
+    `work` keeps the checkpoints of this one job and is where a killed one goes on from. Raises UserError where the
+    dataset was made with another recogniser than the preset's.
     """
     accelerator = Accelerator(gradient_accumulation_steps=loop.accumulate)
-    batches, judges = prepare(dataset, chosen, batch, seed, work, accelerator.device)
+    with accelerator.main_process_first():
+        batches, judges = prepare(dataset, chosen, batch, seed, cache_folder("features"), accelerator.device)
     return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
 
 
 def prepare(
-    dataset: Dataset, chosen: Preset, batch: int, seed: int, work: Path, device: torch.device
+    dataset: Dataset, chosen: Preset, batch: int, seed: int, store: Path, device: torch.device
 ) -> tuple[Batches, Judges]:
-    """The batches of a dataset's training split with all that frozen networks say of it, and what judges its faces."""
+    """The batches of a dataset's training split with all that frozen networks say of it, and what judges its faces.
+
+    `store` keeps what the networks say (see cache.py).
+    """
     data = training_data(dataset, chosen)
     autoencoder, recogniser = load_autoencoder(chosen), load_recogniser(chosen.recogniser)
-    encode_text = TextEncoder.load(chosen.text_tokens).encode
-    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, work / FEATURES)
+    encode_text, name = TextEncoder.load(chosen.text_tokens).encode, f"{chosen.name} {chosen.text_tokens}"
+    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, name, store)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     judges = Judges(channels_last(autoencoder.to(device)), channels_last(recogniser.to(device)), bank.to(device))
     return Batches(data, features, batch, seed), judges

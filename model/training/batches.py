@@ -68,7 +68,8 @@ class Batches:
         targets = [self.data.targets[index] for index in chosen]
         draws = np.random.default_rng([self.seed, number])
         generator = torch.Generator().manual_seed(int(draws.integers(2**62)))
-        clean = torch.stack([self.features.latents[index] for index in chosen])
+        latents, truths = zip(*(self.features.picture_of(index) for index in chosen), strict=True)
+        clean = torch.stack(latents)
         t = sample_times(len(chosen), shift_of(clean.shape[1]), generator)
         used = (
             (t >= phase.gate_from) & (t <= phase.gate) & (torch.rand(len(chosen), generator=generator) < phase.decoded)
@@ -84,7 +85,7 @@ class Batches:
             landmarks=torch.cat([torch.from_numpy(target.landmarks) for target in targets]),
             of_picture=torch.tensor([row for row, target in enumerate(targets) for _ in target.faces]),
             identities=torch.tensor([code for target in targets for code in target.identities]),
-            truths=torch.cat([self.features.truths[index] for index in chosen]),
+            truths=torch.cat(truths),
             decoded=used if phase.judged else torch.zeros_like(used),
             negatives=self._negatives(phase, draws),
         )

@@ -1,21 +1,26 @@
-"""What the frozen networks say of the training set, computed once: latents, ground-truth faces, text."""
+"""What the frozen networks say of the training set, computed once and kept by content: latents, true faces, text.
+
+The store is a folder with one small file for each picture and each prompt. A file is named by the digest of all that it
+depends on, so other phases, seeds and later versions of a dataset find what did not change; the folder may be emptied
+between trainings. Files are read when a batch needs them: a training set need not fit into memory.
+"""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.artefacts import new_file
 from model.captions import compose
 from model.dataset.dataset import Dataset
 from model.denoiser import Size, TextFeatures
 from model.latents import encode, pack
-from model.losses.decode import Recognise, face_embeddings
+from model.losses.decode import face_embeddings
 from model.progress import track
 from model.training.data import Target, TrainingSet
 
@@ -25,16 +30,20 @@ CHUNK = 16
 
 @dataclass(frozen=True)
 class Features:
-    """Of each target its latent tokens [L, 4C] and ground-truth faces [n, d] (embeddings); of each prompt its text."""
+    """The files of each target and of each prompt."""
 
-    latents: tuple[Tensor, ...]
-    truths: tuple[Tensor, ...]
-    prompts: dict[str, int]
-    text: TextFeatures
+    pictures: tuple[Path, ...]
+    prompts: dict[str, Path]
+
+    def picture_of(self, number: int) -> tuple[Tensor, Tensor]:
+        """Latent tokens [L, 4C] of a target and the embeddings [n, d] of its ground-truth faces."""
+        tensors = load_file(self.pictures[number])
+        return tensors["latents"], tensors["truths"]
 
     def text_of(self, prompts: Sequence[str]) -> TextFeatures:
         """The text features of some of the prompts."""
-        return self.text.rows(torch.tensor([self.prompts[prompt] for prompt in prompts]))
+        rows = [load_file(self.prompts[prompt]) for prompt in prompts]
+        return TextFeatures(*(torch.stack([row[name] for row in rows]) for name in ("tokens", "pooled")))
 
 
 @torch.no_grad()
@@ -42,32 +51,30 @@ def compute_features(
     dataset: Dataset,
     data: TrainingSet,
     autoencoder: AutoencoderKL,
-    recognise: Recognise,
+    recognise: nn.Module,
     encode_text: EncodeText,
-    file: Path,
+    text_name: str,
+    store: Path,
 ) -> Features:
-    """The features of a training set, read from `file` when an earlier start of the same job left them there.
+    """The features of a training set; what `store` does not hold yet is computed and put there.
 
-    `file` belongs to one dataset and one set of frozen networks: its folder's name has to be a digest of both.
+    `text_name` names the text encoder with its settings.
     """
+    networks = digest_of(weights_digest(autoencoder), weights_digest(recognise))
+    pictures = tuple(store / "pictures" / _key(dataset, target, networks) for target in data.targets)
     prompts = sorted({target.caption for target in data.targets} | {compose(len(t.faces)) for t in data.targets})
-    if file.is_file():
-        return _features(load_file(file), data, prompts)
-    tensors: dict[str, Tensor] = {}
-    for chunk in track(_by_size(data.targets), "encoding photos", unit="batches"):
-        targets = [data.targets[number] for number in chunk]
-        pixels = torch.cat([_pixels(dataset, target) for target in targets])
-        landmarks = torch.cat([torch.from_numpy(target.landmarks) for target in targets])
-        of_picture = torch.tensor([row for row, target in enumerate(targets) for _ in target.faces])
-        truths = face_embeddings(recognise, pixels, landmarks, of_picture)
-        of_target = truths.split([len(target.faces) for target in targets])
-        for number, latents, faces in zip(chunk, pack(encode(autoencoder, pixels)), of_target, strict=True):
-            tensors[f"latents.{number}"], tensors[f"truths.{number}"] = latents.clone(), faces.clone()
-    parts = [encode_text(chunk) for chunk in _chunks(prompts)]
-    tensors["text.tokens"], tensors["text.pooled"] = (torch.cat(kind) for kind in zip(*parts, strict=True))
-    with new_file(file) as draft:
-        save_file(tensors, draft)
-    return _features(tensors, data, prompts)
+    texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in prompts}
+    missing = [number for number, file in enumerate(pictures) if not file.is_file()]
+    for chunk in track(_by_size(data.targets, missing), "encoding photos", unit="batches"):
+        _encode_pictures(
+            dataset, [data.targets[n] for n in chunk], autoencoder, recognise, [pictures[n] for n in chunk]
+        )
+    unread = [prompt for prompt in prompts if not texts[prompt].is_file()]
+    for start in range(0, len(unread), CHUNK):
+        part = unread[start : start + CHUNK]
+        for prompt, tokens, pooled in zip(part, *encode_text(part), strict=True):
+            _put(texts[prompt], {"tokens": tokens, "pooled": pooled})
+    return Features(pictures, texts)
 
 
 def digest_of(*parts: object) -> str:
@@ -75,14 +82,39 @@ def digest_of(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def _features(tensors: dict[str, Tensor], data: TrainingSet, prompts: Sequence[str]) -> Features:
-    count = range(len(data.targets))
-    return Features(
-        latents=tuple(tensors[f"latents.{n}"] for n in count),
-        truths=tuple(tensors[f"truths.{n}"] for n in count),
-        prompts={prompt: row for row, prompt in enumerate(prompts)},
-        text=TextFeatures(tensors["text.tokens"], tensors["text.pooled"]),
-    )
+def weights_digest(network: nn.Module) -> str:
+    """SHA-256 of a network's weights and settings, in hex."""
+    total = hashlib.sha256(repr(sorted(getattr(network, "config", {}).items())).encode())
+    for name, tensor in network.state_dict().items():
+        plain = tensor.detach().cpu().contiguous().flatten()
+        total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        total.update(plain.view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
+
+
+def _key(dataset: Dataset, target: Target, networks: str) -> Path:
+    """A picture's file: in one of 256 folders, since a folder of a million files is slow."""
+    photo = hashlib.sha256(dataset.encoded(target.image_id)).hexdigest()
+    digest = digest_of(networks, photo, target.placement, target.landmarks.tolist())
+    return Path(digest[:2]) / f"{digest}.safetensors"
+
+
+def _encode_pictures(
+    dataset: Dataset, targets: Sequence[Target], autoencoder: AutoencoderKL, recognise: nn.Module, files: Sequence[Path]
+) -> None:
+    """Put the features of pictures of one size into their files."""
+    pixels = torch.cat([_pixels(dataset, target) for target in targets])
+    landmarks = torch.cat([torch.from_numpy(target.landmarks) for target in targets])
+    of_picture = torch.tensor([row for row, target in enumerate(targets) for _ in target.faces])
+    truths = face_embeddings(recognise, pixels, landmarks, of_picture)
+    of_target = truths.split([len(target.faces) for target in targets])
+    for file, latents, faces in zip(files, pack(encode(autoencoder, pixels)), of_target, strict=True):
+        _put(file, {"latents": latents, "truths": faces})
+
+
+def _put(file: Path, tensors: dict[str, Tensor]) -> None:
+    with new_file(file) as draft:
+        save_file({name: tensor.clone() for name, tensor in tensors.items()}, draft)
 
 
 def _pixels(dataset: Dataset, target: Target) -> Tensor:
@@ -91,13 +123,9 @@ def _pixels(dataset: Dataset, target: Target) -> Tensor:
     return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
-def _by_size(targets: Sequence[Target]) -> list[list[int]]:
-    """The targets' numbers in batches of one picture size."""
+def _by_size(targets: Sequence[Target], numbers: Sequence[int]) -> list[list[int]]:
+    """The numbers of targets in batches of one picture size."""
     sizes: dict[Size, list[int]] = {}
-    for number, target in enumerate(targets):
-        sizes.setdefault(target.size, []).append(number)
+    for number in numbers:
+        sizes.setdefault(targets[number].size, []).append(number)
     return [row[start : start + CHUNK] for row in sizes.values() for start in range(0, len(row), CHUNK)]
-
-
-def _chunks(prompts: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (prompts[start : start + CHUNK] for start in range(0, len(prompts), CHUNK))

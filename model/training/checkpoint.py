@@ -33,6 +33,12 @@ class Window:
             self.sums[name] = self.sums.get(name, 0.0) + value
             self.counts[name] = self.counts.get(name, 0) + 1
 
+    def merge(self, other: "Window") -> None:
+        """Take in what another process measured."""
+        for name in other.sums:
+            self.sums[name] = self.sums.get(name, 0.0) + other.sums[name]
+            self.counts[name] = self.counts.get(name, 0) + other.counts[name]
+
     def means(self) -> dict[str, float]:
         """The mean of each measure, over the times it was taken."""
         return {name: self.sums[name] / self.counts[name] for name in sorted(self.sums)}

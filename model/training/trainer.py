@@ -1,7 +1,6 @@
 """The training loop: batches in, an adapter out, with checkpoints that a killed run goes on from."""
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
 from model.adapter.network import IdentityAdapter
@@ -18,7 +18,9 @@ from model.training.batches import Batches
 from model.training.checkpoint import Progress, Window, load_checkpoint, save_checkpoint
 from model.training.phases import Phase, phase_at, total_steps
 from model.training.step import AdaptedBackbone, Judges, losses
+from model.training.watch import Watch
 
+DIVERGED = 3.0  # times the best point of the phase: a flow loss there does not come back
 log = logging.getLogger(__name__)
 
 
@@ -52,47 +54,61 @@ class Trainer:
         self.adapter = adapter.requires_grad_(True).train()
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)
         self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
-        whole = AdaptedBackbone(backbone.requires_grad_(False).eval(), adapter)
-        self.model, self.prepared = self.accelerator.prepare(whole, self.optimiser)
+        self.whole = AdaptedBackbone(backbone.requires_grad_(False).eval(), adapter)
+        self.model, self.prepared = self.accelerator.prepare(self.whole, self.optimiser)
 
-    def train(self, stop: Callable[[], bool] = lambda: False) -> list[dict[str, Any]]:
+    def train(self, stop: Callable[[], bool] = lambda: False, watch: Watch | None = None) -> list[dict[str, Any]]:
         """Run the remaining steps and return the loss curve: one row each `report_every` steps.
 
-        `stop` is asked after each step; where it says so, a checkpoint is written and Preempted raised. Raises
-        UserError at the first step whose losses or gradients are not finite; the last checkpoint is kept.
+        `stop` is asked after each step; where it says so in any process, a checkpoint is written and Preempted raised.
+        Raises UserError at the first step whose losses or gradients are not finite, and at the first point of the curve
+        whose flow loss has run away; the last checkpoint before is kept.
         """
         last = total_steps(self.loop.phases)
-        started, first = time.monotonic(), self.progress.step
-        for step in track(range(first, last), "training", unit="steps"):
+        for step in track(range(self.progress.step, last), "training", unit="steps"):
             phase, within = phase_at(self.loop.phases, step)
+            if watch:
+                watch.before(step, phase, self)
             self.progress.window.add(self._step(step, phase, within))
-            self._record(step + 1, phase, last)
-            if step + 1 < last and stop():
+            self._record(step + 1, phase, last, watch)
+            if step + 1 < last and any(self._of_all(stop())):
                 self._save()
-                raise Preempted(f"stopped after step {step + 1} of {last}; the checkpoint is in {self.work}")
-        if last > first:
-            pictures = (last - first) * self.loop.accumulate * self.batches.size * self.accelerator.num_processes
-            log.info("trained at %.1f pictures a second", pictures / (time.monotonic() - started))
+                raise Preempted(f"training stopped after step {step + 1} of {last}, as asked; start it again to go on.")
         return self.progress.curve
 
+    def loss(self, number: int, phase: Phase) -> dict[str, torch.Tensor]:
+        """The losses of batch `number`."""
+        batch = self.batches.batch(number, phase).to(self.accelerator.device)
+        return losses(self.model, batch, self.judges, phase)
+
     def _step(self, step: int, phase: Phase, within: int) -> dict[str, float]:
-        """One optimiser step; its mean losses and the gradient's norm before clipping."""
+        """One optimiser step; the mean losses of all processes and the gradient's norm before clipping."""
         for group in self.prepared.param_groups:
             group["lr"] = phase.rate(within)
-        window = Window()
-        norm = torch.zeros(())
+        window, measures = Window(), dict[str, float]()
         for number in self._numbers(step):
-            batch = self.batches.batch(number, phase).to(self.accelerator.device)
             with self.accelerator.accumulate(self.model):
-                found = losses(self.model, batch, self.judges, phase)
+                found = self.loss(number, phase)
                 self.accelerator.backward(found["total"])
                 window.add({name: float(value.detach()) for name, value in found.items()})
                 if self.accelerator.sync_gradients:
                     norm = self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip)
-                    self._refuse_nonsense(step, window.means() | {"gradient": float(norm)})
+                    measures = self._means(window) | {"gradient": float(norm)}
+                    self._refuse_nonsense(step, measures)
                 self.prepared.step()
                 self.prepared.zero_grad()
-        return window.means() | {"gradient": float(norm)}
+        return measures
+
+    def _means(self, window: Window) -> dict[str, float]:
+        """The mean measures over the batches of all processes."""
+        merged = Window()
+        for part in self._of_all(window):
+            merged.merge(part)
+        return merged.means()
+
+    def _of_all(self, value: Any) -> list[Any]:
+        """A value of each process, in the order of their ranks."""
+        return gather_object([value]) if self.accelerator.num_processes > 1 else [value]
 
     def _numbers(self, step: int) -> Iterator[int]:
         """The batches of a step that are this process's: the same set however many processes share them."""
@@ -103,18 +119,31 @@ class Trainer:
     def _refuse_nonsense(self, step: int, measures: dict[str, float]) -> None:
         odd = sorted(name for name, value in measures.items() if not torch.isfinite(torch.tensor(value)))
         if odd:
-            raise UserError(
-                f"training: {', '.join(odd)} is not finite at step {step + 1}; the checkpoint before it is kept in "
-                f"{self.work}; lower learning_rate of the phase, or start from another adapter."
-            )
+            raise self._refusal(f"{', '.join(odd)} is not finite at step {step + 1}")
 
-    def _record(self, done: int, phase: Phase, last: int) -> None:
+    def _refuse_divergence(self, point: dict[str, Any]) -> None:
+        before = [row["flow"] for row in self.progress.curve if row["phase"] == point["phase"]]
+        if before and point["flow"] > DIVERGED * min(before):
+            flow, best = point["flow"], min(before)
+            raise self._refusal(f"the flow loss runs away, {flow:.3g} at step {point['step']} after {best:.3g}")
+
+    def _refusal(self, what: str) -> UserError:
+        return UserError(
+            f"training: {what}; the checkpoint before it is kept in {self.work}; lower learning_rate of the phase, or "
+            "start from another adapter."
+        )
+
+    def _record(self, done: int, phase: Phase, last: int, watch: Watch | None) -> None:
         """A point of the curve and a checkpoint, where they are due."""
         window = self.progress.window
         if done % self.loop.report_every == 0 or done == last:
             means = {name: round(value, 6) for name, value in window.means().items()}
-            self.progress.curve.append({"step": done, "phase": phase.name, **means})
+            point = {"step": done, "phase": phase.name, **means}
+            self._refuse_divergence(point)
+            self.progress.curve.append(point)
             log.info("step %d of %d: %s", done, last, ", ".join(f"{k} {v:.4f}" for k, v in means.items()))
+            if watch:
+                watch.point(done, phase, means, self)
             window = Window()
         self.progress = replace(self.progress, step=done, window=window)
         if done % self.loop.checkpoint_every == 0 or done == last:
@@ -123,3 +152,4 @@ class Trainer:
     def _save(self) -> None:
         if self.accelerator.is_main_process:
             save_checkpoint(self.work, self.adapter, self.optimiser, self.progress)
+        self.accelerator.wait_for_everyone()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.shell import run_step, sentence_of
-from model.errors import UserError
+from model.errors import PREEMPTED, UserError
 from tests.pipelines.tiny import ONE, TWO, TinyConfig
 
 
@@ -26,6 +26,14 @@ def test_a_users_mistake_ends_the_process_with_3(tmp_path: Path, caplog: pytest.
         run_step(ONE, TinyConfig(fail="user").model_dump_json(), "1", first=str(tmp_path / "first"))
     assert caught.value.code == 3
     assert 'The folder "it\'s" has no photo: give one.' in caplog.text
+    assert not (tmp_path / "first").exists()
+
+
+def test_a_step_that_made_room_ends_with_a_code_of_its_own(tmp_path: Path) -> None:
+    settings = TinyConfig(fail="preempted", count=str(tmp_path)).model_dump_json()
+    with pytest.raises(SystemExit) as caught:
+        run_step(ONE, settings, "1", first=str(tmp_path / "first"))
+    assert caught.value.code == PREEMPTED == 75
     assert not (tmp_path / "first").exists()
 
 

@@ -136,6 +136,15 @@ def test_a_full_disk_is_one_sentence(bench: Bench) -> None:
     assert outcome.failure.sentence.startswith("The disk is full at /disk: free some space")
 
 
+def test_a_preempted_step_is_started_again_until_it_is_done(bench: Bench) -> None:
+    outcome = bench.run(two=bench.config(fail="preempted"))
+    assert outcome.failure is None
+    assert bench.executions() == ["one", "two", "two", "two", "two", "three"]
+    assert statuses(outcome) == ["done"] * 3
+    assert isinstance(bench.shown, io.StringIO)
+    assert bench.shown.getvalue().count("two    made room and starts again: stopped after step 1 of 4") == 3
+
+
 def test_a_killed_step_is_the_only_one_redone(bench: Bench) -> None:
     killed = bench.run(two=bench.config(fail="kill"))
     assert killed.failure is not None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from components.steps import Resources, Step
 from model.artefacts import new_folder
-from model.errors import UserError
+from model.errors import Preempted, UserError
 
 
 class TinyConfig(BaseModel):
@@ -20,7 +20,7 @@ class TinyConfig(BaseModel):
     rate: float = 0.5
     sizes: tuple[int, ...] = (1, 2)
     share: int = 0
-    fail: str = ""  # user, bug, partly, kill or wait
+    fail: str = ""  # user, bug, partly, preempted, kill or wait
 
 
 class TinyStep(Step):
@@ -58,6 +58,8 @@ def trouble(config: TinyConfig, name: str) -> None:
     if config.fail == "kill" and not marker.exists():
         marker.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    if config.fail == "preempted" and len(list(Path(config.count).glob(f"{name}-*-*"))) < 4:
+        raise Preempted("stopped after step 1 of 4, as asked; start it again to go on.")
     if config.fail == "wait" and not marker.exists():
         marker.touch()
         time.sleep(60)

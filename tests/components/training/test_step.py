@@ -72,7 +72,7 @@ def test_writes_the_model_and_its_history_and_leaves_no_work_behind(tmp_path: Pa
     run(**paths, config=SHORT)
     model = paths["model"]
     names = {path.name for path in model.iterdir()}
-    assert names == {"adapter.safetensors", "adapter.json", "training.json", "card.md"}
+    assert names == {"adapter.safetensors", "adapter.json", "training.json", "metrics.json", "card.md"}
     assert load_adapter(model).sizes == SIZES
     history = read_json(model / "training.json")
     assert history["identities"] == ["ann", "bob", "cid"]

@@ -1,7 +1,8 @@
 """The training set and its batches: the right pictures, the right references, and the same batch every time."""
 
 from collections import Counter
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from model.errors import UserError
 from model.latents import encode, pack
 from model.training.batches import Batches
 from model.training.cache import Features, compute_features
-from model.training.data import TrainingSet, training_set
+from model.training.data import Target, TrainingSet, training_set
 from model.training.phases import Phase
 from tests.model.tiny import TinyRecogniser, tiny_autoencoder
 from tests.model.training.tiny_dataset import tiny_dataset
@@ -37,8 +38,8 @@ def data(dataset: Dataset) -> TrainingSet:
 
 @pytest.fixture(scope="module")
 def features(dataset: Dataset, data: TrainingSet, tmp_path_factory: pytest.TempPathFactory) -> Features:
-    file = tmp_path_factory.mktemp("features") / "features.safetensors"
-    return compute_features(dataset, data, tiny_autoencoder(), TinyRecogniser(), encode_text, file)
+    store = tmp_path_factory.mktemp("features")
+    return compute_features(dataset, data, tiny_autoencoder(), TinyRecogniser(), encode_text, "tiny", store)
 
 
 def test_only_the_training_split_is_learned_from(dataset: Dataset, data: TrainingSet) -> None:
@@ -66,19 +67,43 @@ def test_unknown_faces_have_codes_of_their_own(data: TrainingSet) -> None:
     assert len(unknown) == len(set(unknown)) == 1
 
 
-def test_features_are_the_networks_answers_and_are_read_back(
-    dataset: Dataset, data: TrainingSet, features: Features, tmp_path: Path
-) -> None:
+def test_features_are_the_networks_answers(dataset: Dataset, data: TrainingSet, features: Features) -> None:
     number, target = next((n, t) for n, t in enumerate(data.targets) if len(t.faces) == 2)
     photo = target.placement.image(dataset.image(target.image_id)).astype(np.float32)
     pixels = torch.from_numpy(photo / 127.5 - 1).permute(2, 0, 1)[None]
+    latents, truths = features.picture_of(number)
     with torch.no_grad():
-        torch.testing.assert_close(features.latents[number], pack(encode(tiny_autoencoder(), pixels))[0])
-    assert features.truths[number].shape == (2, 12)
-    file = tmp_path / "features.safetensors"
-    first = compute_features(dataset, data, tiny_autoencoder(), TinyRecogniser(), encode_text, file)
-    again = compute_features(dataset, data, tiny_autoencoder(seed=9), TinyRecogniser(), encode_text, file)
-    assert all(torch.equal(a, b) for a, b in zip(first.latents, again.latents, strict=True))
+        torch.testing.assert_close(latents, pack(encode(tiny_autoencoder(), pixels))[0])
+    assert truths.shape == (2, 12)
+    tokens, pooled = encode_text([target.caption])
+    assert torch.equal(features.text_of([target.caption]).tokens, tokens)
+    assert torch.equal(features.text_of([target.caption]).pooled, pooled)
+
+
+def test_only_what_changed_is_computed_again(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def encode_and_note(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        asked.extend(texts)
+        return encode_text(texts)
+
+    def compute(targets: tuple[Target, ...], seed: int = 0) -> tuple[Features, int]:
+        recogniser, seen = TinyRecogniser(), [0]
+        recogniser.register_forward_hook(lambda _m, inputs, _o: seen.append(len(inputs[0])))
+        part = replace(data, targets=targets)
+        return compute_features(
+            dataset, part, tiny_autoencoder(seed), recogniser, encode_and_note, "tiny", tmp_path
+        ), sum(seen)
+
+    first, faces = compute(data.targets[:-1])
+    assert faces == sum(len(target.faces) for target in data.targets[:-1])
+    more, faces = compute(data.targets)
+    assert faces == len(data.targets[-1].faces)
+    assert more.pictures[:-1] == first.pictures
+    moved = replace(data.targets[0], landmarks=data.targets[0].landmarks + 1)
+    assert compute((moved,))[1] == len(moved.faces)
+    assert compute(data.targets, seed=9)[1] == sum(len(target.faces) for target in data.targets)
+    assert len(asked) == len(set(asked))
 
 
 def test_a_batch_is_a_function_of_seed_and_number(data: TrainingSet, features: Features) -> None:

@@ -1,23 +1,32 @@
 """The trainer: it learns, it goes on from a kill bit for bit, it stops at nonsense, it counts batches right."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from model.dataset.dataset import Dataset
-from model.errors import UserError
+from model.errors import PREEMPTED, UserError
 from model.training.checkpoint import checkpoints
-from model.training.trainer import Loop
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import PHASES, tiny_trainer
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+class Whole(NamedTuple):
+    """A finished job's curve and folder."""
+
+    curve: list[dict[str, Any]]
+    work: Path
 
 
 @pytest.fixture(scope="module")
@@ -26,22 +35,86 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return tiny_dataset(tmp_path_factory.mktemp("dataset"))
 
 
-@pytest.mark.parametrize("moment", ["step", "saving"])
-def test_a_killed_training_goes_on_bit_for_bit(dataset: Dataset, tmp_path: Path, moment: str) -> None:
-    curve = tiny_trainer(dataset, tmp_path / "whole").train()
-    job = [sys.executable, "-m", "tests.model.training.tiny_job"]
-    command = [*job, str(dataset.folder), str(tmp_path / "killed"), moment]
-    killed = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    resumed = tiny_trainer(dataset, tmp_path / "killed")
+@pytest.fixture(scope="module")
+def whole(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """The job that nothing interrupts."""
+    work = tmp_path_factory.mktemp("whole")
+    return Whole(tiny_trainer(dataset, work).train(), work)
+
+
+def start(dataset: Dataset, work: Path, moment: str, number: int, launcher: Sequence[str] = ("-m",)) -> int:
+    """The job in a process of its own; its exit code."""
+    command = [sys.executable, *launcher, "tests.model.training.tiny_job"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    arguments = [str(dataset.folder), str(work), moment, str(number)]
+    return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+def same_end(one: Path, other: Path) -> bool:
+    """Whether two jobs ended with the same weights and moments, bit for bit."""
+    last = "checkpoints/step-0000016"
+    pairs = [
+        (load_file(one / last / file), load_file(other / last / file))
+        for file in ("weights.safetensors", "optimiser.safetensors")
+    ]
+    return all(a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a) for a, b in pairs)
+
+
+def test_a_job_killed_at_random_steps_goes_on_bit_for_bit(dataset: Dataset, tmp_path: Path, whole: Whole) -> None:
+    draws = random.SystemRandom()
+    kills = [draws.randint(1, 8) for _ in range(2)]
+    for number in kills:
+        assert start(dataset, tmp_path, "kill", number) == -signal.SIGKILL, kills
+    assert tiny_trainer(dataset, tmp_path).train() == whole.curve, kills
+    assert same_end(whole.work, tmp_path), kills
+
+
+def test_a_job_killed_while_saving_goes_on_from_the_checkpoint_before(
+    dataset: Dataset, tmp_path: Path, whole: Whole
+) -> None:
+    assert start(dataset, tmp_path, "saving", 8) == -signal.SIGKILL
+    resumed = tiny_trainer(dataset, tmp_path)
     assert resumed.progress.step == 4
-    assert resumed.train() == curve
-    for file in ("weights", "optimiser"):
-        last = f"checkpoints/step-0000016/{file}.safetensors"
-        one, other = load_file(tmp_path / "whole" / last), load_file(tmp_path / "killed" / last)
-        assert one.keys() == other.keys()
-        assert [name for name in one if not torch.equal(one[name], other[name])] == []
-    assert [path.name for path in checkpoints(tmp_path / "killed/checkpoints")] == ["step-0000012", "step-0000016"]
+    assert resumed.train() == whole.curve
+    assert same_end(whole.work, tmp_path)
+    assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["step-0000012", "step-0000016"]
+
+
+def test_sigterm_saves_after_the_running_step_and_says_preempted(
+    dataset: Dataset, tmp_path: Path, whole: Whole
+) -> None:
+    assert start(dataset, tmp_path, "term", 5) == PREEMPTED
+    resumed = tiny_trainer(dataset, tmp_path)
+    assert resumed.progress.step == 5
+    assert resumed.train() == whole.curve
+    assert same_end(whole.work, tmp_path)
+
+
+def test_two_processes_learn_what_one_learns_with_twice_the_accumulation(dataset: Dataset, tmp_path: Path) -> None:
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+    assert start(dataset, tmp_path / "two", "never", 0, launcher) == 0
+    two = tiny_trainer(dataset, tmp_path / "two")
+    one = tiny_trainer(dataset, tmp_path / "one", accumulate=2)
+    for left, right in zip(two.progress.curve, one.train(), strict=True):
+        assert left.pop("phase") == right.pop("phase")
+        assert left == pytest.approx(right, rel=1e-3, abs=1e-5)
+    for left, right in zip(two.adapter.parameters(), one.adapter.parameters(), strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-2, atol=1e-4)
+
+
+def test_a_loss_that_runs_away_stops_the_training_before_the_next_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = tiny_trainer(dataset, tmp_path)
+    calls = 0
+
+    def grow(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return output * 20 if calls > 6 else output
+
+    trainer.model.backbone.proj_out.register_forward_hook(grow)
+    with pytest.raises(UserError, match="the flow loss runs away, .* at step 8 .* is kept in"):
+        trainer.train()
+    assert [folder.name for folder in checkpoints(tmp_path / "checkpoints")] == ["step-0000004"]
 
 
 def test_a_phase_without_identity_losses_decodes_nothing(dataset: Dataset, tmp_path: Path) -> None:
@@ -81,8 +154,3 @@ def test_accumulated_batches_are_averaged(dataset: Dataset, tmp_path: Path) -> N
     assert torch.equal(losses[0].noise, first.noise)
     assert not torch.equal(losses[1].noise[0], first.noise[0])
     assert curve[0]["step"] == 1
-
-
-def test_checkpoints_fall_on_points_of_the_curve() -> None:
-    with pytest.raises(ValueError, match="multiple"):
-        Loop(PHASES, checkpoint_every=5, report_every=2)

@@ -1,4 +1,4 @@
-"""A whole small training job; as a program, one that dies where it is told to."""
+"""A whole small training job; as a program, one that is killed or asked to stop where it is told to."""
 
 import os
 import signal
@@ -14,11 +14,13 @@ from torch import Tensor
 
 from model.artefacts import write_json
 from model.dataset.dataset import Dataset
+from model.errors import PREEMPTED, Preempted
 from model.losses.bank import IdentityBank
 from model.training.batches import Batches
 from model.training.cache import compute_features
 from model.training.data import training_set
 from model.training.phases import Phase
+from model.training.preemption import asked_to_stop
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 from tests.model.tiny import TinyRecogniser, tiny_adapter, tiny_autoencoder, tiny_backbone
@@ -44,7 +46,7 @@ def tiny_trainer(
     """A trainer of the tiny networks with batches of 4."""
     autoencoder, recogniser = tiny_autoencoder(), TinyRecogniser()
     data = training_set(dataset, BUCKETS)
-    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, work / "features.safetensors")
+    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, "tiny", work / "features")
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     return Trainer(
         tiny_backbone(),
@@ -57,32 +59,37 @@ def tiny_trainer(
     )
 
 
-def die() -> None:
-    """End this process as a power cut would."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dying_job(dataset: Path, work: Path, moment: str) -> None:
-    """Train, and die in the seventh step or while the second checkpoint is written."""
-    torch.set_num_threads(1)
-    trainer = tiny_trainer(Dataset.open(dataset), work)
+def signal_in_step(trainer: Trainer, number: int, sent: signal.Signals) -> None:
+    """Send this process a signal in the forward pass of its step `number` (from 1)."""
     calls = 0
 
-    def die_in_step_7(*_: object) -> None:
+    def note(*_: object) -> None:
         nonlocal calls
         calls += 1
-        if calls == 7 and moment == "step":
-            die()
+        if calls == number:
+            os.kill(os.getpid(), sent)
 
-    def die_at_8(path: Path, value: dict[str, Any]) -> None:
-        if value["step"] == 8 and moment == "saving":
-            die()
+    trainer.model.register_forward_hook(note)
+
+
+def job(dataset: Path, work: Path, moment: str, number: int) -> None:
+    """Train, and be killed or asked to stop in a step, or killed while the checkpoint of step `number` is written."""
+    torch.set_num_threads(1)
+    trainer = tiny_trainer(Dataset.open(dataset), work)
+
+    def write(path: Path, value: dict[str, Any]) -> None:
+        if moment == "saving" and value["step"] == number:
+            os.kill(os.getpid(), signal.SIGKILL)
         write_json(path, value)
 
-    trainer.model.register_forward_hook(die_in_step_7)
-    with patch("model.training.checkpoint.write_json", die_at_8):
-        trainer.train()
+    if moment in ("kill", "term"):
+        signal_in_step(trainer, number, signal.SIGKILL if moment == "kill" else signal.SIGTERM)
+    with patch("model.training.checkpoint.write_json", write), asked_to_stop() as stop:
+        try:
+            trainer.train(stop)
+        except Preempted:
+            sys.exit(PREEMPTED)
 
 
 if __name__ == "__main__":
-    dying_job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))

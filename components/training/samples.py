@@ -1,0 +1,37 @@
+"""Sample pictures during a training: some of its own scenes, drawn with other photos of their people."""
+
+from collections.abc import Callable
+
+from PIL import Image
+
+from model.pipeline import Request, WithAnyonePipeline
+from model.presets import Preset, load_autoencoder
+from model.text import TextEncoder
+from model.training.data import TrainingSet
+from model.training.trainer import Trainer
+
+SEED = 1
+
+
+def sampler(trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]:
+    """What draws one picture for each number of people in the training set, always from the same noise."""
+    requests = scenes(trainer.batches.data)
+
+    def draw() -> list[Image.Image]:
+        parts = load_autoencoder(chosen).to(trainer.accelerator.device), TextEncoder.load(chosen.text_tokens)
+        try:
+            return WithAnyonePipeline(chosen, trainer.whole.backbone, *parts, trainer.adapter)(requests)
+        finally:
+            trainer.adapter.train()
+
+    return draw
+
+
+def scenes(data: TrainingSet) -> list[Request]:
+    """The first target of each number of people, with the best other photo of each person where there is one."""
+    first = {len(target.faces): target for target in reversed(data.targets)}
+    requests = []
+    for _, target in sorted(first.items()):
+        rows = [others[0] if others else own for own, others in zip(target.faces, target.references, strict=True)]
+        requests.append(Request(target.caption, data.embeddings[rows], target.boxes, *target.size, SEED))
+    return requests

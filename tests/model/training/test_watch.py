@@ -1,0 +1,89 @@
+"""What a training shows while it runs: files that DVC and TensorBoard read, speed by the counting rule, samples."""
+
+import csv
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.record_writer import masked_crc32c
+
+from model.artefacts import read_json
+from model.training.live import Live
+from model.training.meter import Meter, flops_of
+from model.training.watch import Watch, grid
+from tests.model.training.tiny_dataset import tiny_dataset
+from tests.model.training.tiny_job import tiny_trainer
+
+
+def scalars(folder: Path) -> list[tuple[str, int]]:
+    """Names and steps of the scalars in a folder's event files, whose records are checked as TensorBoard does."""
+    found = []
+    for file in sorted(folder.glob("events.out.tfevents.*")):
+        data = file.read_bytes()
+        while data:
+            length = int.from_bytes(data[:8], "little")
+            assert int.from_bytes(data[8:12], "little") == masked_crc32c(data[:8])
+            event = Event.FromString(data[12 : 12 + length])
+            found += [(value.tag, event.step) for value in event.summary.value]
+            data = data[16 + length :]
+    return found
+
+
+def test_a_watched_training_is_the_same_and_leaves_metrics_events_and_samples(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    dataset = tiny_dataset(tmp_path / "dataset")
+    plain = tiny_trainer(dataset, tmp_path / "plain").train()
+    watch = Watch(tmp_path / "live", lambda: [Image.new("RGB", (8, 8)), Image.new("RGB", (16, 8))], samples_every=8)
+    trainer = tiny_trainer(dataset, tmp_path / "watched")
+    with closing(watch):
+        assert trainer.train(watch=watch) == plain
+    rows = list(csv.DictReader((tmp_path / "live" / "curve.csv").open()))
+    assert [int(row["step"]) for row in rows] == [2, 4, 6, 8, 10, 12, 14, 16]
+    newest = read_json(tmp_path / "live" / "metrics.json")
+    assert newest["step"] == 16
+    assert {"flow", "gradient", "pictures_per_second", "flops_utilisation", "memory_megabytes"} <= newest.keys()
+    assert newest["pictures_per_second"] > 0
+    assert 0 < newest["flops_utilisation"] < 1
+    assert ("flow", 2) in scalars(tmp_path / "live")
+    assert ("identity", 16) in scalars(tmp_path / "live")
+    samples = sorted((tmp_path / "live" / "samples").iterdir())
+    assert [file.name for file in samples] == ["step-0000008.png", "step-0000016.png"]
+    assert Image.open(samples[0]).size == (24, 8)
+
+
+def test_a_resumed_training_goes_on_with_its_files(tmp_path: Path) -> None:
+    first = Live(tmp_path, 0)
+    for step in (2, 4, 6):
+        first.add(step, "one", {"flow": 1.0 / step})
+    Live(tmp_path, 4).add(6, "one", {"flow": 9.0, "identity": 0.5})
+    rows = list(csv.DictReader((tmp_path / "curve.csv").open()))
+    assert [(row["step"], row["flow"], row["identity"]) for row in rows] == [
+        ("2", "0.5", ""),
+        ("4", "0.25", ""),
+        ("6", "9.0", "0.5"),
+    ]
+
+
+def test_operations_are_two_a_multiplication_with_its_addition() -> None:
+    left, right = torch.ones(3, 5), torch.ones(5, 7)
+    assert flops_of(lambda: left @ right) == 2 * 3 * 5 * 7
+    convolution = torch.nn.Conv2d(2, 4, 3, padding=1, bias=False)
+    assert flops_of(lambda: convolution(torch.ones(1, 2, 6, 6))) == 2 * 2 * 4 * 9 * 36
+
+
+def test_utilisation_is_the_rate_of_operations_over_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 14.0, 14.0])
+    monkeypatch.setattr("model.training.meter.time.monotonic", lambda: next(clock))
+    meter = Meter(torch.device("cpu"))
+    meter.peak, meter.flops = 1000.0, 500
+    lap = meter.lap(batches=4, pictures=32, processes=1)
+    assert lap["pictures_per_second"] == 8
+    assert lap["flops_utilisation"] == 4 * 500 / 4 / 1000
+    assert lap["memory_megabytes"] > 10
+
+
+def test_a_grid_is_as_high_as_its_highest_picture() -> None:
+    assert grid([Image.new("RGB", (3, 5)), Image.new("RGB", (4, 2))]).size == (7, 5)
