@@ -1,25 +1,47 @@
-"""Charts as inline SVG: no script, no network, colours and fonts from the page's style sheet."""
+"""Charts as inline SVG, drawn by Altair: no script, no network, colours and fonts from the page's style sheet."""
 
-import math
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element, tostring
+from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 Interval = tuple[float, float, float]  # mean, low end, high end
-CURVES = ("model", "reference_pasted")  # styles of the first and the second line of a chart
+STYLES = {  # variables of the style sheet and shapes, which tell the systems apart without colour
+    "model": ("var(--model)", "circle"),
+    "champion": ("var(--champion)", "diamond"),
+    "adapter_off": ("var(--off)", "square"),
+    "reference_pasted": ("var(--pasted)", "triangle-up"),
+    "bound": ("var(--soft)", "cross"),
+}
 BOUND = "bound"  # style of a point that is no system but a limit
+SIDES = {True: "var(--good)", False: "var(--bad)", None: "var(--off)"}
+WIDTH = 460  # px of a chart: on a phone it shrinks to three quarters, and its words stay readable
+LABEL = 240  # px at most of the words before a line of an interval chart
+ROW = 26  # px of a line of an interval chart
+ABOVE, BELOW = 14, 16  # px of a label from its point
+NAMED = 170  # characters of a label that a chart keeps
 
 
 @dataclass(frozen=True)
 class Point:
-    """One system on the plane: intervals along x and y; `style` is the class of its colour and shape."""
+    """One system on the plane: intervals along x and y; `style` is the name of its colour and shape."""
 
     label: str
     style: str
     x: Interval
     y: Interval
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """A point for orientation, with a name where `named`."""
+
+    label: str
+    x: float
+    y: float
+    named: bool = True
 
 
 @dataclass(frozen=True)
@@ -31,125 +53,125 @@ class Bar:
     good: bool | None
 
 
-@dataclass(frozen=True)
-class Axis:
-    """A linear scale from data [low, high] to pixels [start, end]."""
+def plane(points: Sequence[Point], x_label: str, y_label: str, landmarks: Sequence[Landmark] = ()) -> Markup:
+    """Systems on two axes with the interval of each along both, landmarks in grey behind them."""
+    import altair as alt
 
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def at(self, value: float) -> float:
-        """Pixel of a value, rounded to tenths so that files stay small."""
-        share = (value - self.low) / (self.high - self.low)
-        return round(self.start + share * (self.end - self.start), 1)
-
-    def ticks(self, step: float) -> list[float]:
-        """Multiples of `step` inside the axis."""
-        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
-        return [round(index * step, 6) for index in range(first, last + 1)]
-
-
-def _tag(name: str, words: str = "", **attributes: object) -> Element:
-    element = Element(name, {key.rstrip("_").replace("_", "-"): str(value) for key, value in attributes.items()})
-    element.text = words
-    return element
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, style: str) -> Element:
-    return _tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=style)
-
-
-def _text(x: float, y: float, words: str, style: str = "", anchor: str = "start") -> Element:
-    return _tag("text", words, x=x, y=y, text_anchor=anchor, class_=style)
-
-
-def _svg(width: int, height: int, title: str, parts: Sequence[Element]) -> Markup:
-    root = Element("svg", {"viewBox": f"0 0 {width} {height}", "role": "img", "class": "chart", "width": str(width)})
-    root.extend([_tag("title", title), *parts])
-    return Markup(tostring(root, encoding="unicode"))  # noqa: S704  (ElementTree has escaped every text)
-
-
-def _mark(style: str, x: float, y: float) -> Element:
-    """A dot whose shape tells the systems apart without colour."""
-    if style == "adapter_off":
-        return _tag("rect", x=x - 5, y=y - 5, width=10, height=10, class_=f"mark {style}")
-    if style == "reference_pasted":
-        return _tag("polygon", points=f"{x},{y - 7} {x + 7},{y + 5} {x - 7},{y + 5}", class_=f"mark {style}")
-    if style == BOUND:
-        return _tag("circle", cx=x, cy=y, r=4, class_="mark bound")
-    return _tag("circle", cx=x, cy=y, r=6.5, class_=f"mark {style}")
-
-
-def plane(points: Sequence[Point], x_label: str, y_label: str) -> Markup:
-    """Systems on two axes with the interval of each along both; [-1, 1] along x, what the points need along y."""
-    width, height, left, top, bottom = 620, 400, 62, 40, 350
-    lowest = min([0.0, *(point.y[1] for point in points)])
-    highest = max([0.2, *(point.y[2] for point in points)])
-    x_axis = Axis(-1.0, 1.0, left + 8, width - 16)
-    y_axis = Axis(lowest - 0.05, highest + 0.08, bottom, top)
-    parts = [_line(x_axis.at(tick), top, x_axis.at(tick), bottom, "grid") for tick in x_axis.ticks(0.25)]
-    parts += [_line(left, y_axis.at(tick), width - 12, y_axis.at(tick), "grid") for tick in y_axis.ticks(0.2)]
-    parts += [_line(left, bottom, width - 12, bottom, "axis"), _line(left, top, left, bottom, "axis")]
-    parts += [_text(x_axis.at(tick), bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_axis.ticks(0.5)]
-    parts += [_text(left - 8, y_axis.at(tick) + 4, f"{tick:g}", "tick", "end") for tick in y_axis.ticks(0.2)]
-    parts += [
-        _text((left + width) / 2, height - 10, x_label, "label", "middle"),
-        _turned(16, (top + bottom) / 2, y_label),
+    labels = [point.label for point in points]
+    rows = [
+        {"label": p.label, "x": p.x[0], "x1": p.x[1], "x2": p.x[2], "y": p.y[0], "y1": p.y[1], "y2": p.y[2]}
+        for p in points
     ]
-    named = 0
-    for point in points:
-        x, y = x_axis.at(point.x[0]), y_axis.at(point.y[0])
-        parts += [_line(x_axis.at(point.x[1]), y, x_axis.at(point.x[2]), y, f"whisker {point.style}")]
-        parts += [_line(x, y_axis.at(point.y[1]), x, y_axis.at(point.y[2]), f"whisker {point.style}")]
-        parts += [_mark(point.style, x, y)]
-        if point.style == BOUND:
-            parts += [_text(x, y - 9, point.label, "name bound", "end" if x > width / 2 else "start")]
-        else:  # systems may lie upon each other, so their names stand above
-            place = left + 14 + 170 * named
-            parts += [_mark(point.style, place, 18), _text(place + 14, 23, point.label, f"name {point.style}")]
-            named += 1
-    return _svg(width, height, f"{y_label} against {x_label}", parts)
-
-
-def _turned(x: float, y: float, words: str) -> Element:
-    return _tag("text", words, x=x, y=y, text_anchor="middle", class_="label", transform=f"rotate(-90 {x} {y})")
-
-
-def intervals(bars: Sequence[Bar], title: str) -> Markup:
-    """Means with their intervals along one axis, zero marked, one line each."""
-    row, left, width, top = 30, 190, 620, 12
-    bottom = top + row * len(bars)
-    reach = max([0.1, *(abs(end) for bar in bars for end in bar.value)]) * 1.12
-    axis = Axis(-reach, reach, left, width - 14)
-    step = next(step for step in (0.05, 0.1, 0.25, 0.5, 1.0) if reach / step <= 4)
-    parts = [_line(axis.at(tick), top, axis.at(tick), bottom, "grid" if tick else "zero") for tick in axis.ticks(step)]
-    parts += [
-        _text(axis.at(tick), bottom + 18, f"{tick:+g}" if tick else "0", "tick", "middle") for tick in axis.ticks(step)
+    key = alt.Legend(orient="top", title=None, columns=2, labelLimit=NAMED, symbolSize=90, labelFontSize=13)
+    scale = alt.Scale(domain=labels, range=[STYLES[p.style][0] for p in points])
+    shapes = alt.Scale(domain=labels, range=[STYLES[p.style][1] for p in points])
+    x, y = (
+        alt.X("x:Q", title=x_label, axis=alt.Axis(tickCount=6)),
+        alt.Y("y:Q", title=y_label, scale=alt.Scale(zero=False, nice=True)),
+    )
+    systems = alt.Chart({"values": rows})
+    color = alt.Color("label:N", scale=scale, legend=key)
+    layers: list[Any] = [
+        systems.mark_rule(strokeWidth=2).encode(x=alt.X("x1:Q"), x2="x2:Q", y=y, color=color),
+        systems.mark_rule(strokeWidth=2).encode(x=x, y=alt.Y("y1:Q"), y2="y2:Q", color=color),
+        systems.mark_point(filled=True, size=120, opacity=1).encode(
+            x=x, y=y, color=color, shape=alt.Shape("label:N", scale=shapes, legend=key)
+        ),
     ]
-    for index, bar in enumerate(bars):
-        y = top + row * (index + 0.5)
-        style = {True: "better", False: "worse", None: "open"}[bar.good]
-        parts += [_text(left - 12, y + 4, bar.label, "label", "end")]
-        parts += [_line(axis.at(bar.value[1]), y, axis.at(bar.value[2]), y, f"whisker {style}")]
-        parts += [_tag("circle", cx=axis.at(bar.value[0]), cy=y, r=5, class_=f"mark {style}")]
-    return _svg(width, bottom + 30, title, parts)
+    if landmarks:
+        layers = [*_landmarks(landmarks, x, y), *layers]
+    return _svg(alt.layer(*layers).properties(width=WIDTH - 60, height=300), f"{y_label} against {x_label}")
+
+
+def _landmarks(landmarks: Sequence[Landmark], x: Any, y: Any) -> list[Any]:
+    """Grey dots, and the names of those that have one, above and below in turn so that neighbours do not collide."""
+    import altair as alt
+
+    rows = [{"label": mark.label, "x": mark.x, "y": mark.y} for mark in landmarks]
+    named = sorted((mark for mark in landmarks if mark.named), key=lambda mark: mark.x)
+    dots = alt.Chart({"values": rows}).mark_point(size=36, color=STYLES[BOUND][0]).encode(x=x, y=y)
+    words = [
+        alt.Chart({"values": [{"label": mark.label, "x": mark.x, "y": mark.y}]})
+        .mark_text(fontSize=11, dy=-ABOVE if index % 2 else BELOW, color=STYLES[BOUND][0])
+        .encode(x=x, y=y, text="label:N")
+        for index, mark in enumerate(named)
+    ]
+    return [dots, *words]
+
+
+def intervals(bars: Sequence[Bar], title: str, reach: float | None = None) -> Markup:
+    """Means with their intervals along one axis, zero marked, one line each; what lies beyond `reach` is cut off."""
+    import altair as alt
+
+    furthest = max([0.1, *(abs(end) for bar in bars for end in bar.value)]) * 1.05
+    end = furthest if reach is None else min(reach, furthest)
+    rows = [
+        {"label": bar.label, "order": index, "x": bar.value[0], "low": bar.value[1], "high": bar.value[2]}
+        | {"color": SIDES[bar.good]}
+        for index, bar in enumerate(bars)
+    ]
+    lines = alt.Chart({"values": rows})
+    label = alt.Axis(title=None, labelLimit=LABEL, domain=False, ticks=False, labelPadding=8, labelFontSize=13)
+    y = alt.Y("label:N", sort=alt.SortField("order"), axis=label)
+    scale = alt.Scale(domain=[-end, end], clamp=True, nice=False)
+    axis = alt.Axis(title=title, tickCount=4, format="+.2~f")
+    color = alt.Color("color:N", scale=None)
+    zero = alt.Chart({"values": [{"x": 0}]}).mark_rule(color="var(--soft)").encode(x=alt.X("x:Q"))
+    whiskers = lines.mark_rule(strokeWidth=2).encode(
+        x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", y=y, color=color
+    )
+    dots = lines.mark_point(filled=True, size=70, opacity=1).encode(x=alt.X("x:Q", scale=scale), y=y, color=color)
+    return _svg(alt.layer(zero, whiskers, dots).properties(width=WIDTH - LABEL - 10, height=ROW * len(bars)), title)
 
 
 def rates(curves: Mapping[str, Sequence[tuple[float, float]]], at: float, x_label: str) -> Markup:
     """Shares [0, 1] over a threshold, one line each on a logarithmic scale down to 0.1 %, and the threshold in use."""
-    width, height, left, top, bottom = 620, 300, 62, 46, 250
-    reach = [x for points in curves.values() for x, _ in points]
-    x_axis, y_axis = Axis(min(reach), max(reach), left, width - 14), Axis(-3.0, 0.0, bottom, top)
-    parts = [_line(left, y_axis.at(power), width - 14, y_axis.at(power), "grid") for power in (-3, -2, -1, 0)]
-    parts += [_text(left - 8, y_axis.at(p) + 4, f"{10.0**p:.1%}", "tick", "end") for p in (-3, -2, -1, 0)]
-    parts += [_text(x_axis.at(tick), bottom + 18, f"{tick:g}", "tick", "middle") for tick in x_axis.ticks(0.1)]
-    parts += [_line(x_axis.at(at), top, x_axis.at(at), bottom, "zero")]
-    parts += [_text(x_axis.at(at), top - 8, f"{at:.3f}", "name bound", "middle")]
-    for number, (label, points) in enumerate(curves.items()):
-        seen = [(x_axis.at(x), y_axis.at(math.log10(share))) for x, share in points if share >= 1e-3]
-        parts += [_tag("polyline", points=" ".join(f"{x},{y}" for x, y in seen), class_=f"curve {CURVES[number]}")]
-        parts += [_text(left + 14 + 250 * number, 14, label, f"name {CURVES[number]}")]
-    parts += [_text((left + width) / 2, height - 8, x_label, "label", "middle")]
-    return _svg(width, height, x_label, parts)
+    import altair as alt
+
+    rows = [
+        {"label": n, "x": x, "share": share} for n, points in curves.items() for x, share in points if share >= 1e-3
+    ]
+    scale = alt.Scale(domain=list(curves), range=["var(--model)", "var(--pasted)"])
+    key = alt.Legend(orient="top", title=None, columns=1, labelLimit=400, labelFontSize=13)
+    share = alt.Y(
+        "share:Q",
+        title=None,
+        axis=alt.Axis(format=".1~%", values=[1e-3, 1e-2, 0.1, 1]),
+        scale=alt.Scale(type="log", domain=[1e-3, 1]),
+    )
+    lines = (
+        alt.Chart({"values": rows})
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=alt.X("x:Q", title=x_label),
+            y=share,
+            color=alt.Color("label:N", scale=scale, legend=key),
+            strokeDash=alt.StrokeDash(
+                "label:N", scale=alt.Scale(domain=list(curves), range=[[1, 0], [6, 3]]), legend=key
+            ),
+        )
+    )
+    used = alt.Chart({"values": [{"x": at, "word": f"{at:.3f}"}]})
+    mark = used.mark_rule(color="var(--soft)").encode(x="x:Q")
+    word = used.mark_text(dy=-6, color="var(--soft)").encode(x="x:Q", y=alt.value(0), text="word:N")
+    return _svg(alt.layer(lines, mark, word).properties(width=WIDTH - 70, height=200), x_label)
+
+
+@functools.cache
+def _converter() -> Any:
+    """The renderer, loaded when the first chart is drawn: it takes a second."""
+    import vl_convert
+
+    return vl_convert
+
+
+def _svg(chart: Any, title: str) -> Markup:
+    """The chart as an SVG element of class `chart` with a title, which shrinks with the page."""
+    plain = chart.configure(background="transparent", font="system-ui, DejaVu Sans, sans-serif")
+    plain = plain.configure_view(stroke=None).configure_axis(
+        titleFontWeight="normal", labelFontSize=12, titleFontSize=13
+    )
+    drawn: str = _converter().vegalite_to_svg(plain.to_dict())
+    head, _, body = drawn.partition(">")
+    head = head.replace('class="marks"', 'class="chart" role="img"')
+    return Markup(f"{head}><title>{escape(title)}</title>{body}")  # noqa: S704  (Vega has escaped every text)
