@@ -125,7 +125,7 @@ GATE = Step(
     output="decision",
     config="GateConfig",
     resources=Resources(retries=1, cpu="1", memory="2Gi"),
-    external=("champion",),
+    external=("champion", "forgotten"),
 )
 PACKAGE = Step(
     name="package",

@@ -4,16 +4,18 @@ import sys
 
 import typer
 
-from components.steps import STEPS
+from components.steps import GATE, STEPS
 from model.errors import PREEMPTED, Preempted, UserError
 from pipelines.commands import branches, data, main_job, multiid, outside
 from pipelines.commands.forget import forget
+from pipelines.commands.gate import gate
 from pipelines.commands.step import command_name, step_command
 from pipelines.settings import SettingsError
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 something unexpected; 2 wrong usage or settings; 3 an input cannot be used; "
-    "4 the dataset failed its validation; 5 `withanyone gate` said hold or reject; 75 preempted, start it again."
+    "4 the dataset failed its validation; 5 `withanyone gate` said hold or reject, or a replay is not the same; "
+    "75 preempted, start it again."
 )
 
 app = typer.Typer(
@@ -24,7 +26,7 @@ app = typer.Typer(
 )
 app.command()(main_job.run)
 for step in STEPS:
-    app.command(command_name(step))(step_command(step))
+    app.command(command_name(step))(gate if step == GATE else step_command(step))
 app.command()(forget)
 app.command()(outside.serve)
 app.command("compile")(outside.compile_pipeline)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from components.steps import GATE, STEPS
+from components.steps import GATE, PHOTOS, STEPS
 from model.artefacts import read_json
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
@@ -65,11 +65,15 @@ def run_main_job(
 
 
 def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
-    """`settings` with the champion filled in and with every outside folder and file as an absolute path."""
+    """`settings` with what the gate looks up filled in, and with every outside folder and file as an absolute path."""
     complete = dict(settings)
-    champion = runs.champion_scores()
-    if champion and not getattr(complete[GATE.name], "champion"):  # noqa: B009  (the gate's own class is not loaded here)
-        complete[GATE.name] = complete[GATE.name].model_copy(update={"champion": str(champion)})
+    forgotten = [
+        path / "forgotten.json" for name, path in PHOTOS.paths(settings[PHOTOS.name]).items() if name == "folder"
+    ]
+    known = {"champion": runs.champion_scores(), "forgotten": next((f for f in forgotten if f.is_file()), None)}
+    gate = complete[GATE.name].model_dump()
+    found = {name: str(path) for name, path in known.items() if path and not gate[name]}
+    complete[GATE.name] = complete[GATE.name].model_copy(update=found)
     for step in STEPS:
         paths = {name: str(path) for name, path in step.paths(complete[step.name]).items()}
         complete[step.name] = complete[step.name].model_copy(update=paths)

@@ -28,7 +28,7 @@ def summarise(run: Path, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reports(run: Path) -> list[Path]:
-    return [file for name in ("scores", "validation") if (file := run / name / "report.html").is_file()]
+    return [file for name in ("decision", "scores", "validation") if (file := run / name / "report.html").is_file()]
 
 
 def show(summary: dict[str, Any], console: Console) -> None:
@@ -42,7 +42,7 @@ def show(summary: dict[str, Any], console: Console) -> None:
     decision = summary.get("decision")
     if decision:
         for rule in decision["rules"]:
-            console.print(f"  {'passed' if rule['passed'] else 'failed'}  {rule['name']}: {rule['why']}")
+            console.print(f"  {rule['state']:<8}  {rule['name']}: {rule['why']}")
         console.print(f"verdict: {decision['verdict']} ({decision['reason']})")
     for report in summary["reports"]:
         console.print(f"report:  {report}")

@@ -1,11 +1,30 @@
 """Settings of the step `gate`."""
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, field_validator
 
 from validation.gate.thresholds import Thresholds
 
 
 class GateConfig(Thresholds):
-    """The thresholds of the gate, and the champion that a model must not be worse than."""
+    """The thresholds of the gate, the champion that a model must not be worse than, and who is to be forgotten."""
 
     champion: str = Field("", description="Scores folder of the model in production; empty: none, absolute rules only.")
+    forgotten: str = Field(
+        "",
+        description="The `forgotten.json` of the photo folder: nobody in it may be in dataset or model; empty: none.",
+    )
+
+    @field_validator("forgotten")
+    @classmethod
+    def _named_so(cls, value: str) -> str:
+        if value and Path(value).name != "forgotten.json":
+            raise ValueError(
+                "name the file forgotten.json itself, which `withanyone forget` writes into the photo folder"
+            )
+        return value
+
+    def limits(self) -> Thresholds:
+        """The thresholds alone."""
+        return Thresholds.model_validate(self.model_dump(include=set(Thresholds.model_fields)))

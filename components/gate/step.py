@@ -1,25 +1,25 @@
 """The gate step: from scores and provenance to a decision that can be replayed byte for byte."""
 
 import logging
-import os
 from pathlib import Path
 
 from components.gate.config import GateConfig
+from components.gate.deletion import no_open_request
 from model.artefacts import new_folder, write_json
 from validation.gate.decision import decide
-from validation.gate.thresholds import Thresholds
-from validation.report.decision_page import decision_page
+from validation.gate.evidence import Inputs
+from validation.report.reviewer_page import reviewer_page
 
 log = logging.getLogger(__name__)
 
 
 def run(*, dataset: Path, validation: Path, model: Path, scores: Path, decision: Path, config: GateConfig) -> None:
-    """Write `decision.json` and, for a reader, `decision.html`; broken evidence is a decision too: `reject`."""
-    limits = Thresholds.model_validate(config.model_dump(exclude={"champion"}))
+    """Write `decision.json` and the reviewer's page; broken evidence is a decision too: `reject`."""
     champion = Path(config.champion) if config.champion else None
-    found = decide(dataset=dataset, validation=validation, model=model, scores=scores, champion=champion, limits=limits)
-    page = os.path.relpath(scores / "report.html", decision)
+    forgotten = Path(config.forgotten) if config.forgotten else None
+    inputs = Inputs(dataset, validation, model, scores, champion, forgotten)
+    found = decide(inputs, config.limits(), [no_open_request(forgotten)])
     with new_folder(decision) as draft:
         write_json(draft / "decision.json", found)
-        (draft / "decision.html").write_text(decision_page(found, page), encoding="utf-8")
+        (draft / "report.html").write_text(reviewer_page(found, inputs), encoding="utf-8")
     log.info("%s: %s", found["verdict"], found["reason"])

@@ -42,7 +42,7 @@ class Lineage(BaseModel):
             model=digest,
             dataset=figures["dataset"]["digest"],
             decision=file_digest(decision / "decision.json"),
-            verdict=decided["verdict"],
+            verdict=decided["verdict"] + (" by override" if decided.get("overrides") else ""),
             intended_use=decided["intended_use"],
         )
 

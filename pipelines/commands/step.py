@@ -55,7 +55,7 @@ def step_command(step: Step) -> Callable[..., None]:
 
     def command(**options: Any) -> None:
         inputs = {name: options[name] for name in step.inputs}
-        _run(step, inputs, **{name: value for name, value in options.items() if name not in step.inputs})
+        run_alone(step, inputs, **{name: value for name, value in options.items() if name not in step.inputs})
 
     optional = {"default": None} if step == EVALUATE else {}
     parameters = [_parameter(name, _input_option(name, bool(optional)), **optional) for name in step.inputs]
@@ -84,7 +84,7 @@ def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empt
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-def _run(
+def run_alone(
     step: Step,
     inputs: dict[str, Path | None],
     out: Path,
@@ -94,6 +94,7 @@ def _run(
     truth: Path | None = None,
     images: Path | None = None,
 ) -> None:
+    """Run `step` on `inputs` and print what came of it; exits 4 and 5 as the command line's help says."""
     missing = [name for name, path in inputs.items() if path is None]
     if missing and not images:
         raise typer.BadParameter("it is needed where --images is not given", param_hint=f"'--{missing[0]}'")

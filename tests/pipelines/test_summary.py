@@ -14,6 +14,7 @@ RULE = {
     "figure": 0.51234,
     "interval": [0.4, 0.6],
     "threshold": 0.3,
+    "state": "passed",
     "passed": True,
     "why": "0.51 is above 0.3 [sic]",
 }
@@ -30,14 +31,15 @@ def test_a_finished_run_tells_counts_verdict_report_and_how_to_serve(tmp_path: P
     write_json(tmp_path / "decision" / "decision.json", {"verdict": "promote", "reason": "all passed", "rules": [RULE]})
     (tmp_path / "scores").mkdir()
     (tmp_path / "scores" / "report.html").touch()
+    (tmp_path / "decision" / "report.html").touch()
     (tmp_path / "bento").mkdir()
     (tmp_path / "bento" / "bento.yaml").touch()
     text = shown(tmp_path, {"id": tmp_path.name, "seconds": 61.0})
     assert "dataset: 9 photos, 12 faces, 3 identities, 20 pairs" in text
     assert "rejects: 1 empty, 2 no_face" in text
-    assert "  passed  sim_gt: 0.51 is above 0.3 [sic]\n" in text
+    assert "  passed    sim_gt: 0.51 is above 0.3 [sic]\n" in text
     assert "verdict: promote (all passed)" in text
-    assert f"report:  {tmp_path / 'scores' / 'report.html'}" in text
+    assert f"report:  {tmp_path / 'decision' / 'report.html'}\nreport:  {tmp_path / 'scores' / 'report.html'}" in text
     assert f"serve:   withanyone serve {tmp_path.name}" in text
 
 

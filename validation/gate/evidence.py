@@ -1,6 +1,5 @@
 """What a decision rests on, read from the artefacts: scores, provenance, licences, and the digest of every input."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -9,37 +8,66 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.artefacts import folder_digest, read_json
+from model.artefacts import file_digest, folder_digest, read_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from validation.benchmark.bootstrap import Figure, figure
-from validation.benchmark.score import by_case, difference
+from validation.gate.comparison import CHAMPION, Comparison
+from validation.gate.sheets import Sheet, read_sheet
 
-CHAMPION = "champion"
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, pa.ArrowException, UserError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, UserError)
+BASELINES = ("adapter_off", "reference_pasted")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Folders of the artefacts that a decision is made from, and the list of people to be forgotten, if any."""
+
+    dataset: Path
+    validation: Path
+    model: Path
+    scores: Path
+    champion: Path | None = None
+    forgotten: Path | None = None
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of every input, by name."""
+        found = {name: folder_digest(getattr(self, name)) for name in ("validation", "model", "scores")}
+        found["dataset"] = Dataset.open(self.dataset).digest
+        if self.champion:
+            found["champion_scores"] = folder_digest(self.champion)
+        if self.forgotten:
+            found["forgotten"] = file_digest(self.forgotten)
+        return found
+
+    def without_paths(self, words: str) -> str:
+        """`words` that are the same wherever the artefacts lie."""
+        for path in (self.dataset, self.validation, self.model, self.scores, self.champion, self.forgotten):
+            if path is not None:
+                words = words.replace(str(path), path.name)
+        return words
 
 
 @dataclass(frozen=True)
 class Scores:
-    """One scores folder: its summary, its case rows, the people that were scored, and its digest."""
+    """One scores folder: its summary, and its rows of faces [one a person, picture and judge] and of pictures."""
 
     summary: dict[str, Any]
+    faces: pd.DataFrame
     cases: pd.DataFrame
-    people: frozenset[str]
-    digest: str
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read a scores folder; raises one of `UNREADABLE` where something is missing, broken or not a number."""
+        """Read a scores folder; raises one of `UNREADABLE` where something is missing or broken."""
         summary = read_json(folder / "scores.json")
         if summary["schema"] != 1:
             raise UserError(f"{folder.name}/scores.json has schema {summary['schema']}, this version reads 1")
-        cases = pq.read_table(folder / "cases.parquet").to_pandas()
-        for name in ("sim_gt", "sim_ref", "copy_paste", "coverage"):
-            if not cases[name].map(math.isfinite).all():
-                raise UserError(f"cases.parquet of {folder.name} has a {name} that is no number: evaluate again")
-        people = pq.read_table(folder / "faces.parquet", columns=["identity"])["identity"].unique().to_pylist()
-        return cls(summary, cases, frozenset(map(str, people)), folder_digest(folder))
+        tables = [pq.read_table(folder / f"{name}.parquet").to_pandas() for name in ("faces", "cases")]
+        return cls(summary, *tables)
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Everybody who was scored."""
+        return frozenset(self.faces["identity"].astype(str))
 
     @property
     def model(self) -> str:
@@ -50,9 +78,14 @@ class Scores:
     def judge(self) -> str:
         """The judge that decides; raises UserError where it was in the training loss."""
         name = str(self.summary["judge"])
-        if self.summary["judges"][name]["in_loss"]:
+        if self.summary["judges"][name]["in_loss"] is not False:
             raise UserError(f"scores.json: the deciding judge {name} was in the training loss; evaluate with another")
         return name
+
+    def sheet(self, system: str, slices: tuple[str, ...]) -> Sheet | None:
+        """The system's values by the judge that decides."""
+        rows = [t[(t["system"] == system) & (t["judge"] == self.judge)] for t in (self.faces, self.cases)]
+        return read_sheet(rows[0], rows[1], [int(seed) for seed in self.summary["seeds"]], slices, system)
 
 
 @dataclass(frozen=True)
@@ -61,42 +94,38 @@ class Evidence:
 
     scores: Scores
     champion: Scores | None
+    comparison: Comparison
     training: dict[str, Any]
     validation: dict[str, Any]
-    manifest: dict[str, Any]
-    inputs: dict[str, str]
+    dataset: Dataset
+    forgotten: Path | None
+    digests: dict[str, str]
 
     @classmethod
-    def read(cls, *, dataset: Path, validation: Path, model: Path, scores: Path, champion: Path | None) -> Self:
+    def read(cls, inputs: Inputs, slices: tuple[str, ...]) -> Self:
         """Read everything; raises one of `UNREADABLE` where something is missing or broken."""
-        opened = Dataset.open(dataset)
-        judged = Scores.read(scores)
-        reigning = Scores.read(champion) if champion else None
-        inputs = {
-            "dataset": opened.digest,
-            "validation": folder_digest(validation),
-            "model": folder_digest(model),
-            "scores": judged.digest,
-        }
-        if reigning:
-            inputs["champion_scores"] = reigning.digest
+        scores = Scores.read(inputs.scores)
+        champion = Scores.read(inputs.champion) if inputs.champion else None
         return cls(
-            judged,
-            reigning,
-            read_json(model / "training.json"),
-            read_json(validation / "result.json"),
-            opened.manifest,
-            inputs,
+            scores,
+            champion,
+            _comparison(scores, champion, slices),
+            read_json(inputs.model / "training.json"),
+            read_json(inputs.validation / "result.json"),
+            Dataset.open(inputs.dataset),
+            inputs.forgotten,
+            inputs.digests(),
         )
 
-    def figure(self, metric: str, against: str | None) -> Figure | None:
-        """The model's figure of a metric, or its difference to another system or to the champion, by the judge."""
-        judge = self.scores.judge
-        ours = by_case(self.scores.cases, "model", judge, metric)
-        if against is None:
-            return figure(ours.to_numpy(float))
-        if against == CHAMPION:
-            if self.champion is None:
-                return None
-            return difference(ours, by_case(self.champion.cases, "model", judge, metric))
-        return difference(ours, by_case(self.scores.cases, against, judge, metric))
+
+def _comparison(scores: Scores, champion: Scores | None, slices: tuple[str, ...]) -> Comparison:
+    """The sheets of the model, its baselines and the champion; raises UserError where the model has none."""
+    ours = scores.sheet("model", slices)
+    if ours is None:
+        raise UserError("the scores hold no picture of the model by the judge that decides: evaluate again")
+    others = {system: scores.sheet(system, slices) for system in BASELINES}
+    if champion is not None:
+        others[CHAMPION] = champion.sheet("model", slices)
+        if others[CHAMPION] is None:
+            raise UserError("the champion's scores hold no picture of it by the judge that decides: evaluate it again")
+    return Comparison(ours, {system: sheet for system, sheet in others.items() if sheet is not None})

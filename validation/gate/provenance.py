@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from model.weights import licences
 from validation.gate.evidence import Evidence
-from validation.gate.outcome import Outcome
+from validation.gate.outcome import Outcome, State
 from validation.gate.thresholds import Thresholds
 
 AS_LICENSED = "as licensed"  # the use of photos in training.json: what their own licence says
@@ -22,7 +22,7 @@ def dataset_proved(evidence: Evidence) -> Outcome:
 def one_origin(evidence: Evidence) -> Outcome:
     """Scores, validation and training are of this model and this dataset."""
     name = "of one origin"
-    inputs = evidence.inputs
+    inputs = evidence.digests
     claims = {
         "the scores are of another model": (evidence.scores.model, inputs["model"]),
         "the scores are of another dataset": (evidence.scores.summary["dataset"]["digest"], inputs["dataset"]),
@@ -37,18 +37,31 @@ def one_origin(evidence: Evidence) -> Outcome:
 
 def enough_cases(evidence: Evidence, limits: Thresholds) -> Outcome:
     """The benchmark had enough cases to decide anything."""
-    count, least = int(evidence.scores.summary["cases"]), limits.minimum_cases
+    count, least = len({row[0] for row in evidence.comparison.ours.who}), limits.minimum_cases
+    stated = int(evidence.scores.summary["cases"])
+    if stated != count:
+        why = f"scores.json states {stated} cases, its tables hold {count}: evaluate again"
+        return Outcome("enough cases", "failed", why, float(count), None, float(least))
     why = f"{count} cases; at least {least} are asked for"
-    return Outcome("enough cases", "passed" if count >= least else "unproven", why, float(count), None, float(least))
+    state: State = "passed" if count >= least else "unproven"
+    more = max(0, least - count) or None
+    return Outcome("enough cases", state, why, float(count), None, float(least), None, more)
 
 
-def strangers_only(evidence: Evidence) -> Outcome:
-    """Nobody of the benchmark was trained on, by this model or by the one it started from."""
-    name = "benchmark people unseen"
+def no_leakage(evidence: Evidence) -> Outcome:
+    """Nobody of the benchmark was trained on, by this model or by the one it started from, under any name."""
+    name = "no leakage"
     seen = sorted(evidence.scores.people & {str(person) for person in evidence.training["identities"]})
     if seen:
         return Outcome(name, "failed", f"trained on and scored on: {_listed(seen)}")
-    return Outcome(name, "passed", f"none of the {len(evidence.scores.people)} people was trained on")
+    searched = evidence.scores.summary.get("leakage")
+    if searched is None:
+        return Outcome(name, "failed", "the evaluation did not search the training faces for the benchmark's people")
+    if searched["passed"] is not True:
+        return Outcome(name, "failed", "people of the benchmark look like people trained on: see the scores' page")
+    nearest = searched["pairs"][0]["similarity"] if searched["pairs"] else None
+    words = f"none of the {len(evidence.scores.people)} people was trained on, by name or by face"
+    return Outcome(name, "passed", words + (f" (the nearest two have a cosine of {nearest:.3f})" if nearest else ""))
 
 
 def licences_admit(evidence: Evidence, limits: Thresholds) -> Outcome:
@@ -56,7 +69,7 @@ def licences_admit(evidence: Evidence, limits: Thresholds) -> Outcome:
     name = f"licences admit {limits.intended_use} use"
     stated = evidence.training["licences"]
     photos = {str(row["licence"]) for row in stated if row["use"] == AS_LICENSED}
-    photos |= {str(licence) for licence in evidence.manifest["licences"]}
+    photos |= {str(licence) for licence in evidence.dataset.manifest["licences"]}
     blocking = [f"photos under {licence}" for licence in sorted(photos & set(limits.refused_licences))]
     if limits.intended_use == "commercial":
         parts = {

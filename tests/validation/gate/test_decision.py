@@ -10,16 +10,18 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from model.artefacts import read_json, write_json
 from tests.validation.gate.evidence import Made, Wishes, make
 from validation.gate.decision import decide
+from validation.gate.evidence import Inputs
 from validation.gate.thresholds import Thresholds
 
 
 def decided(made: Made, champion: Made | None = None, **limits: Any) -> dict[str, Any]:
     thresholds = Thresholds.model_validate(limits)
-    return decide(**made.paths(), champion=champion.scores if champion else None, limits=thresholds)
+    return decide(Inputs(**made.paths(), champion=champion.scores if champion else None), thresholds)
 
 
 def states(decision: dict[str, Any]) -> dict[str, str]:
@@ -105,9 +107,9 @@ def test_the_champion_itself_is_held(tmp_path: Path, made: Made) -> None:
     [
         ({"sim_gt": 0.05}, "promote", "better than the champion", "passed"),
         ({"copy_paste": -0.04}, "promote", "better than the champion", "passed"),
-        ({"sim_gt": -0.1}, "reject", "likeness not worse", "failed"),
-        ({"sim_gt": 0.05, "copy_paste": 0.2}, "reject", "copying not worse", "failed"),
-        ({"coverage": -0.1}, "reject", "coverage not worse", "failed"),
+        ({"sim_gt": -0.1}, "reject", "SimGT not worse", "failed"),
+        ({"sim_gt": 0.05, "copy_paste": 0.2}, "reject", "Copy-paste not worse", "failed"),
+        ({"coverage": -0.1}, "reject", "Coverage not worse", "failed"),
         ({"copy_paste": 0.01}, "reject", "better than the champion", "failed"),
     ],
 )
@@ -122,10 +124,10 @@ def test_against_a_champion(
 
 def test_a_champion_scored_otherwise_holds(tmp_path: Path, made: Made) -> None:
     champion = make(tmp_path / "champion", Wishes(weights="old"), made.dataset)
-    rewrite(champion.scores / "scores.json", lambda scores: scores.update(seeds=[7]))
+    rewrite(champion.scores / "scores.json", lambda scores: scores.update(steps=7))
     decision = decided(made, champion)
     assert (decision["verdict"], states(decision)["comparable with the champion"]) == ("hold", "unproven")
-    assert "seeds" in decision["rules"][-1]["why"]
+    assert "steps" in next(rule["why"] for rule in decision["rules"] if rule["state"] == "unproven")
 
 
 def test_research_weights_refuse_commercial_use(made: Made) -> None:
@@ -150,10 +152,16 @@ def test_a_failed_suite_rejects(made: Made) -> None:
 
 
 def test_people_that_were_trained_on_reject(made: Made) -> None:
-    rewrite(made.model / "training.json", lambda training: training["identities"].append("p06"))
-    rule = next(rule for rule in decided(made)["rules"] if rule["name"] == "benchmark people unseen")
+    rewrite(made.model / "training.json", lambda training: training["identities"].append("q06"))
+    rule = next(rule for rule in decided(made)["rules"] if rule["name"] == "no leakage")
     assert (rule["state"], rule["passed"]) == ("failed", False)
-    assert "p06" in rule["why"]
+    assert "q06" in rule["why"]
+
+
+@pytest.mark.parametrize("leakage", [None, {"passed": False, "pairs": []}, {"passed": None, "pairs": []}])
+def test_a_search_by_face_that_found_somebody_or_was_not_made_rejects(made: Made, leakage: Any) -> None:
+    rewrite(made.scores / "scores.json", lambda scores: scores.update(leakage=leakage))
+    assert states(decided(made))["no leakage"] == "failed"
 
 
 @pytest.mark.parametrize("artefact", ["model", "dataset", "validation", "training"])
@@ -167,47 +175,10 @@ def test_artefacts_of_another_origin_reject(made: Made, artefact: str) -> None:
     assert (decision["verdict"], states(decision)["of one origin"]) == ("reject", "failed")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "scores/scores.json",
-        "scores/cases.parquet",
-        "scores/faces.parquet",
-        "model/training.json",
-        "validation/result.json",
-        "dataset/manifest.json",
-    ],
-)
-@pytest.mark.parametrize("damage", ["missing", "garbage"])
-def test_missing_or_broken_evidence_rejects_with_the_reason(made: Made, path: str, damage: str) -> None:
-    folder, name = path.split("/")
-    file = made.paths()[folder] / name
-    if damage == "missing":
-        file.unlink()
-    else:
-        file.write_bytes(b"{]")
-    decision = decided(made)
-    assert decision["verdict"] == "reject"
-    assert states(decision) == {"evidence readable": "failed"}
-    assert str(made.scores.parent) not in json.dumps(decision)
-
-
-def test_a_score_that_is_no_number_rejects(made: Made) -> None:
-    table = pq.read_table(made.scores / "cases.parquet")
-    broken = table.set_column(
-        table.column_names.index("sim_gt"),
-        "sim_gt",
-        pc.if_else(pc.equal(table["case_id"], "c003"), float("nan"), table["sim_gt"]),
-    )
-    pq.write_table(broken, made.scores / "cases.parquet")
-    decision = decided(made)
-    assert decision["verdict"] == "reject"
-    assert "no number" in decision["reason"]
-
-
 def test_scores_without_a_system_that_a_rule_needs_reject(made: Made) -> None:
-    table = pq.read_table(made.scores / "cases.parquet")
-    pq.write_table(table.filter(pc.not_equal(table["system"], "adapter_off")), made.scores / "cases.parquet")
+    for name in ("cases", "faces"):
+        table = pq.read_table(made.scores / f"{name}.parquet")
+        pq.write_table(table.filter(pc.not_equal(table["system"], "adapter_off")), made.scores / f"{name}.parquet")
     decision = decided(made)
     assert (decision["verdict"], states(decision)["better than no adapter"]) == ("reject", "failed")
 
@@ -217,3 +188,43 @@ def test_a_judge_from_the_loss_decides_nothing(made: Made) -> None:
     decision = decided(made)
     assert decision["verdict"] == "reject"
     assert "in the training loss" in decision["reason"]
+
+
+def test_a_hold_says_how_many_more_cases_would_decide(tmp_path: Path, made: Made) -> None:
+    challenger = make(tmp_path / "new", Wishes({"sim_gt": 0.004}, noise=0.06, weights="new"), made.dataset)
+    decision = decided(challenger, made)
+    rule = next(rule for rule in decision["rules"] if rule["name"] == "better than the champion")
+    assert (decision["verdict"], rule["state"]) == ("hold", "unproven")
+    assert rule["more_cases"] > 0
+    assert f"about {rule['more_cases']} more cases" in decision["reason"]
+
+
+def test_a_slice_that_got_worse_is_seen(tmp_path: Path, made: Made) -> None:
+    champion = make(tmp_path / "old", Wishes(weights="old"), made.dataset)
+    for scores, likeness in ((made.scores, 0.2), (champion.scores, 0.5)):
+        for name in ("cases", "faces"):
+            frame = pq.read_table(scores / f"{name}.parquet").to_pandas()
+            dark = (frame["case_id"] < "c010") & (frame["system"] == "model")
+            frame["light"] = frame["case_id"].lt("c010").map({True: "dark", False: "bright"})
+            frame.loc[dark, "sim_gt"] = likeness
+            frame.loc[~dark & (frame["system"] == "model"), "sim_gt"] += 0.2 if likeness < 0.5 else 0.0
+            frame.to_parquet(scores / f"{name}.parquet")
+    decision = decided(made, champion, slices=["people", "light"])
+    assert states(decision)["SimGT not worse, light=dark"] == "failed"
+    assert states(decision)["SimGT not worse, light=bright"] == "passed"
+    assert "light=dark" in decision["figures"]
+    assert states(decided(made, champion, slices=["weather"]))["slices by weather"] == "failed"
+
+
+def test_budgets_reject_what_is_over_them_or_was_not_measured(made: Made) -> None:
+    assert states(decided(made, seconds=1.0))["budget of seconds a picture"] == "failed"
+    costs = {"seconds_per_picture": 0.5, "peak_memory_bytes": 3 * 2**30}
+    rewrite(made.scores / "scores.json", lambda scores: scores.update(costs=costs))
+    found = states(decided(made, seconds=1.0, memory=2.0))
+    assert (found["budget of seconds a picture"], found["budget of memory"]) == ("passed", "failed")
+
+
+def test_a_metric_with_a_floor_must_be_measured(made: Made) -> None:
+    assert states(decided(made, floors={"blending": 0.1}))["floor of blending"] == "failed"
+    with pytest.raises(ValidationError, match="nearest is 'coverage'"):
+        Thresholds.model_validate({"floors": {"coverag": 0.1}})

@@ -1,0 +1,73 @@
+"""`withanyone gate`: decides on a model, replays a decision, or overrides one."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.steps import GATE
+from pipelines.commands.options import Changes, Json, Params, settings_of
+from pipelines.commands.step import run_alone
+
+Input = Path | None
+
+
+def _folder(name: str) -> typer.models.OptionInfo:
+    return typer.Option(f"--{name}", exists=True, file_okay=False, help=f"Folder of the {name}.")
+
+
+def gate(
+    dataset: Annotated[Input, _folder("dataset")] = None,
+    validation: Annotated[Input, _folder("validation")] = None,
+    model: Annotated[Input, _folder("model")] = None,
+    scores: Annotated[Input, _folder("scores")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the decision, to write or to override.")] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of a decision: make it again and say what changed."),
+    ] = None,
+    override: Annotated[
+        str | None, typer.Option(metavar="VERDICT", help="Override the decision in --out; needs --by and --reason.")
+    ] = None,
+    by: Annotated[str, typer.Option(help="Name of the person who overrides.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; it stays in the decision for ever.")] = "",
+    changes: Changes = None,
+    params: Params = None,
+    as_json: Json = False,
+) -> None:
+    """Decide: promote, hold or reject (one step alone); or replay or override a decision."""
+    inputs = {"dataset": dataset, "validation": validation, "model": model, "scores": scores}
+    if replay is not None:
+        _replay(replay, inputs, params, changes, as_json)
+        return
+    missing = [f"--{name}" for name, path in inputs.items() if path is None and override is None]
+    if out is None:
+        missing.append("--out")
+    if missing or out is None:
+        raise typer.BadParameter(f"give {', '.join(missing)} too")
+    if override is None:
+        run_alone(GATE, inputs, out, params, changes, as_json)
+        return
+    from components.gate.again import override_decision
+
+    decision = override_decision(out, override, by, reason)
+    record = {"out": str(out), "verdict": decision["verdict"], "by_rules": decision["by_rules"]["verdict"]}
+    typer.echo(json.dumps(record) if as_json else f"{record['verdict']} (the rules said {record['by_rules']})")
+
+
+def _replay(
+    folder: Path, inputs: dict[str, Path | None], params: Path | None, changes: list[str] | None, as_json: bool
+) -> None:
+    from components.gate.again import replay_decision
+
+    settings = settings_of(params, changes or [])[GATE.name].model_dump()
+    found = replay_decision(folder, inputs, settings["champion"], settings["forgotten"])
+    if as_json:
+        typer.echo(json.dumps({"verdict": found.verdict, "same": not found.changes, "changes": found.changes}))
+    elif found.changes:
+        typer.echo(f"not the same decision; changed: {', '.join(found.changes)}")
+    else:
+        typer.echo(f"the same bytes again: {found.verdict}")
+    if found.changes:
+        raise typer.Exit(5)

@@ -1,0 +1,28 @@
+"""The gate's budgets: what a picture may take in seconds and in memory, from what the evaluation measured."""
+
+from validation.gate.evidence import Evidence
+from validation.gate.outcome import Outcome
+from validation.gate.thresholds import Thresholds
+
+GIB = 2**30
+
+
+def budgets(evidence: Evidence, limits: Thresholds) -> list[Outcome]:
+    """A rule for each budget that is set; a cost that was not measured is a failure where it has a budget."""
+    costs = evidence.scores.summary.get("costs") or {}
+    memory = costs.get("peak_memory_bytes")
+    measured = {
+        "seconds a picture": (limits.seconds, costs.get("seconds_per_picture"), "s"),
+        "memory": (limits.memory, memory / GIB if memory is not None else None, "GiB"),
+    }
+    return [_within(name, *values) for name, values in measured.items() if values[0] is not None]
+
+
+def _within(name: str, most: float | None, found: float | None, unit: str) -> Outcome:
+    if found is None or not found > 0:
+        return Outcome(
+            f"budget of {name}", "failed", "the evaluation did not measure it: evaluate again", None, None, most
+        )
+    why = f"{found:.3g} {unit}; at most {most:g} {unit} is allowed"
+    state = "passed" if most is not None and found <= most else "failed"
+    return Outcome(f"budget of {name}", "passed" if state == "passed" else "failed", why, found, None, most)
