@@ -6,7 +6,7 @@ import typer
 
 from components.steps import GATE, STEPS
 from model.errors import PREEMPTED, Preempted, UserError
-from pipelines.commands import branches, data, main_job, multiid, outside
+from pipelines.commands import branches, cluster, data, main_job, multiid, outside
 from pipelines.commands.forget import forget
 from pipelines.commands.gate import gate
 from pipelines.commands.step import command_name, step_command
@@ -14,8 +14,8 @@ from pipelines.settings import SettingsError
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 something unexpected; 2 wrong usage or settings; 3 an input cannot be used; "
-    "4 the dataset failed its validation; 5 `withanyone gate` said hold or reject, or a replay is not the same; "
-    "75 preempted, start it again."
+    "4 the dataset failed its validation; 5 `withanyone gate` or `withanyone submit` says hold or reject, or a replay is "
+    "not the same; 75 preempted, start it again."
 )
 
 app = typer.Typer(
@@ -29,7 +29,8 @@ for step in STEPS:
     app.command(command_name(step))(gate if step == GATE else step_command(step))
 app.command()(forget)
 app.command()(outside.serve)
-app.command("compile")(outside.compile_pipeline)
+app.command("compile")(cluster.compile_pipeline)
+app.command()(cluster.submit)
 app.add_typer(main_job.runs_app, name="runs")
 app.add_typer(data.data_app, name="data")
 app.command("import-multiid")(multiid.import_multiid)

@@ -16,8 +16,8 @@ from components.photos.component import photos as photos_component
 from components.steps import CURATE, EVALUATE, GATE, LOOK, PACKAGE, PHOTOS, STEPS, TRAIN, VALIDATE, Step
 from components.training.component import train as train_component
 from components.validation.component import validate as validate_component
+from pipelines.compiled import PIPELINE
 from pipelines.runners import Runner, apply_resources
-from pipelines.sources import step_version
 
 
 class Artefacts(NamedTuple):
@@ -49,15 +49,16 @@ def retrain_pipeline(settings: Mapping[str, BaseModel], runner: Runner) -> Any:
     `curate.shards` are what they are when the pipeline is made.
     """
     defaults = {name: values.model_dump_json() for name, values in settings.items()}
-    versions = {step.name: step_version(step, settings[step.name]) for step in STEPS}
+    versions = {step.name: runner.version(step, settings[step.name]) for step in STEPS}
     versions[LOOK.name] = versions[CURATE.name]
     shards = _shards(settings)
 
     def made(component: Any, step: Step, config: Any, **inputs: Any) -> Any:
-        task = component(**inputs, config=config, version=versions[step.name])
-        return apply_resources(task, step, runner).outputs[step.output]
+        version, complete = versions[step.name]
+        task = component(**inputs, config=config, version=version)
+        return apply_resources(task, step, runner, cached=complete).outputs[step.output]
 
-    @dsl.pipeline(name="withanyone-retrain", description="Photos of people to a judged and packaged model.")
+    @dsl.pipeline(name=PIPELINE, description="Photos of people to a judged and packaged model.")
     def retrain(
         photos: str = defaults["photos"],
         curate: str = defaults["curate"],

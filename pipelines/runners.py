@@ -1,9 +1,13 @@
-"""What each runner does with the resources that a step declares: nothing is dropped in silence."""
+"""What each runner does with a task's settings: applied, or named as not applied; none is dropped in silence."""
 
 from dataclasses import dataclass, fields
 from typing import Any
 
-from components.steps import Resources, Step
+from pydantic import BaseModel
+
+from components.steps import GATE, Resources, Step
+from pipelines.cluster import Cluster, cluster_version
+from pipelines.sources import step_version
 
 SETTINGS = (*(field.name for field in fields(Resources)), "image")
 
@@ -14,29 +18,80 @@ class Runner:
 
     name: str
     applies: frozenset[str]
+    cluster: Cluster | None = None  # where tasks get what cluster.yaml says
 
     def notice(self) -> str | None:
-        """A sentence that names the declared settings that this runner does not apply."""
+        """A sentence that names the settings that this runner does not apply."""
         left = [name for name in SETTINGS if name not in self.applies]
         if not left:
             return None
-        return f"The {self.name} runner uses this machine as it is and does not apply the steps' {', '.join(left)}."
+        return (
+            f"The {self.name} runner uses this machine as it is and does not apply the steps' {', '.join(left)}, "
+            "nor anything that cluster.yaml says."
+        )
+
+    def version(self, step: Step, settings: BaseModel) -> tuple[str, bool]:
+        """What keys the cache of `step`, and whether it stands for all that the result depends on."""
+        if self.cluster:
+            return cluster_version(step, settings, self.cluster)
+        return step_version(step, settings), True
 
 
 LOCAL = Runner("local", frozenset())
-CLUSTER = Runner("cluster", frozenset(SETTINGS))  # the image through the component's base image
+DOCKER = Runner("docker", frozenset({"image"}))
 
 
-def apply_resources(task: Any, step: Step, runner: Runner) -> Any:
-    """Give a kfp task those of the step's resources that `runner` applies."""
-    wanted = step.resources
-    task.set_caching_options(enable_caching=True)
-    if "retries" in runner.applies:
-        task.set_retry(num_retries=wanted.retries, backoff_duration="30s")
-    if "cpu" in runner.applies:
-        task.set_cpu_limit(wanted.cpu)
-    if "memory" in runner.applies:
-        task.set_memory_limit(wanted.memory)
-    if "gpu" in runner.applies and wanted.gpu:
-        task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(wanted.gpu)
+def cluster_runner(cluster: Cluster) -> Runner:
+    """The runner of a Kubeflow cluster with these settings."""
+    return Runner("cluster", frozenset(SETTINGS), cluster)
+
+
+def apply_resources(task: Any, step: Step, runner: Runner, cached: bool = True) -> Any:
+    """Give a kfp task those of the step's settings that `runner` applies; its result is taken from a cache if `cached`.
+
+    On a cluster the gate always decides anew: its decision is looked for among the run's own artefacts.
+    """
+    if not runner.cluster:
+        task.set_caching_options(enable_caching=cached)
+        return task.set_container_image(f"localhost/{step.image}") if "image" in runner.applies else task
+    task.set_caching_options(enable_caching=cached and step != GATE)
+    return _on_cluster(task, step, runner.cluster)
+
+
+def _on_cluster(task: Any, step: Step, cluster: Cluster) -> Any:
+    needs, wait = cluster.needs(step), cluster.backoff
+    task.set_container_image(f"{cluster.registry}/{step.image}")
+    task.set_retry(needs.retries, wait.first, wait.factor, wait.within)
+    task.set_cpu_request(needs.cpu).set_cpu_limit(needs.cpu)
+    task.set_memory_request(needs.memory).set_memory_limit(needs.memory)
+    if needs.gpu:
+        task.set_accelerator_type(cluster.accelerator).set_accelerator_limit(needs.gpu)
+    return _in_its_pod(task, step, cluster, bool(needs.gpu))
+
+
+def _in_its_pod(task: Any, step: Step, cluster: Cluster, gpu: bool) -> Any:
+    """What only Kubernetes knows: a user that is not root, places to write, volumes, secrets, nodes, times."""
+    from kfp import kubernetes
+
+    kubernetes.set_security_context(task, run_as_user=1000, run_as_group=0, run_as_non_root=True)
+    kubernetes.set_image_pull_policy(task, cluster.pull_policy)
+    kubernetes.set_timeout(task, round(cluster.hours * 3600))
+    if cluster.pull_secrets:
+        kubernetes.set_image_pull_secrets(task, list(cluster.pull_secrets))
+    for name, place in {"scratch": "/tmp", "work": "/work"}.items():  # noqa: S108  (inside the step's container)
+        kubernetes.empty_dir_mount(task, name, place, size_limit=cluster.scratch)
+    if cluster.cache:
+        kubernetes.mount_pvc(task, cluster.cache, "/cache")
+    else:
+        kubernetes.empty_dir_mount(task, "cache", "/cache", size_limit=cluster.scratch)
+    for volume in cluster.volumes:
+        kubernetes.mount_pvc(task, volume.claim, volume.path)
+    for secret in cluster.secrets:
+        if not secret.steps or step.name in secret.steps:
+            kubernetes.use_secret_as_env(task, secret.name, dict(secret.env))
+    if gpu:
+        for taint in cluster.tolerations:
+            kubernetes.add_toleration(task, taint.key, taint.operator, taint.value, taint.effect)
+        for label, value in cluster.node_selector.items():
+            kubernetes.add_node_selector(task, label, value)
     return task

@@ -43,15 +43,20 @@ def load_settings(
     return {name: check(step, values.get(name) or {}) for name, step in known.items()}
 
 
-def _read(file: Path, known: Mapping[str, Step]) -> dict[str, dict[str, Any]]:
+def read_yaml(file: Path) -> Any:
+    """What the settings file `file` holds, {} when it is empty; raises SettingsError where it cannot be read."""
     try:
-        values = yaml.load(file.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506  (a SafeLoader)
+        return yaml.load(file.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506  (a SafeLoader)
     except FileNotFoundError:
         raise SettingsError(
             f"There is no settings file {file}: name one that exists, or leave the option out."
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"The settings file {file} cannot be read: {' '.join(str(error).split())}.") from None
+
+
+def _read(file: Path, known: Mapping[str, Step]) -> dict[str, dict[str, Any]]:
+    values = read_yaml(file)
     if not isinstance(values, dict):
         raise SettingsError(f"The settings file {file} must hold sections ({', '.join(known)}), not {values!r}.")
     for section, content in values.items():
@@ -94,10 +99,11 @@ def check(step: Step, values: Mapping[str, Any]) -> BaseModel:
     try:
         return settings.model_validate_json(text)
     except ValidationError as error:
-        raise SettingsError(_sentence(step.name, settings, error)) from None
+        raise SettingsError(refusal(step.name, settings, error)) from None
 
 
-def _sentence(section: str, settings: type[BaseModel], error: ValidationError) -> str:
+def refusal(section: str, settings: type[BaseModel], error: ValidationError) -> str:
+    """The first fault of `error` as a sentence that names the key, its value, the rule and the nearest valid key."""
     first = error.errors(include_url=False)[0]
     place = [str(part) for part in first["loc"]]
     name = ".".join([section, *place])

@@ -1,11 +1,10 @@
-"""Commands that reach outside a run: the pretrained weights, a cluster's pipeline file, serving."""
+"""Commands that reach outside a run: the pretrained weights, serving."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import RUNS, Changes, Params, RunsFolder, settings_of
+from pipelines.commands.options import RUNS, RunsFolder
 
 
 def weights() -> None:
@@ -20,26 +19,6 @@ def weights() -> None:
     for row in licences():
         table.add_row(row["name"], row["licence"], row["use"])
     Console(highlight=False).print(table)
-
-
-def compile_pipeline(
-    out: Annotated[Path, typer.Option(help="File to write.")] = Path("retrain.yaml"),
-    changes: Changes = None,
-    params: Params = None,
-) -> None:
-    """Write the graph as Kubeflow IR YAML for a cluster, with retries, resources and images of the steps."""
-    from kfp.compiler import Compiler
-
-    from model.artefacts import new_file
-    from pipelines.retrain import retrain_pipeline
-    from pipelines.runners import CLUSTER
-
-    settings = settings_of(params, changes or [])
-    with new_file(out) as draft:
-        named = draft.with_suffix(".yaml")  # kfp writes to no other ending
-        Compiler().compile(retrain_pipeline(settings, CLUSTER), str(named))
-        named.replace(draft)
-    typer.echo(str(out))
 
 
 def serve(

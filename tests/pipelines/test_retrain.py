@@ -1,21 +1,21 @@
-"""The graph, its mirror in dvc.yaml, and what each runner makes of the steps' settings."""
+"""The graph, and its mirror in dvc.yaml."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from components.steps import STEPS, Resources, Step, edges
-from pipelines.cli import app
+from components.steps import STEPS, edges
+from pipelines.cluster import Cluster
 from pipelines.commands.step import command_name
 from pipelines.retrain import retrain_pipeline, steps_of
-from pipelines.runners import CLUSTER, LOCAL, SETTINGS, Runner
+from pipelines.runners import DOCKER, LOCAL, cluster_runner
 from pipelines.settings import load_settings
 from pipelines.sources import ROOT, _reachable_files
 
 Spec = dict[str, Any]
+CLUSTER = cluster_runner(Cluster())
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,8 @@ def specs() -> dict[str, Spec]:
     from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
     settings = load_settings(None)
-    return {runner.name: MessageToDict(retrain_pipeline(settings, runner).pipeline_spec) for runner in (LOCAL, CLUSTER)}
+    runners = (LOCAL, DOCKER, CLUSTER)
+    return {runner.name: MessageToDict(retrain_pipeline(settings, runner).pipeline_spec) for runner in runners}
 
 
 def test_the_pipeline_has_the_declared_steps_and_edges(specs: dict[str, Spec]) -> None:
@@ -85,43 +86,6 @@ def test_params_yaml_is_accepted_and_has_every_section() -> None:
     assert list(yaml.safe_load(file.read_text())) == [step.name for step in STEPS]
 
 
-def applied(spec: Spec, step: Step) -> dict[str, object]:
-    """The settings of a step as a compiled pipeline has them."""
-    task = spec["root"]["dag"]["tasks"][step.name]
-    executor = spec["deploymentSpec"]["executors"][spec["components"][f"comp-{step.name}"]["executorLabel"]][
-        "container"
-    ]
-    resources = executor.get("resources", {})
-    return {
-        "retries": task.get("retryPolicy", {}).get("maxRetryCount", 0),
-        "cpu": resources.get("cpuLimit", 0),
-        "memory": resources.get("memoryLimit", 0),
-        "gpu": int(resources.get("accelerator", {}).get("resourceCount", 0)),
-        "image": executor["image"],
-    }
-
-
-@pytest.mark.parametrize("runner", [LOCAL, CLUSTER], ids=lambda runner: runner.name)
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_every_setting_is_applied_or_named_as_not_applied(
-    specs: dict[str, Spec], runner: Runner, setting: str, step: Step
-) -> None:
-    value = applied(specs[runner.name], step)[setting]
-    if setting in runner.applies:
-        asked = step.image if setting == "image" else getattr(step.resources, setting)
-        assert bool(value) == bool(asked)
-        if setting in ("retries", "gpu", "image"):
-            assert value == asked
-    else:
-        assert setting in (runner.notice() or "")
-        assert not value or setting == "image"  # kfp wants an image even where it starts a plain process
-
-
-def test_every_declared_resource_is_one_of_the_settings() -> None:
-    assert set(Resources.__dataclass_fields__) | {"image"} == set(SETTINGS)
-
-
 def test_every_component_declares_what_its_step_declares() -> None:
     from importlib import import_module
 
@@ -134,13 +98,3 @@ def test_every_component_declares_what_its_step_declares() -> None:
 def test_external_settings_exist(tmp_path: Path) -> None:
     for step in STEPS:
         assert set(step.external) <= set(step.settings().model_fields), step.name
-
-
-def test_compile_writes_a_pipeline_file_with_the_given_settings(tmp_path: Path) -> None:
-    done = CliRunner().invoke(
-        app, ["compile", "--out", str(tmp_path / "sub" / "graph.yaml"), "--set", "photos.seed=77"]
-    )
-    assert done.exit_code == 0, done.output
-    written = next(yaml.safe_load_all((tmp_path / "sub" / "graph.yaml").read_text()))
-    assert '"seed":77' in written["root"]["inputDefinitions"]["parameters"]["photos"]["defaultValue"]
-    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["graph.yaml"]

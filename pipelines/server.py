@@ -1,0 +1,154 @@
+"""A Kubeflow Pipelines server: versions uploaded once, runs and schedules started, a run followed to its end."""
+
+import contextlib
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from model.errors import UserError
+from pipelines.cluster import Cluster
+from pipelines.compiled import PIPELINE
+
+ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+PATIENCE = 300.0  # seconds in which a server may be out of reach while a run is followed
+
+
+class Server:
+    """The server at `host`; what it refuses, and that it is out of reach, are UserErrors."""
+
+    def __init__(self, host: str, cluster: Cluster, token: str | None = None) -> None:
+        from kfp import Client
+
+        self.host = host.rstrip("/")
+        self.cluster = cluster
+        with _quiet(), _refusals(host):
+            self.client = Client(host=host, namespace=cluster.namespace or "kubeflow", existing_token=token)
+
+    def upload(self, package: Path, name: str) -> tuple[str, str]:
+        """Ids of the pipeline and of its version `name`, made from the file `package` where the server lacks them."""
+        with _quiet(), _refusals(self.host):
+            pipeline = self.client.get_pipeline_id(PIPELINE) or self._new_pipeline()
+            versions = self.client.list_pipeline_versions(pipeline, filter=_called(name)).pipeline_versions or []
+            version = versions[0] if versions else self.client.upload_pipeline_version(str(package), name, pipeline)
+        return pipeline, version.pipeline_version_id
+
+    def _new_pipeline(self) -> str:
+        from kfp_server_api import V2beta1Pipeline
+
+        asked = V2beta1Pipeline(display_name=PIPELINE, name=PIPELINE, namespace=self.cluster.namespace)
+        return str(self.client.pipelines.pipeline_service_create_pipeline(pipeline=asked).pipeline_id)
+
+    def start(self, pipeline: str, version: str) -> str:
+        """Start a run of a version; returns its id."""
+        name = f"retrain {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+        with _quiet(), _refusals(self.host):
+            run = self.client.run_pipeline(
+                self._experiment(),
+                name,
+                pipeline_id=pipeline,
+                version_id=version,
+                pipeline_root=self.cluster.artefacts,
+                service_account=self.cluster.service_account,
+            )
+        return str(run.run_id)
+
+    def schedule(self, pipeline: str, version: str, cron: str) -> str:
+        """Run a version whenever `cron` (five fields) says, in the place of what was scheduled before; returns its id.
+
+        The new schedule is made first: whatever fails, there is one. No two runs of it work at once.
+        """
+        with _quiet(), _refusals(self.host):
+            experiment = self._experiment()
+            known = self.client.list_recurring_runs(experiment_id=experiment, filter=_called(PIPELINE))
+            made = self.client.create_recurring_run(
+                experiment,
+                PIPELINE,
+                cron_expression=f"0 {cron}",  # the server counts seconds first
+                no_catchup=True,
+                pipeline_id=pipeline,
+                version_id=version,
+                pipeline_root=self.cluster.artefacts,
+                service_account=self.cluster.service_account,
+            )
+            for old in known.recurring_runs or []:
+                self.client.delete_recurring_run(old.recurring_run_id)
+        return str(made.recurring_run_id)
+
+    def _experiment(self) -> str:
+        return str(
+            self.client.create_experiment(self.cluster.experiment, namespace=self.cluster.namespace).experiment_id
+        )
+
+    def follow(self, run: str, tell: Callable[[str, str], None], every: float = 5.0) -> Any:
+        """The run when it has ended; until then `tell(task, state)` at each change, looked for `every` so many seconds.
+
+        A server that does not answer is asked again for five minutes: the run goes on without us.
+        """
+        shown: dict[str, str] = {}
+        answered = time.monotonic()
+        while True:
+            try:
+                with _refusals(self.host):
+                    found = self.client.get_run(run)
+                answered = time.monotonic()
+            except OutOfReachError as error:
+                if time.monotonic() - answered > PATIENCE:
+                    raise OutOfReachError(f"{error} The run {run} goes on: follow it later with --run {run}.") from None
+                time.sleep(every)
+                continue
+            for task in (found.run_details and found.run_details.task_details) or []:
+                if task.state and shown.get(task.task_id) != task.state:
+                    shown[task.task_id] = task.state
+                    tell(task.display_name, task.state.lower())
+            if found.state in ENDED:
+                return found
+            time.sleep(every)
+
+
+class OutOfReachError(UserError):
+    """The server did not answer, or not in a way that says anything about what was asked."""
+
+
+@contextlib.contextmanager
+def _refusals(host: str) -> Iterator[None]:
+    from kfp_server_api import ApiException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except ApiException as error:
+        if error.status in (401, 403):
+            raise UserError(
+                f"{host} refuses these credentials ({error.status}): give a valid token in WITHANYONE_KFP_TOKEN."
+            ) from None
+        kind = OutOfReachError if (error.status or 500) >= 500 else UserError
+        raise kind(f"{host} answered {error.status} {error.reason}: {_words(error.body)}.") from None
+    except HTTPError as error:
+        raise OutOfReachError(
+            f"{host} cannot be reached ({type(error).__name__}): check --host and the network."
+        ) from None
+
+
+def _words(body: Any) -> str:
+    """What the server says in its answer."""
+    try:
+        return str(json.loads(body)["message"]).rstrip(".")
+    except (ValueError, TypeError, KeyError):
+        return " ".join(str(body).split())[:200]
+
+
+def _called(name: str) -> str:
+    return json.dumps({"predicates": [{"operation": "EQUALS", "key": "display_name", "stringValue": name}]})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Kfp prints links for a browser: stdout is for the result."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore", FutureWarning)  # on versions of the server before 2.0
+        yield
