@@ -20,11 +20,13 @@ EXECUTOR = "kfp"
 def image_lock(step: Step) -> str:
     """The lines of requirements.lock that the core and the role of `step` ask for, directly or not, and kfp's executor.
 
-    The extra of a role in pyproject.toml is called like the folder of its step.
+    The extra of a role in pyproject.toml is called like the folder of its step; one called FOLDER-SOMETHING holds what
+    the step alone has, and not those who use its role.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = closure([*project["dependencies"], *extras[step.folder]], extras) | {EXECUTOR}
+    own = [text for name, texts in extras.items() if name.partition("-")[0] == step.folder for text in texts]
+    wanted = closure([*project["dependencies"], *own], extras) | {EXECUTOR}
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if "==" in line and canonicalize_name(line.split("==")[0]) in wanted]
     head = f"# The image of the {step.name} step: a part of requirements.lock, derived by `make paperwork`."

@@ -28,7 +28,7 @@ NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), **paths: str) -> None:
     """Run `step` on `paths` (one for each input and the output) with its settings `config` as JSON text.
 
-    `shares` are the folders `looks` of tasks that did a part of the step.
+    `shares` are the outputs of tasks that did a part of the step.
     `version` names the code and the outside folders that the result depends on: it keys the runner's cache.
     What the user can mend is told as one sentence and ends the process with status 3, a request to make room with 75;
     anything else raises.
@@ -41,7 +41,7 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
         _tell("start", step=step.name, paths=paths, config=config, version=version)
     try:
         settings = step.settings().model_validate_json(config)
-        more = {"looks": [Path(path) for path in shares]} if shares else {}
+        more = {step.parts: [Path(path) for path in shares]} if shares else {}
         step.run()(**{name: Path(path) for name, path in paths.items()}, **more, config=settings)
     except Preempted as notice:
         if watched:

@@ -1,7 +1,7 @@
 """The steps of the retraining graph, declared once; the pipeline, the command line and the checks derive from here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ class Step:
     words: tuple[str, ...] = ("",)  # values of those settings that are words, not paths
     module: str = "step"  # in components/<folder>: has the function `run`
     shares: bool = False  # several tasks do it side by side, each a share
+    parts: str = ""  # output of the tasks that may do a part of it before
 
     @property
     def image(self) -> str:
@@ -74,6 +75,7 @@ CURATE = Step(
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
     external=("pack", "previous", "aesthetic", "captioner"),
     words=("", "attributes"),
+    parts="looks",
 )
 LOOK = Step(
     name="look",
@@ -107,6 +109,7 @@ TRAIN = Step(
     external=("start",),
     words=("preset", "scratch"),
 )
+TRAIN_NODES = replace(TRAIN, config="NodesConfig", module="nodes")
 EVALUATE = Step(
     name="evaluate",
     folder="evaluation",
@@ -136,7 +139,7 @@ PACKAGE = Step(
     config="PackagingConfig",
     resources=Resources(retries=1, cpu="2", memory="8Gi"),
 )
-# LOOK is not among them: it is a part of CURATE, for graphs in which several tasks do that part.
+# LOOK and TRAIN_NODES are not among them: a part of CURATE for several tasks, and TRAIN by other means.
 STEPS = (PHOTOS, CURATE, VALIDATE, TRAIN, EVALUATE, GATE, PACKAGE)
 
 

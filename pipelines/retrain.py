@@ -15,6 +15,7 @@ from components.packaging.component import package as package_component
 from components.photos.component import photos as photos_component
 from components.steps import CURATE, EVALUATE, GATE, LOOK, PACKAGE, PHOTOS, STEPS, TRAIN, VALIDATE, Step
 from components.training.component import train as train_component
+from components.training.component import train_nodes as train_nodes_component
 from components.validation.component import validate as validate_component
 from pipelines.compiled import PIPELINE
 from pipelines.runners import Runner, apply_resources
@@ -76,7 +77,11 @@ def retrain_pipeline(settings: Mapping[str, BaseModel], runner: Runner) -> Any:
                 looks = made(look_component, LOOK, curate, photos=taken, share=share)
             dataset = made(curate_shares_component, CURATE, curate, photos=taken, looks=dsl.Collected(looks))
         validation = made(validate_component, VALIDATE, validate, dataset=dataset)
-        model = made(train_component, TRAIN, train, dataset=dataset, validation=validation)
+        if job := runner.train_job():
+            told = {"dataset": dataset, "validation": validation, "job": job.model_dump_json()}
+            model = made(train_nodes_component, TRAIN, train, **told)
+        else:
+            model = made(train_component, TRAIN, train, dataset=dataset, validation=validation)
         scores = made(evaluate_component, EVALUATE, evaluate, dataset=dataset, model=model)
         judged = {"dataset": dataset, "validation": validation, "model": model, "scores": scores}
         decision = made(gate_component, GATE, gate, **judged)

@@ -16,9 +16,12 @@ PACKAGES = ("components", "validation", "model")
 NO_SOURCE = (".pyc", ".md")
 
 
-def step_version(step: Step, settings: BaseModel) -> str:
-    """Digest of the step's code and assets, and of the folders and files outside the run that its settings name."""
-    total = hashlib.sha256(code_version(ROOT, step.folder).encode())
+def step_version(step: Step, settings: BaseModel, code: str | None = None) -> str:
+    """Digest of the step's code and assets, and of the folders and files outside the run that its settings name.
+
+    `code` stands for code and assets that are not those of this tree, such as an image's.
+    """
+    total = hashlib.sha256((code or code_version(ROOT, step.folder)).encode())
     for field, path in step.paths(settings).items():
         total.update(f"{field}\0{listing_digest(path)}\n".encode())
     return total.hexdigest()

@@ -16,7 +16,12 @@ from pipelines.compiled import PIPELINE, write_ir
 from pipelines.server import Server
 from pipelines.settings import SettingsError
 
-SHOWN = (*(step.name for step in STEPS), LOOK.name, "curate-shares")  # the rest are Kubeflow's own drivers and loops
+SHOWN = (
+    *(step.name for step in STEPS),
+    LOOK.name,
+    "curate-shares",
+    "train-nodes",
+)  # the rest are Kubeflow's own drivers and loops
 
 
 @contextmanager

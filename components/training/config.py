@@ -4,6 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from components.training.trainjob import Job
 from model.training.phases import Phase, retrain_phases
 
 
@@ -38,3 +39,9 @@ class TrainingConfig(BaseModel):
             phase.model_copy(update={"steps": max(1, round(phase.steps * self.effort))}) for phase in self.phases
         )
         return self.model_copy(update={"phases": phases, "effort": 1.0})
+
+
+class NodesConfig(TrainingConfig):
+    """The same on several nodes."""
+
+    job: Job = Field(description="what is asked of the cluster")

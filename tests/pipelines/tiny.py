@@ -65,9 +65,9 @@ def trouble(config: TinyConfig, name: str) -> None:
         time.sleep(60)
 
 
-def tiny(name: str, inputs: tuple[str, ...], output: str, shares: bool = False) -> TinyStep:
+def tiny(name: str, inputs: tuple[str, ...], output: str, shares: bool = False, parts: str = "") -> TinyStep:
     resources = Resources(2, "1", "1Gi")
-    return TinyStep(name, "tiny", f"do {name}", inputs, output, "TinyConfig", resources, shares=shares)
+    return TinyStep(name, "tiny", f"do {name}", inputs, output, "TinyConfig", resources, shares=shares, parts=parts)
 
 
 ONE = tiny("one", (), "first")
@@ -75,5 +75,5 @@ TWO = tiny("two", ("first",), "second")
 THREE = tiny("three", ("first", "second"), "third")
 TINY = (ONE, TWO, THREE)
 PIECE = tiny("piece", (), "pieces", shares=True)
-WHOLE = tiny("whole", (), "total")
+WHOLE = tiny("whole", (), "total", parts="pieces")
 LOOP = (PIECE, WHOLE)

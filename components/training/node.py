@@ -1,0 +1,22 @@
+"""One process of a training on several nodes: started by torch's launcher, it trains as the step does alone.
+
+torchrun ... -m components.training.node DATASET VALIDATION MODEL SETTINGS
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+from components.training.config import TrainingConfig
+from components.training.step import run
+
+
+def main(dataset: str, validation: str, model: str, settings: str) -> None:
+    """Train on the folders with `settings` as JSON; the first process of all writes `model`."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = TrainingConfig.model_validate_json(settings)
+    run(dataset=Path(dataset), validation=Path(validation), model=Path(model), config=config)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

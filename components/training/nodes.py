@@ -1,0 +1,129 @@
+"""The train step on several nodes: inputs on a shared volume, a TrainJob started and waited for, its model taken."""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from components.training.config import NodesConfig, TrainingConfig
+from components.training.trainjob import GROUP, PLURAL, VERSION, WORKSPACE, train_job
+from model.artefacts import folder_digest, new_folder
+from model.errors import UserError
+from model.training.cache import digest_of
+
+SECONDS = 10.0  # between looks at the job
+NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+log = logging.getLogger(__name__)
+
+
+class Jobs(Protocol):
+    """The TrainJobs of a namespace."""
+
+    def get(self, name: str) -> dict[str, Any] | None: ...
+    def create(self, job: dict[str, Any]) -> None: ...
+    def delete(self, name: str) -> None: ...
+
+
+def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) -> None:
+    """Train as components.training.step does, on the nodes that `config.job` asks for, and write the folder `model`.
+
+    The job is named by its inputs and settings: a step that was killed and is started again finds the one it made.
+    Raises UserError where the cluster refuses the job, and RuntimeError when it fails.
+    """
+    train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
+
+
+def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, model: Path, config: NodesConfig) -> None:
+    """`run` with the TrainJobs and the shared volume given."""
+    settings = TrainingConfig.model_validate(config.model_dump(exclude={"job"})).model_dump_json()
+    key = digest_of(folder_digest(dataset), folder_digest(validation), settings, config.job.model_dump_json())[:16]
+    name, shared = f"withanyone-train-{key}", workspace / key
+    for source in (dataset, validation):
+        if not (target := shared / source.name).exists():
+            with new_folder(target) as draft:
+                shutil.copytree(source, draft, dirs_exist_ok=True)
+    arguments = [str(shared / place) for place in (dataset.name, validation.name, "model")]
+    known = jobs.get(name)
+    if known and _state(known)[0] == "Failed":
+        jobs.delete(name)
+        known = None
+    if not known:
+        jobs.create(train_job(config.job, name, [*arguments, settings]))
+    _wait(jobs, name)
+    with new_folder(model) as draft:
+        shutil.copytree(shared / "model", draft, dirs_exist_ok=True)
+    jobs.delete(name)
+    shutil.rmtree(shared)
+
+
+def _wait(jobs: Jobs, name: str) -> None:
+    """Return when the job is complete; RuntimeError when it failed or somebody removed it."""
+    told = ""
+    while True:
+        job = jobs.get(name)
+        if job is None:
+            raise RuntimeError(f"the TrainJob {name} was removed while it was waited for")
+        state, words = _state(job)
+        if state == "Failed":
+            raise RuntimeError(f"the TrainJob {name} failed: {words}; the logs of its pods say more")
+        if state == "Complete":
+            return
+        if state != told:
+            log.info("TrainJob %s: %s", name, state)
+            told = state
+        time.sleep(SECONDS)
+
+
+def _state(job: dict[str, Any]) -> tuple[str, str]:
+    """The newest of the job's conditions that hold, with its words."""
+    held = [one for one in job.get("status", {}).get("conditions", []) if one["status"] == "True"]
+    ended = [one for one in held if one["type"] in ("Complete", "Failed")]
+    last = (ended or held or [{"type": "Created"}])[-1]
+    return last["type"], str(last.get("message") or last.get("reason") or "no reason given")
+
+
+class ClusterJobs:
+    """The TrainJobs of the namespace in which the step's own pod runs, by its service account."""
+
+    def __init__(self) -> None:
+        from kubernetes import client, config
+
+        try:
+            config.load_incluster_config()
+            namespace = NAMESPACE.read_text(encoding="utf-8").strip()
+        except (config.ConfigException, OSError) as error:
+            raise UserError(f"training on several nodes needs a pod with a service account ({error}).") from None
+        self.of = {"group": GROUP, "version": VERSION, "namespace": namespace, "plural": PLURAL}
+        self.api = client.CustomObjectsApi()
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        from kubernetes.client import ApiException
+
+        try:
+            return dict(self.api.get_namespaced_custom_object(**self.of, name=name))
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def create(self, job: dict[str, Any]) -> None:
+        from kubernetes.client import ApiException
+
+        try:
+            self.api.create_namespaced_custom_object(**self.of, body=job)
+        except ApiException as error:
+            if error.status in (400, 403, 404, 422):
+                raise UserError(
+                    f"the cluster refuses the TrainJob ({error.status} {error.reason}): install Kubeflow Trainer, allow "
+                    f"the service account to make trainjobs, and see nodes in cluster.yaml. It says: {error.body}"
+                ) from None
+            raise
+
+    def delete(self, name: str) -> None:
+        self.api.delete_namespaced_custom_object(**self.of, name=name)
+        for _ in range(60):
+            if self.get(name) is None:
+                return
+            time.sleep(1)
+        raise RuntimeError(f"the TrainJob {name} is still there a minute after it was removed")

@@ -1,0 +1,95 @@
+"""Training on several nodes as a Kubeflow TrainJob: what is asked for, and the object that asks for it."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+GROUP, VERSION, PLURAL = "trainer.kubeflow.org", "v1alpha1", "trainjobs"
+NODE = "node"  # what Kubeflow's own torch runtimes call the job of their nodes and its container
+WORKSPACE = "/workspace"  # where step and nodes see the volume that they share
+UNPRIVILEGED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+
+
+class Job(BaseModel):
+    """What a TrainJob asks of the cluster."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    image: str = Field(min_length=1, description="image of the train step")
+    nodes: int = Field(ge=2, description="nodes")
+    processes: int = Field(ge=1, description="processes on each node")
+    runtime: str = Field(min_length=1, description="name of the ClusterTrainingRuntime")
+    workspace: str = Field(min_length=1, description="claim that all nodes may write")
+    seconds: int = Field(ge=1, description="a job that takes longer is ended")
+    cpu: str = Field(description="cores of a node")
+    memory: str = Field(description="bytes of a node")
+    gpu: int = Field(ge=0, description="accelerators of a node")
+    accelerator: str = Field(description="resource that counts accelerators")
+    cache: str | None = Field(None, description="claim for weights and unfinished work")
+    scratch: str = Field("20Gi", description="most that a node may write elsewhere")
+    pull_secrets: tuple[str, ...] = Field((), strict=False, description="Secrets for pulling the image")
+    secrets: dict[str, tuple[str, str]] = Field({}, strict=False, description="(Secret, key) by environment variable")
+    tolerations: tuple[dict[str, str], ...] = Field((), strict=False, description="taints that nodes tolerate")
+    node_selector: dict[str, str] = Field({}, description="labels of the nodes")
+
+
+def train_job(job: Job, name: str, arguments: list[str]) -> dict[str, Any]:
+    """The TrainJob `name`, whose processes all run components.training.node with `arguments`.
+
+    Torch's launcher takes its place among the nodes from the variables that the runtime sets.
+    """
+    limits = {"cpu": job.cpu, "memory": job.memory} | ({job.accelerator: str(job.gpu)} if job.gpu else {})
+    return {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "TrainJob",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "withanyone"}},
+        "spec": {
+            "runtimeRef": {"name": job.runtime},
+            "activeDeadlineSeconds": job.seconds,
+            "trainer": {
+                "image": job.image,
+                "command": ["torchrun", "-m", "components.training.node"],
+                "args": arguments,
+                "numNodes": job.nodes,
+                "numProcPerNode": job.processes,
+                "resourcesPerNode": {"limits": limits, "requests": limits},
+                "env": [
+                    {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+                    for variable, (secret, key) in sorted(job.secrets.items())
+                ],
+            },
+            "runtimePatches": [{"manager": "withanyone.dev/train", "trainingRuntimeSpec": _patch(_pod(job))}],
+        },
+    }
+
+
+def _patch(pod: dict[str, Any]) -> dict[str, Any]:
+    """`pod` laid over the pods of the runtime's nodes."""
+    replicated = {"name": NODE, "template": {"spec": {"template": {"spec": pod}}}}
+    return {"template": {"spec": {"replicatedJobs": [replicated]}}}
+
+
+def _pod(job: Job) -> dict[str, Any]:
+    """What the nodes' pods have beside the runtime's own: volumes, a user that is not root, where they may run."""
+    scratch = {"emptyDir": {"sizeLimit": job.scratch}}
+    volumes: dict[str, tuple[str, dict[str, Any]]] = {
+        "workspace": (WORKSPACE, {"persistentVolumeClaim": {"claimName": job.workspace}}),
+        "cache": ("/cache", {"persistentVolumeClaim": {"claimName": job.cache}} if job.cache else scratch),
+        "scratch": ("/tmp", scratch),  # noqa: S108  (inside the container)
+        "work": ("/work", scratch),
+    }
+    pod = {
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "runAsGroup": 0},
+        "volumes": [{"name": name, **source} for name, (_, source) in volumes.items()],
+        "containers": [
+            {
+                "name": NODE,
+                "securityContext": UNPRIVILEGED,
+                "volumeMounts": [{"name": name, "mountPath": place} for name, (place, _) in volumes.items()],
+            }
+        ],
+        "imagePullSecrets": [{"name": name} for name in job.pull_secrets],
+        "tolerations": [dict(taint) for taint in job.tolerations],
+        "nodeSelector": dict(job.node_selector),
+    }
+    return {name: value for name, value in pod.items() if value}

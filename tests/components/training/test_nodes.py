@@ -1,0 +1,262 @@
+"""Training on several nodes: the TrainJob against its models, and the step against a Kubernetes API on loopback."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kubeflow_trainer_api import models
+
+from components.steps import TRAIN
+from components.training import node, nodes
+from components.training.config import NodesConfig, TrainingConfig
+from components.training.trainjob import Job, train_job
+from model.errors import UserError
+from pipelines.cluster import Cluster
+from pipelines.retrain import retrain_pipeline
+from pipelines.runners import cluster_runner
+from pipelines.settings import load_settings
+
+CLUSTER = Cluster.model_validate(
+    {
+        "registry": "registry.example/team",
+        "accelerator": "amd.com/gpu",
+        "pull_secrets": ["registry"],
+        "tolerations": [{"key": "gpu", "effect": "NoSchedule"}],
+        "node_selector": {"pool": "big"},
+        "secrets": [
+            {"name": "hub", "env": {"token": "HF_TOKEN"}},
+            {"name": "no", "env": {"k": "V"}, "steps": ["gate"]},
+        ],
+        "cache": "kept",
+        "steps": {"train": {"gpu": 8, "memory": "200Gi", "cpu": "16"}},
+        "nodes": {"count": 3, "processes": 8, "workspace": "shared", "hours": 2, "runtime": "torch-distributed"},
+    }
+)
+
+
+@pytest.fixture
+def job() -> Job:
+    asked = cluster_runner(CLUSTER).train_job()
+    assert asked is not None
+    return asked
+
+
+def test_the_object_holds_what_the_cluster_file_says(job: Job) -> None:
+    spec = train_job(job, "withanyone-train-1", ["a", "b"])["spec"]
+    trainer = spec["trainer"]
+    assert (trainer["numNodes"], trainer["numProcPerNode"]) == (3, 8)
+    assert trainer["image"] == f"registry.example/team/{TRAIN.image}"
+    assert trainer["resourcesPerNode"]["limits"] == {"cpu": "16", "memory": "200Gi", "amd.com/gpu": "8"}
+    assert [one["name"] for one in trainer["env"]] == ["HF_TOKEN"]
+    assert spec["activeDeadlineSeconds"] == 7200
+    jobs = spec["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]
+    pod = jobs[0]["template"]["spec"]["template"]["spec"]
+    claims = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in pod["volumes"]}
+    assert claims == {"workspace": "shared", "cache": "kept", "scratch": None, "work": None}
+    assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert (pod["nodeSelector"], pod["imagePullSecrets"]) == ({"pool": "big"}, [{"name": "registry"}])
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"gpu": 0, "cache": None, "secrets": {}, "tolerations": (), "pull_secrets": ()}]
+)
+def test_the_object_is_one_that_kubeflows_own_models_read_without_loss(job: Job, change: dict[str, Any]) -> None:
+    made = train_job(job.model_copy(update=change), "withanyone-train-1", ["/w/dataset", "{}"])
+    read = models.TrainerV1alpha1TrainJob.from_dict(made)
+    assert read is not None
+    assert json.loads(read.to_json()) == made  # a field that the models do not know would be gone
+
+
+def test_a_field_that_is_not_of_the_kind_would_be_found(job: Job) -> None:
+    made = train_job(job, "withanyone-train-1", [])
+    made["spec"]["trainer"]["nodes"] = 3
+    read = models.TrainerV1alpha1TrainJob.from_dict(made)
+    assert read is not None
+    assert json.loads(read.to_json()) != made
+
+
+def test_the_graph_trains_on_nodes_where_the_cluster_says_so() -> None:
+    from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
+
+    made = retrain_pipeline(load_settings(None), cluster_runner(CLUSTER))
+    spec = MessageToDict(made.pipeline_spec)
+    task = spec["root"]["dag"]["tasks"]["train-nodes"]
+    assert "train" not in spec["root"]["dag"]["tasks"]
+    assert set(task["dependentTasks"]) == {"curate", "validate"}
+    sent = Job.model_validate_json(task["inputs"]["parameters"]["job"]["runtimeValue"]["constant"])
+    assert sent == cluster_runner(CLUSTER).train_job()
+    container = spec["deploymentSpec"]["executors"]["exec-train-nodes"]["container"]
+    assert "accelerator" not in container["resources"]  # its nodes have them
+    pod = MessageToDict(made.platform_spec)["platforms"]["kubernetes"]["deploymentSpec"]["executors"][
+        "exec-train-nodes"
+    ]
+    assert {"shared", "kept"} == {one["constant"] for one in pod["pvcMount"]}
+
+
+class Kubernetes:
+    """The TrainJobs of an API server on loopback; each made job takes the next of `courses`, a condition a look."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.made: list[dict[str, Any]] = []
+        self.courses: list[list[str]] = [["Created", "Complete"]]
+        self.refuse = 0
+        self.host = ""
+
+    def looked(self, name: str) -> dict[str, Any] | None:
+        job = self.jobs.get(name)
+        if job and job["course"]:
+            kind = job["course"].pop(0)
+            job["status"] = {"conditions": [{"type": kind, "status": "True", "message": f"it is {kind}"}]}
+            if kind == "Complete":
+                model = Path(job["spec"]["trainer"]["args"][2])
+                model.mkdir(exist_ok=True)
+                (model / "adapter.safetensors").write_text("trained")
+        return job
+
+    def create(self, job: dict[str, Any]) -> None:
+        self.made.append(job)
+        self.jobs[job["metadata"]["name"]] = {**job, "course": list(self.courses.pop(0))}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kubernetes]:
+    """An API server, a pod's facts about it, and the shared volume as a folder."""
+    from kubernetes import client, config
+
+    state = Kubernetes(tmp_path / "workspace")
+    state.workspace.mkdir()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name of the base class)
+            pass
+
+        def answer(self, body: object, status: int = 200) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def name(self) -> str:
+            assert self.path.startswith("/apis/trainer.kubeflow.org/v1alpha1/namespaces/team-a/trainjobs"), self.path
+            return self.path.partition("/trainjobs")[2].removeprefix("/")
+
+        def do_GET(self) -> None:
+            job = state.looked(self.name())
+            self.answer(job or {"message": "no such job"}, 200 if job else 404)
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if state.refuse:
+                return self.answer({"message": "you may not"}, state.refuse)
+            state.create(body)
+            return self.answer(body, 201)
+
+        def do_DELETE(self) -> None:
+            del state.jobs[self.name()]
+            self.answer({})
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    (tmp_path / "namespace").write_text("team-a\n")
+    known = client.Configuration(host=f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setattr(config, "load_incluster_config", lambda: client.Configuration.set_default(known))
+    monkeypatch.setattr(nodes, "NAMESPACE", tmp_path / "namespace")
+    monkeypatch.setattr(nodes, "WORKSPACE", str(state.workspace))
+    monkeypatch.setattr(nodes, "SECONDS", 0.01)
+    yield state
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    client.Configuration.set_default(None)
+
+
+@pytest.fixture
+def step(tmp_path: Path, job: Job) -> dict[str, Any]:
+    for name in ("dataset", "validation"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text(name)
+    config = NodesConfig(effort=0.5, job=job)
+    places = {name: tmp_path / name for name in ("dataset", "validation", "model")}
+    return {**places, "config": config}
+
+
+def test_the_step_gives_its_inputs_to_the_nodes_and_takes_their_model(
+    cluster: Kubernetes, step: dict[str, Any]
+) -> None:
+    nodes.run(**step)
+    assert (step["model"] / "adapter.safetensors").read_text() == "trained"
+    dataset, validation, model, settings = cluster.made[0]["spec"]["trainer"]["args"]
+    assert TrainingConfig.model_validate_json(settings) == TrainingConfig(effort=0.5)
+    assert {Path(place).parent for place in (dataset, validation, model)} == {Path(dataset).parent}
+    assert cluster.jobs == {}
+    assert list(cluster.workspace.iterdir()) == []
+
+
+def test_the_nodes_find_their_inputs_where_they_are_told(
+    cluster: Kubernetes, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(node, "run", lambda **given: seen.append((given, (given["dataset"] / "file").read_text())))
+    create = cluster.create
+
+    def create_and_start(job: dict[str, Any]) -> None:
+        node.main(*job["spec"]["trainer"]["args"])
+        create(job)
+
+    monkeypatch.setattr(cluster, "create", create_and_start)
+    nodes.run(**step)
+    assert seen[0][1] == "dataset"
+    assert seen[0][0]["config"] == TrainingConfig(effort=0.5)
+
+
+def test_a_step_that_was_killed_finds_the_job_it_made(cluster: Kubernetes, step: dict[str, Any]) -> None:
+    cluster.courses = [["Created", "Created", "Created", "Complete"]]
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(nodes, "_wait", lambda jobs, name: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        nodes.run(**step)
+    monkeypatch.undo()
+    nodes.run(**step)
+    assert len(cluster.made) == 1
+    assert (step["model"] / "adapter.safetensors").is_file()
+
+
+def test_a_job_that_failed_fails_the_step_and_is_made_anew_by_the_next(
+    cluster: Kubernetes, step: dict[str, Any]
+) -> None:
+    cluster.courses = [["Created", "Failed"], ["Complete"]]
+    with pytest.raises(RuntimeError, match="failed: it is Failed; the logs of its pods say more"):
+        nodes.run(**step)
+    assert not step["model"].exists()
+    nodes.run(**step)
+    assert len(cluster.made) == 2
+
+
+def test_other_settings_are_another_job(cluster: Kubernetes, step: dict[str, Any]) -> None:
+    cluster.courses = [["Complete"], ["Complete"]]
+    nodes.run(**step)
+    nodes.run(**{**step, "config": step["config"].model_copy(update={"seed": 8})})
+    assert len({job["metadata"]["name"] for job in cluster.made}) == 2
+
+
+@pytest.mark.parametrize("status", [403, 404, 422])
+def test_a_refusal_of_the_cluster_is_a_sentence(cluster: Kubernetes, step: dict[str, Any], status: int) -> None:
+    cluster.refuse = status
+    with pytest.raises(UserError, match=rf"the cluster refuses the TrainJob \({status} .*you may not"):
+        nodes.run(**step)
+
+
+def test_outside_a_cluster_it_says_so(step: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="needs a pod with a service account"):
+        nodes.run(**step)
