@@ -13,7 +13,7 @@ from components.steps import GATE, LOOK, STEPS, VALIDATE
 from model.errors import UserError
 from pipelines.cluster import FILE, Cluster
 from pipelines.compiled import PIPELINE, write_ir
-from pipelines.server import Server
+from pipelines.kubeflow import Server
 from pipelines.settings import SettingsError
 
 SHOWN = (

@@ -63,7 +63,7 @@ def submit(
 
     from pipelines import submit as work
     from pipelines.cluster import load_cluster
-    from pipelines.server import Server
+    from pipelines.kubeflow import Server
     from pipelines.settings import SettingsError
 
     if not host.startswith(("http://", "https://")):

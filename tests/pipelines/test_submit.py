@@ -14,7 +14,7 @@ from model.errors import UserError
 from pipelines import server as server_module
 from pipelines.cli import app
 from pipelines.cluster import Cluster
-from pipelines.server import OutOfReachError, Server
+from pipelines.kubeflow import OutOfReachError, Server
 from pipelines.settings import SettingsError
 from pipelines.submit import check_schedule, follow, read_decision
 from tests.pipelines.kubeflow import Kubeflow, kubeflow
