@@ -4,9 +4,10 @@ import sys
 
 import typer
 
+from components.shell import sentence_of
 from components.steps import GATE, STEPS
 from model.errors import PREEMPTED, Preempted, UserError
-from pipelines.commands import branches, cluster, data, main_job, multiid, outside
+from pipelines.commands import branches, cluster, data, main_job, multiid, outside, registry
 from pipelines.commands.forget import forget
 from pipelines.commands.gate import gate
 from pipelines.commands.step import command_name, step_command
@@ -14,8 +15,8 @@ from pipelines.settings import SettingsError
 
 EXIT_CODES = (
     "Exit codes: 0 done; 1 something unexpected; 2 wrong usage or settings; 3 an input cannot be used; "
-    "4 the dataset failed its validation; 5 `withanyone gate` or `withanyone submit` says hold or reject, or a replay is "
-    "not the same; 75 preempted, start it again."
+    "4 the dataset failed its validation; 5 `withanyone gate` or `withanyone submit` says hold or reject, or a replay "
+    "is not the same; 6 `withanyone deploy` rolled back; 75 preempted, start it again."
 )
 
 app = typer.Typer(
@@ -29,6 +30,11 @@ for step in STEPS:
     app.command(command_name(step))(gate if step == GATE else step_command(step))
 app.command()(forget)
 app.command()(outside.serve)
+app.command()(registry.promote)
+app.command()(registry.deploy)
+app.command()(registry.rollback)
+app.command()(registry.versions)
+app.command()(registry.lineage)
 app.command("compile")(cluster.compile_pipeline)
 app.command()(cluster.submit)
 app.add_typer(main_job.runs_app, name="runs")
@@ -49,6 +55,12 @@ def main() -> None:
     except Preempted as notice:
         sys.stderr.write(f"{notice}\n")
         sys.exit(PREEMPTED)
+    except OSError as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        sys.stderr.write(f"{sentence}\n")
+        sys.exit(3)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from components.steps import GATE, PHOTOS, STEPS
 from model.artefacts import read_json
+from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
 
@@ -32,6 +33,7 @@ def run_main_job(
 
     settings = _complete(runs, settings)
     facts = {
+        "commit": code_commit(),
         "settings": {name: values.model_dump(mode="json") for name, values in settings.items()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }

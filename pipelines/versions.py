@@ -148,7 +148,7 @@ def open_history(folder: Path, dataset: Path) -> Iterator[History]:
         ) from error
     folder = folder.resolve()
     path = (folder / dataset).resolve()
-    with _quiet():
+    with quiet_dvc():
         try:
             git = SCM(str(folder))
             root = Path(Repo.find_root(str(folder)))
@@ -172,7 +172,7 @@ def open_history(folder: Path, dataset: Path) -> Iterator[History]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_dvc() -> Iterator[None]:
     """Keep DVC's own remarks from the user's terminal."""
     loggers = [logging.getLogger(name) for name in LIBRARIES]
     levels = [logger.level for logger in loggers]

@@ -112,7 +112,7 @@ def test_a_loss_that_runs_away_stops_the_training_before_the_next_checkpoint(dat
         return output * 20 if calls > 6 else output
 
     trainer.model.backbone.proj_out.register_forward_hook(grow)
-    with pytest.raises(UserError, match="the flow loss runs away, .* at step 8 .* is kept in"):
+    with pytest.raises(UserError, match=r"the flow loss runs away, .* at step 8 .* is kept in"):
         trainer.train()
     assert [folder.name for folder in checkpoints(tmp_path / "checkpoints")] == ["step-0000004"]
 

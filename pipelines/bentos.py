@@ -1,0 +1,50 @@
+"""The Bento of a registered version: the one that its run packaged, or one built from what the registry holds."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from model.artefacts import file_digest, new_folder, read_json
+from pipelines.registry import Registry
+from pipelines.runs import Runs
+from pipelines.store import link_tree
+
+LINEAGE = Path("src", "bundle", "lineage.json")
+
+
+def bento_of(record: dict[str, Any], runs: Runs, registry: Registry, folder: Path) -> Path:
+    """The folder below `folder` with the Bento of the version `record`, made there when it is missing."""
+    bento = folder / str(record["version"])
+    if matches(bento, record):
+        return bento
+    packaged = runs.folder / record["run"] / "bento"
+    with new_folder(bento) as draft:
+        if matches(packaged, record):
+            draft.rmdir()
+            link_tree(packaged, draft)
+        else:
+            _build(record, registry, draft)
+    return bento
+
+
+def matches(bento: Path, record: dict[str, Any]) -> bool:
+    """Whether the folder holds a whole Bento of the version's model and decision."""
+    try:
+        lineage = read_json(bento / LINEAGE)
+        whole = (bento / "bento.yaml").is_file() and (bento / "proof.json").is_file()
+    except (OSError, ValueError):
+        return False
+    return whole and (lineage["model"], lineage["decision"]) == (record["model"], record["decision"])
+
+
+def _build(record: dict[str, Any], registry: Registry, draft: Path) -> None:
+    from components.packaging.config import PackagingConfig
+    from components.packaging.step import run
+
+    with tempfile.TemporaryDirectory() as scratch:
+        places = {name: Path(scratch, name) for name in ("model", "scores", "decision")}
+        for name, place in places.items():
+            registry.fetch(record["version"], name, place)
+        assert file_digest(places["decision"] / "decision.json") == record["decision"]
+        draft.rmdir()
+        run(**places, bento=draft, config=PackagingConfig(anyway=True))

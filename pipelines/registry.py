@@ -1,0 +1,205 @@
+"""The registry: a git repository with DVC. GTO's tags in it are the model's versions and where each was put."""
+
+import json
+import logging
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.artefacts import write_json
+from model.errors import UserError
+from pipelines.locks import only_user
+from pipelines.store import link_tree
+from pipelines.versions import quiet_dvc
+
+NAME, STAGE = "withanyone", "production"
+RECORD = "version.json"  # in every commit that is a version: what it is made of and who let it through
+DATA = ("model", "dataset", "scores", "decision")  # folders that DVC tracks
+STORE = "registry-store"  # the default remote, beside the registry
+VERSION_TAG = re.compile(rf"{NAME}@(v\d+\.0\.0)")
+STAGE_TAG = re.compile(rf"{NAME}#{STAGE}#(\d+)")
+AUTHOR = ("withanyone", "withanyone@localhost")
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The registry in the folder `root`, which `create` makes when it is not there."""
+
+    root: Path
+
+    @property
+    def exists(self) -> bool:
+        return (self.root / ".dvc" / "config").is_file() and (self.root / ".git").exists()
+
+    def create(self) -> None:
+        """Make the repository, with a local folder beside it as DVC's remote; one that is there is left alone."""
+        from dvc.repo import Repo
+
+        if self.exists and self._head():
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        git(self.root, "init", "--quiet", "--initial-branch", "main")
+        with quiet_dvc(), Repo.init(str(self.root), force=True) as repo, repo.config.edit() as config:
+            config["core"].update(analytics=False, check_update=False, autostage=False, remote="store")
+            config["cache"]["type"] = ["hardlink", "copy"]  # a version costs no second copy of the run's files
+            config["remote"] = {"store": {"url": str(self.root.resolve().with_name(STORE))}}
+        self.commit("Start the registry")
+
+    def only_user(self) -> AbstractContextManager[None]:
+        """Hold the registry for one change. Raises UserError while another process changes it."""
+        return only_user(self.root.parent / f".{self.root.name}.lock", f"the registry {self.root}")
+
+    def versions(self) -> dict[str, dict[str, Any]]:
+        """The record of each registered version, oldest first."""
+        tags = (VERSION_TAG.fullmatch(tag) for tag in self._tags())
+        names = sorted((tag[1] for tag in tags if tag), key=_number)
+        return {name: json.loads(git(self.root, "show", f"{NAME}@{name}:{RECORD}")) for name in names}
+
+    def find(self, version: str) -> dict[str, Any]:
+        """The record of `version` (v2, v2.0.0 or withanyone@v2.0.0) with its name as `version`. Raises UserError."""
+        wanted = version.removeprefix(f"{NAME}@")
+        wanted = f"{wanted}.0.0" if re.fullmatch(r"v\d+", wanted) else wanted
+        known = self.versions()
+        if wanted not in known:
+            raise UserError(f"The registry {self.root} has no version {version!r}: it has {_listed(known)}.")
+        return {"version": wanted, **known[wanted]}
+
+    def history(self) -> list[dict[str, str]]:
+        """What was put into production, oldest first: version, when, and the words that say why and where."""
+        line = "%(refname:short)%00%(*objectname)%00%(taggerdate:iso-strict)%00%(contents:subject)"
+        rows = git(self.root, "for-each-ref", f"--format={line}", "refs/tags") if self.exists else ""
+        facts = [row.split("\0") for row in rows.splitlines()]
+        names = {commit: found[1] for tag, commit, _, _ in facts if (found := VERSION_TAG.fullmatch(tag))}
+        turns = [
+            (int(found[1]), {"version": names[commit], "at": when, "why": why})
+            for tag, commit, when, why in facts
+            if (found := STAGE_TAG.fullmatch(tag)) and commit in names
+        ]
+        return [turn for _, turn in sorted(turns, key=lambda pair: pair[0])]
+
+    def production(self) -> str | None:
+        """The version in production, or None before the first."""
+        turns = self.history()
+        return turns[-1]["version"] if turns else None
+
+    def previous(self) -> str:
+        """The champion before the present one: the nearest older version that was in production. Raises UserError."""
+        present = self.production()
+        turns = {turn["version"] for turn in self.history()}
+        older = [version for version in turns if present and _number(version) < _number(present)]
+        if not older:
+            words = f"The registry {self.root} has no champion before {present or 'any'}"
+            raise UserError(f"{words}: there is nothing to go back to.")
+        return max(older, key=_number)
+
+    def hold(self, folders: Mapping[str, Path], record: Mapping[str, Any], subject: str) -> None:
+        """Commit the data `folders` (by names of DATA) and their `record`, and push the data to DVC's remote.
+
+        What a killed attempt left is thrown away first. The commit is no version until `register` tags it.
+        """
+        from dvc.exceptions import DvcException
+
+        git(self.root, "reset", "--quiet", "--hard")
+        for name, folder in folders.items():
+            shutil.rmtree(self.root / name, ignore_errors=True)
+            link_tree(folder, self.root / name)
+        write_json(self.root / RECORD, record)
+        with self._dvc() as repo:
+            try:
+                repo.add([str(self.root / name) for name in folders])
+                self.commit(subject)
+                repo.push()
+            except (DvcException, OSError) as error:
+                raise UserError(
+                    f"DVC could not push to the remote of {self.root} ({error}): mend the remote (`dvc remote list` "
+                    "shows it) and promote again; nothing was promoted."
+                ) from error
+
+    def register(self, message: str) -> str:
+        """Tag the present commit as the next version; returns its name."""
+        from gto.api import register
+
+        number = max((_number(name) for name in self.versions()), default=0) + 1
+        name, mail = AUTHOR
+        register(self._url, NAME, "HEAD", version=f"v{number}.0.0", message=message, author=name, author_email=mail)
+        return f"v{number}.0.0"
+
+    def put_in_production(self, version: str, why: str) -> None:
+        """Tag `version` as the one in production, for the reason `why`; nothing happens where it is already."""
+        from gto.api import assign
+
+        if self.production() != version:
+            name, mail = AUTHOR
+            assign(  # by force, for it may have been there before
+                self._url, NAME, STAGE, version=version, message=why, force=True, author=name, author_email=mail
+            )
+
+    def fetch(self, version: str, name: str, target: Path) -> None:
+        """Bring the data folder `name` of `version` to `target`, from DVC's cache or remote. Raises UserError."""
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+
+        try:
+            with quiet_dvc():
+                Repo.get(self._url, name, out=str(target), rev=f"{NAME}@{version}", force=True)
+        except (DvcException, OSError) as error:
+            raise UserError(
+                f"The {name} of {version} is neither in the cache nor in the remote of {self.root} ({error}): "
+                "bring the remote back."
+            ) from error
+
+    def commit(self, subject: str) -> None:
+        """Commit all that changed in the repository's small files; nothing where nothing did."""
+        git(self.root, "add", "--all")
+        if not self._head() or git(self.root, "status", "--porcelain"):
+            git(self.root, "commit", "--quiet", "--allow-empty", "-m", subject)
+
+    @property
+    def _url(self) -> str:
+        return str(self.root.resolve())
+
+    def _tags(self) -> list[str]:
+        return git(self.root, "tag", "--list").splitlines() if self.exists else []
+
+    def _head(self) -> str:
+        return git(self.root, "rev-parse", "--quiet", "--verify", "HEAD", check=False)
+
+    @contextmanager
+    def _dvc(self) -> Iterator[Any]:
+        """The repository opened by DVC; a lock file of its own that it cannot read any more is removed."""
+        from dvc.repo import Repo
+
+        locks = self.root / ".dvc" / "tmp" / "rwlock"
+        try:
+            json.loads(locks.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            log.warning("%s is broken and was removed", locks)
+            locks.unlink()
+        with quiet_dvc(), Repo(self._url) as repo:
+            yield repo
+
+
+def git(folder: Path, *arguments: str, check: bool = True) -> str:
+    """What git says in `folder`. Raises UserError where it fails, with its own words."""
+    name, mail = AUTHOR
+    command = ["git", "-c", f"user.name={name}", "-c", f"user.email={mail}", "-c", "commit.gpgsign=false", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if check and done.returncode:
+        raise UserError(f"git {arguments[0]} failed in {folder} ({done.stderr.strip()}): mend what it names.")
+    return done.stdout.strip()
+
+
+def _number(version: str) -> int:
+    return int(version[1:].partition(".")[0])
+
+
+def _listed(versions: Mapping[str, Any]) -> str:
+    return ", ".join(versions) or "none yet"

