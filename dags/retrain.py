@@ -1,36 +1,30 @@
-"""The weekly retraining: starts `withanyone run` and reads the decision that the run wrote.
+"""The retraining: each week, at new photos, or after deletions; then a person decides whether its model is promoted."""
 
-The environment says where: WITHANYONE_HOME, the folder with params.yaml and runs/ (default: the repository of this
-file), and WITHANYONE_COMMAND, the command line's program (default: the one beside this Python, else on the PATH).
-"""
-
+import hashlib
 import json
-import logging
-import os
-import subprocess
-import sys
-import tempfile
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.sdk import Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import AssetOrTimeSchedule, Context, CronTriggerTimetable, Param, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
 
-HOME = Path(os.environ.get("WITHANYONE_HOME", Path(__file__).resolve().parents[1]))
-BESIDE = Path(sys.executable).with_name("withanyone")
-COMMAND = os.environ.get("WITHANYONE_COMMAND", str(BESIDE) if BESIDE.exists() else "withanyone")
-MENDED_BY_PEOPLE = {2: "settings", 3: "input", 4: "validation"}  # exit codes after which trying again is of no use
-log = logging.getLogger(__name__)
+from dags.assets import DELETIONS, PHOTOS
+from dags.command import CommandOperator
+
+BODY = """{{ ti.xcom_pull(task_ids="read_decision")["body"] }}"""
 
 
 @dag(
-    schedule="@weekly",
-    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 0 * * 0", timezone="UTC"), assets=(PHOTOS | DELETIONS)
+    ),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 1, "retry_delay": timedelta(minutes=5)},
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
     params={
         "photos": Param("", type="string", description="Folder of photos; empty: the virtual cast."),
         "settings": Param(
@@ -44,54 +38,94 @@ log = logging.getLogger(__name__)
     doc_md=__doc__,
 )
 def retrain() -> None:
-    """Photos in, a judged and packaged model out."""
-    read_decision(start_run())  # type: ignore[arg-type]  # a reference to the result until the run
+    """Photos in, a judged model, a person's word, a promoted model out."""
+    run = CommandOperator(task_id="run", arguments=run_arguments)
+    ask = ApprovalOperator(
+        task_id="approve",
+        subject='Promote the run {{ ti.xcom_pull(task_ids="read_decision")["run"] }}?',
+        body=BODY,
+        params={"reason": Param("", type="string", description="Why, where the verdict is hold: it is recorded.")},
+        response_timeout=timedelta(days=7),
+        retries=0,
+    )
+    promoted = TriggerDagRunOperator(
+        task_id="promote",
+        trigger_dag_id="promote",
+        trigger_run_id="promote-{{ run_id }}",
+        conf={name: f'{{{{ ti.xcom_pull(task_ids="hand_over")["{name}"] }}}}' for name in HANDED_OVER},
+        skip_when_already_exists=True,
+        wait_for_completion=True,
+        deferrable=True,
+        poke_interval=5,
+        retries=0,
+    )
+    decided: Any = read_decision(run.output)  # type: ignore[arg-type]  # references until the run
+    decided >> ask
+    handed: Any = hand_over(decided, ask.output)  # type: ignore[arg-type]
+    handed >> promoted
 
 
-@task(execution_timeout=timedelta(hours=12))
-def start_run() -> str:
-    """Run the main job to its end and return the run's folder; a second try redoes only the step that failed."""
-    params = get_current_context()["params"]
-    command = [COMMAND, "run", "--json"]
-    if params["photos"]:
-        command += ["--photos", params["photos"]]
-    for change in params["settings"]:
-        command += ["--set", change]
-    code, result, last_line = run_and_log(command, HOME)
-    if code == 0:
-        return str(json.loads(result)["folder"])
-    if code in MENDED_BY_PEOPLE:
-        raise AirflowFailException(f"withanyone refused its {MENDED_BY_PEOPLE[code]}: {last_line}")
-    raise AirflowException(f"withanyone ended with {code}: {last_line}")
+HANDED_OVER = ("run", "decision", "approved_by", "approved_at", "override")
+
+
+def run_arguments(context: Context, **_: Any) -> list[str]:
+    """The words of `withanyone run` for the DAG run's parameters."""
+    params = context["params"]
+    words = ["run", "--json"] + (["--photos", params["photos"]] if params["photos"] else [])
+    return words + [word for change in params["settings"] for word in ("--set", change)]
 
 
 @task
-def read_decision(run: str) -> dict[str, Any]:
-    """The verdict and its reason as the run's decision file has them."""
-    decision = json.loads((Path(run) / "decision" / "decision.json").read_text(encoding="utf-8"))
-    log.info("verdict of %s: %s (%s)", run, decision["verdict"], decision["reason"])
-    return {"run": run, "verdict": decision["verdict"], "reason": decision["reason"]}
+def read_decision(run: dict[str, Any]) -> dict[str, str]:
+    """What the reviewer is shown, read from the run's decision file; nobody is asked about a model that is rejected."""
+    folder = Path(run["folder"])
+    content = (folder / "decision" / "decision.json").read_bytes()
+    decision = json.loads(content)
+    if decision["verdict"] == "reject":
+        raise AirflowSkipException(f"rejected by the gate: {decision['reason']}")
+    return {
+        "run": folder.name,
+        "verdict": decision["verdict"],
+        "decision": hashlib.sha256(content).hexdigest(),
+        "body": request(folder, decision),
+    }
 
 
-def run_and_log(command: list[str], folder: Path) -> tuple[int, str, str]:
-    """Run `command` in `folder`, its progress in the task's log; returns exit code, stdout and stderr's last line."""
-    last_line = ""
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8") as result,
-        subprocess.Popen(
-            command, cwd=folder, stdout=result, stderr=subprocess.PIPE, text=True, errors="replace"
-        ) as process,
-    ):
-        try:
-            for line in process.stderr or ():
-                last_line = line.rstrip() or last_line
-                log.info("%s", line.rstrip())
-        except BaseException:  # the task's time is over, or somebody stopped it: its run must not work on
-            process.terminate()
-            raise
-        code = process.wait()
-        result.seek(0)
-        return code, result.read(), last_line
+@task
+def hand_over(decided: dict[str, str], answer: dict[str, Any]) -> dict[str, str]:
+    """Who approved what, and when, for the promotion."""
+    user = answer["responded_by_user"] or {}
+    return {
+        "run": decided["run"],
+        "decision": decided["decision"],
+        "approved_by": str(user.get("name") or user.get("id") or "unknown"),
+        "approved_at": pendulum.parse(str(answer["responded_at"])).isoformat(),  # type: ignore[union-attr]
+        "override": str((answer["params_input"] or {}).get("reason", "")) if decided["verdict"] != "promote" else "",
+    }
+
+
+def request(run: Path, decision: dict[str, Any]) -> str:
+    """The approval request in Markdown: verdict, reason, the report's place, and each rule with its figure."""
+    rows = [
+        f"| {rule['name']} | {rule['state']} | {_number(rule['figure'])} | {_number(rule['threshold'])} |"
+        for rule in decision["rules"]
+    ]
+    report = (run / "scores" / "report.html").resolve().as_uri()
+    return "\n".join(
+        [
+            f"**{decision['verdict']}**: {decision['reason']}",
+            "",
+            f"Report: [{report}]({report})",
+            "",
+            "| rule | state | figure | threshold |",
+            "| --- | --- | --- | --- |",
+            *rows,
+        ]
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 retrain()

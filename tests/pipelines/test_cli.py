@@ -31,6 +31,8 @@ COMMANDS = [
     "rollback",
     "versions",
     "lineage",
+    "drift",
+    "deletions",
     "compile",
     "runs",
     "data",

@@ -1,4 +1,4 @@
-"""dvc.yaml in a clone: experiments, differences of metrics and plots, with stages that do the least that DVC can see."""
+"""dvc.yaml in a clone: experiments, differences of metrics, plots; its stages do the least that DVC can see."""
 
 import json
 import os

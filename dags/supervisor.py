@@ -1,0 +1,30 @@
+"""Runs one command to its end, whatever becomes of who started it: python supervisor.py FOLDER COMMAND...
+
+FOLDER gets `out` (stdout), `log` (stderr) and at last `code` (the exit status). While the command is at work, `lock` is
+held by this process and by the command itself, so that neither can be started twice.
+"""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+
+def supervise(folder: Path, command: list[str]) -> int:
+    """Run `command`; 75 where another process runs it already."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return 75
+        (folder / "code").unlink(missing_ok=True)
+        with (folder / "out").open("w") as out, (folder / "log").open("a") as log:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, pass_fds=[lock.fileno()])  # noqa: PLW1510
+        draft = folder / "code.new"
+        draft.write_text(str(done.returncode))
+        draft.replace(folder / "code")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(supervise(Path(sys.argv[1]), sys.argv[2:]))

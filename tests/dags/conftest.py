@@ -1,0 +1,77 @@
+"""A migrated Airflow home beside a project folder whose command says what it was asked."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.sources import ROOT
+
+DAGS = ROOT / "dags"
+PROGRAM = """#!{python}
+import json, pathlib, sys
+home = pathlib.Path.cwd()
+with open(home / "asked.jsonl", "a") as asked:
+    asked.write(json.dumps(sys.argv[1:]) + "\\n")
+print("curate  done in 3.0 s", file=sys.stderr)
+if "train.seed=13" in sys.argv:
+    print("The folder is empty: give one with photos.", file=sys.stderr)
+    sys.exit(3)
+if sys.argv[1] == "run":
+    decision = home / "runs" / "one" / "decision"
+    decision.mkdir(parents=True, exist_ok=True)
+    rule = {{"name": "better", "state": "failed", "figure": 0.1234, "threshold": None}}
+    verdict = "reject" if "train.seed=5" in sys.argv else "hold"
+    found = {{"verdict": verdict, "reason": "it's a \\"tie\\"", "rules": [rule]}}
+    (decision / "decision.json").write_text(json.dumps(found))
+    print(json.dumps({{"folder": str(decision.parent)}}))
+"""
+
+
+class Home:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        program = folder / "withanyone"
+        program.write_text(PROGRAM.format(python=sys.executable))
+        program.chmod(0o755)
+        self.python("-m", "airflow", "db", "migrate")
+
+    def python(self, *arguments: str) -> str:
+        settings = {
+            "AIRFLOW_HOME": str(self.folder / "home"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "WITHANYONE_HOME": str(self.folder),
+            "WITHANYONE_COMMAND": str(self.folder / "withanyone"),
+            "PYTHONPATH": str(ROOT),
+        }
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            check=False,
+            env=os.environ | settings,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def asked(self) -> list[list[str]]:
+        """The words of each call of the command."""
+        return [json.loads(line) for line in (self.folder / "asked.jsonl").read_text().splitlines()]
+
+
+def results(output: str) -> list[dict[str, Any]]:
+    """What a program of a test printed in lines that begin with RESULT."""
+    return [json.loads(line.removeprefix("RESULT ")) for line in output.splitlines() if line.startswith("RESULT ")]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(tmp_path_factory.mktemp("airflow"))

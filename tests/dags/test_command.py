@@ -1,0 +1,77 @@
+"""The command behind a task: once at a time, its end seen however it came, a request that a reviewer can read."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dags.command import CommandTrigger, _held, _start
+from dags.retrain import request
+from dags.supervisor import supervise
+
+
+def event(folder: Path, limit_s: float = 20) -> dict[str, Any]:
+    async def first() -> dict[str, Any]:
+        async for found in CommandTrigger(str(folder), limit_s).run():
+            return dict(found.payload)
+        raise AssertionError("no event")
+
+    return asyncio.run(first())
+
+
+def sleeper(folder: Path, seconds: float) -> list[str]:
+    return [sys.executable, "-c", f"import time; open('{folder}/begun', 'a').write('x'); time.sleep({seconds})"]
+
+
+def test_a_command_leaves_its_output_and_its_exit_code(tmp_path: Path) -> None:
+    program = "import sys; print('out'); print('word', file=sys.stderr); sys.exit(4)"
+    assert supervise(tmp_path, [sys.executable, "-c", program]) == 0
+    assert [(tmp_path / name).read_text() for name in ("out", "log", "code")] == ["out\n", "word\n", "4"]
+
+
+def test_a_command_at_work_is_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dags.command.HOME", tmp_path)
+    folder = tmp_path / "job"
+    _start(folder, sleeper(folder, 2))
+    assert supervise(folder, sleeper(folder, 0)) == 75
+    assert event(folder) == {"folder": str(folder)}
+    assert (folder / "code").read_text() == "0"
+    assert (folder / "begun").read_text() == "x"
+
+
+def test_the_lock_is_held_by_the_command_when_its_supervisor_is_killed(tmp_path: Path) -> None:
+    supervisor = Path(sys.modules["dags.supervisor"].__file__ or "")
+    process = subprocess.Popen([sys.executable, str(supervisor), str(tmp_path), *sleeper(tmp_path, 3)])
+    while not (tmp_path / "begun").exists():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert _held(tmp_path)
+    assert event(tmp_path) == {"folder": str(tmp_path)}
+    assert not (tmp_path / "code").exists()
+
+
+def test_a_command_that_takes_too_long_is_told_as_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dags.command.HOME", tmp_path)
+    folder = tmp_path / "job"
+    _start(folder, sleeper(folder, 3))
+    assert event(folder, limit_s=0.5) == {"folder": str(folder), "late": True}
+
+
+def test_a_trigger_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    name, arguments = CommandTrigger(str(tmp_path), 5).serialize()
+    assert name == f"{CommandTrigger.__module__}.{CommandTrigger.__name__}"
+    assert CommandTrigger(**arguments).serialize() == (name, arguments)
+
+
+def test_a_request_holds_verdict_report_and_figures(tmp_path: Path) -> None:
+    rules = [{"name": "better", "state": "failed", "figure": 0.12345, "threshold": None}]
+    text = request(tmp_path, {"verdict": "hold", "reason": "a tie", "rules": rules})
+    assert "**hold**: a tie" in text
+    assert f"({(tmp_path / 'scores' / 'report.html').as_uri()})" in text
+    assert "| better | failed | 0.123 |  |" in text
