@@ -3,19 +3,27 @@
 import shutil
 from pathlib import Path
 
+from pydantic import BaseModel
+
 import components
 import model as model_package
 from components.packaging.lineage import Lineage
 from components.packaging.terms import SERVED_WEIGHTS
-from model.artefacts import cache_folder, write_json
+from model.artefacts import cache_folder, file_digest, write_json
 from model.weights import weight
 
 # Names inside the bundle folder.
 MODEL, WEIGHTS, LINEAGE, SCORES, DECISION = "model", "cache", "lineage.json", "scores.json", "decision.json"
+SELF_TEST, DIGESTS = "self_test.json", "digests.json"
 
 
-def write_bundle(folder: Path, *, model: Path, scores: Path, decision: Path, lineage: Lineage) -> None:
-    """Write the model folder, the weights it needs, its scores, decision and lineage into `folder`."""
+def write_bundle(
+    folder: Path, *, model: Path, scores: Path, decision: Path, lineage: Lineage, self_test: BaseModel
+) -> None:
+    """Write the model folder, the weights it needs, its scores, decision, lineage and self-test into `folder`.
+
+    `digests.json` pins each of these files by its SHA-256.
+    """
     shutil.copytree(model, folder / MODEL)
     cache = cache_folder()
     for name in SERVED_WEIGHTS:
@@ -27,6 +35,9 @@ def write_bundle(folder: Path, *, model: Path, scores: Path, decision: Path, lin
     shutil.copyfile(scores / "scores.json", folder / SCORES)
     shutil.copyfile(decision / "decision.json", folder / DECISION)
     write_json(folder / LINEAGE, lineage.model_dump())
+    write_json(folder / SELF_TEST, self_test.model_dump())
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    write_json(folder / DIGESTS, {file.relative_to(folder).as_posix(): file_digest(file) for file in files})
 
 
 def write_sources(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """The door of the service: bodies are capped, typed and checked in form before anything of the service sees them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 from pydantic import BaseModel
@@ -22,24 +24,52 @@ class Door:
     def __init__(self, app: ASGIApp, forms: Mapping[str, type[BaseModel]]) -> None:
         """`forms` has the request of each path that takes one."""
         self.app, self.forms = app, forms
+        self.held = 0  # bytes of all bodies that are being read or answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
+        body = bytearray()
         try:
-            headers = Headers(scope=scope)
-            _check_headers(headers)
-            body = await _read(receive)
+            _check_headers(Headers(scope=scope))
+            async with _in_time():
+                await self._read(receive, body)
             form = self.forms.get(scope["path"])
             if form is not None:
-                parse(body, form)
+                parse(bytes(body), form)
+            await self.app(scope, _replay(bytes(body), receive), send)
         except RefusalError as refusal:
             response = refusal.response()
             response.headers["connection"] = "close"  # what is left of the body is not read
             await response(scope, receive, send)
-            return
-        await self.app(scope, _replay(body, receive), send)
+        finally:
+            self.held -= len(body)
+
+    async def _read(self, receive: Receive, body: bytearray) -> None:
+        """Read the whole body, never more of it than the limit: it may be longer than its header says, or not say."""
+        while True:
+            message = await receive()
+            part = message.get("body", b"")
+            body += part
+            self.held += len(part)
+            if len(body) > limits.REQUEST_BYTES:
+                raise _too_large()
+            if self.held > limits.HELD_BYTES:
+                why, status = "holds as many bytes of requests as it may", HTTPStatus.TOO_MANY_REQUESTS
+                raise RefusalError(status, "The service", why, "send it again in a second", kind="bytes-full", retry=1)
+            if not message.get("more_body", False):
+                return
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(limits.BODY_SECONDS):
+            yield
+    except TimeoutError:
+        why = f"did not arrive within {limits.BODY_SECONDS} seconds"
+        raise RefusalError(HTTPStatus.REQUEST_TIMEOUT, "The body", why, "send it faster") from None
 
 
 def _check_headers(headers: Headers) -> None:
@@ -55,18 +85,6 @@ def _check_headers(headers: Headers) -> None:
     declared = headers.get("content-length", "0")
     if declared.isdigit() and int(declared) > limits.REQUEST_BYTES:
         raise _too_large()
-
-
-async def _read(receive: Receive) -> bytes:
-    """The whole body, never more of it than the limit: a body may be longer than its header says, or not say."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > limits.REQUEST_BYTES:
-            raise _too_large()
-        if not message.get("more_body", False):
-            return bytes(body)
 
 
 def _too_large() -> RefusalError:

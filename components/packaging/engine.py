@@ -1,10 +1,10 @@
-"""What the service does, apart from the web: requests in, pictures and facts out."""
+"""What the service does, apart from the web: requests in, pictures and facts out. For one thread."""
 
-import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
-from io import BytesIO
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,16 +12,19 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from components.packaging import limits
-from components.packaging.bundle import LINEAGE, MODEL, SCORES, WEIGHTS
+from components.packaging.consent import Consent
+from components.packaging.credentials import Credentials
 from components.packaging.lineage import Lineage
+from components.packaging.metrics import PICTURES, STAGE
 from components.packaging.pictures import read_base64
+from components.packaging.references import Reference, References, only_face, side
 from components.packaging.refusals import RefusalError
-from components.packaging.requests import FacesRequest, GenerateRequest
-from components.packaging.terms import terms
-from model.artefacts import read_json
+from components.packaging.requests import FacesRequest, GenerateRequest, LayoutRequest, Size
+from components.packaging.selftest import SelfTest
 from model.errors import UserError
-from model.faces.analyser import Analyser, Face, load_analyser
-from model.sampler import Request, Sampler
+from model.faces.analyser import Analyser
+from model.layout import layout
+from model.sampler import OnStep, Request
 
 
 class Pipeline(Protocol):
@@ -31,42 +34,82 @@ class Pipeline(Protocol):
         """Boxes [n,4] in pixels for n people, with the picture's width and height."""
         ...
 
-    def __call__(self, requests: Sequence[Request], *, steps: int | None = None, id_weight: float = 1.0) -> list[Image]:
-        """One picture for each request."""
+    def __call__(
+        self,
+        requests: Sequence[Request],
+        *,
+        steps: int | None = None,
+        id_weight: float = 1.0,
+        on_step: OnStep | None = None,
+    ) -> list[Image]:
+        """One picture for each request; `on_step` is told each step and how many there are."""
         ...
+
+
+@dataclass(frozen=True)
+class Made:
+    """Pictures that were made: their files, and what they were made of."""
+
+    files: list[bytes]  # PNG
+    pictures: list[Image]
+    orders: list[Request]
+    references: list[Reference]
 
 
 class Engine:
     """A loaded model with the analyser that reads its references."""
 
-    def __init__(self, pipeline: Pipeline, analyser: Analyser, lineage: Lineage, facts: dict[str, Any]) -> None:
-        """`facts` are told as they are by `describe`: licence and scores."""
-        self.pipeline, self.analyser, self.lineage, self.facts = pipeline, analyser, lineage, facts
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        analyser: Analyser,
+        lineage: Lineage,
+        facts: dict[str, Any],
+        sizes: Sequence[Size],
+        credentials: Credentials,
+        self_test: SelfTest,
+        consent: Consent | None = None,
+    ) -> None:
+        """`facts` are told as they are by `describe`: licence and scores. `sizes` are those of the pictures."""
+        self.pipeline, self.analyser, self.lineage, self.facts, self.sizes = pipeline, analyser, lineage, facts, sizes
+        self.credentials, self.self_test = credentials, self_test
+        self.references = References(analyser, consent or Consent())
         self.warm = False
 
     def warm_up(self) -> None:
-        """Make one picture of nobody, so that the first user does not pay for lazy initialisation."""
+        """Make the self-test's picture and know its face again, which also spares the first user lazy initialisation.
+
+        Raises UserError where the face is not known again: what is loaded is not what was packaged.
+        """
         boxes, width, height = self.pipeline.layout(1)
-        nobody = np.random.default_rng(0).normal(size=(1, self.analyser.dim)).astype(np.float32)
-        self.pipeline([Request("a person", nobody, boxes, width, height, seed=0)], steps=1)
-        self.analyser.analyse([np.zeros((height, width, 3), np.uint8)])
+        order = self.self_test.order(boxes, width, height, self.analyser.dim)
+        picture = self.pipeline([order])[0]
+        self.self_test.check(self.analyser.analyse([np.asarray(picture)])[0])
         self.warm = True
 
-    def generate(self, request: GenerateRequest) -> bytes:
-        """A PNG picture with its lineage in text chunks; raises RefusalError for a reference that cannot be used."""
-        names = [f"references[{index}]" for index in range(len(request.references))]
-        pictures = [read_base64(text, name) for text, name in zip(request.references, names, strict=True)]
-        faces = [only_face(found, name) for found, name in zip(self.analyser.analyse(pictures), names, strict=True)]
-        boxes, width, height = self._layout(len(faces))
+    def generate(self, request: GenerateRequest, on_step: OnStep | None = None) -> Made:
+        """The pictures of a request; raises RefusalError for a reference that cannot or must not be used."""
+        with stage("references"):
+            references = self.references.read(request.references)
+        orders = self._orders(request, references)
+        with stage("pictures"):
+            pictures = self.pipeline(orders, steps=request.steps, id_weight=request.id_weight, on_step=on_step)
+        with stage("credentials"):
+            files = [self._file(picture, request, order.seed) for picture, order in zip(pictures, orders, strict=True)]
+        PICTURES.inc(len(files))
+        return Made(files, pictures, orders, references)
+
+    def _orders(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
+        boxes, width, height = self._layout(len(references), request.size)
         if request.boxes is not None:
             boxes = np.array(request.boxes, np.float32) * np.array([width, height, width, height], np.float32)
-        embeddings = np.stack([face.embedding for face in faces])
-        order = Request(request.prompt, embeddings, boxes, width, height, request.seed)
-        picture = self.pipeline([order], steps=request.steps, id_weight=request.id_weight)[0]
-        inputs = {"seed": request.seed, "id_weight": request.id_weight, "steps": request.steps or "default"}
-        png = BytesIO()
-        picture.save(png, format="PNG", pnginfo=self.lineage.text_chunks(**inputs))
-        return png.getvalue()
+        embeddings = np.stack([reference.embedding for reference in references])
+        seeds = [(request.seed + number) % (limits.SEED + 1) for number in range(request.pictures)]
+        return [Request(request.prompt, embeddings, boxes, width, height, seed) for seed in seeds]
+
+    def _file(self, picture: Image, request: GenerateRequest, seed: int) -> bytes:
+        inputs = {"seed": seed, "id_weight": request.id_weight, "steps": request.steps or "default"}
+        return self.credentials.sign(picture, self.lineage, inputs)
 
     def faces(self, request: FacesRequest) -> dict[str, Any]:
         """What the service sees in a picture: its faces, and whether and why it would refuse it as a reference."""
@@ -75,63 +118,50 @@ class Engine:
         height, width = pixels.shape[:2]
         refusal: str | None = None
         try:
-            only_face(found, "picture")
+            self.references.consent.check(only_face(found, "picture").embedding, "picture")
         except RefusalError as refused:
             refusal = str(refused)
         rows = [
-            {
-                "box": [round(float(v), 1) for v in face.box],
-                "score": round(face.score, 4),
-                "side": round(_side(face), 1),
-            }
+            {"box": [round(float(v), 1) for v in face.box], "score": round(face.score, 4), "side": round(side(face), 1)}
             for face in found
         ]
         return {"width": width, "height": height, "faces": rows, "usable": refusal is None, "refusal": refusal}
 
-    def _layout(self, people: int) -> tuple[NDArray[np.float32], int, int]:
+    def layout(self, request: LayoutRequest) -> dict[str, Any]:
+        """Where the faces go when nobody says: the picture's size in pixels, boxes as fractions of it."""
+        boxes, width, height = self._layout(request.people, request.size)
+        fractions = (boxes / np.array([width, height, width, height])).round(4).tolist()
+        return {"width": width, "height": height, "boxes": fractions}
+
+    def _layout(self, people: int, size: Size | None) -> tuple[NDArray[np.float32], int, int]:
+        if size is not None and size not in self.sizes:
+            known = ", ".join(f"{width} x {height}" for width, height in self.sizes)
+            raise _unfit("size", f"is {size[0]} x {size[1]}", f"choose one of {known}")
         try:
-            return self.pipeline.layout(people)
+            return self.pipeline.layout(people) if size is None else (layout(people, size), *size)
         except UserError as error:
-            why = f"are {people}, more people than this model's pictures hold"
-            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, "references", why, "send fewer") from error
+            held = "this model's pictures hold" if size is None else f"{size[0]} x {size[1]} pixels hold"
+            raise _unfit("references", f"are {people}, more people than {held}", "send fewer") from error
 
     def describe(self) -> dict[str, Any]:
         """Version, lineage, licence, limits and benchmark scores."""
-        sizes = {}
+        layouts = {}
         for people in range(1, limits.REFERENCES + 1):
             try:
-                boxes, width, height = self._layout(people)
+                layouts[str(people)] = self.layout(LayoutRequest(people=people, size=None))
             except RefusalError:  # more people than this model's pictures hold
                 break
-            fractions = (boxes / np.array([width, height, width, height])).round(4).tolist()
-            sizes[str(people)] = {"width": width, "height": height, "boxes": fractions}
-        return {"lineage": self.lineage.model_dump(), "limits": limits.told(), "layouts": sizes, **self.facts}
+        about = {"lineage": self.lineage.model_dump(), "limits": limits.told(), "signed_by": self.credentials.subject}
+        return {**about, "sizes": [list(size) for size in self.sizes], "layouts": layouts, **self.facts}
 
 
-def load_engine(bundle: Path) -> Engine:
-    """The engine of the files that a Bento carries; the weights come from there too, never from a registry."""
-    os.environ["WITHANYONE_CACHE"] = str(bundle / WEIGHTS)
-    pipeline = Sampler.load(bundle / MODEL)
-    analyser = load_analyser(pipeline.preset.recogniser)
-    facts = {"licence": terms(read_json(bundle / MODEL / "training.json")), "scores": read_json(bundle / SCORES)}
-    return Engine(pipeline, analyser, Lineage.model_validate(read_json(bundle / LINEAGE)), facts)
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Measure a stage of a request."""
+    start = time.perf_counter()
+    yield
+    STAGE.labels(name).observe(time.perf_counter() - start)
 
 
-def only_face(faces: Sequence[Face], name: str) -> Face:
-    """The one usable face of a reference; raises RefusalError when there is none, or more than one."""
-    usable = [face for face in faces if _side(face) >= limits.FACE_SIDE]
-    if len(usable) == 1:
-        return usable[0]
-    if usable:
-        why, remedy = f"shows {len(usable)} faces", "crop it to the person who is meant"
-    elif faces:
-        why, remedy = f"shows no face of {limits.FACE_SIDE} pixels or more", "send a larger or closer picture"
-    else:
-        why, remedy = "shows no face that could be found", "send a sharp, well lit picture of the face from the front"
-    raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, name, why, remedy)
-
-
-def _side(face: Face) -> float:
-    """Shorter side of the face's box, pixels."""
-    x0, y0, x1, y1 = face.box
-    return float(min(x1 - x0, y1 - y0))
+def _unfit(what: str, why: str, remedy: str) -> RefusalError:
+    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, what, why, remedy)

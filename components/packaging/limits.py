@@ -14,6 +14,13 @@ BOX_SIDE = 0.05  # of the picture's side
 SEED = 2**32 - 1
 STEPS = 100
 ID_WEIGHT = 2.0
+PICTURES = 8  # that one request makes: one batch of the pipeline
+WAITING = 16  # requests that stand in line or are being answered; the next one is told to come later
+SECONDS = 240  # of a request's life, its wait included
+BODY_SECONDS = 60  # in which a body has to arrive
+HELD_BYTES = 8 * REQUEST_BYTES  # of all bodies in memory at a time
+TASKS = 64  # finished ones that are kept
+TASK_SECONDS = 600  # for which a finished one is kept
 
 
 def told() -> dict[str, Any]:
@@ -31,4 +38,9 @@ def told() -> dict[str, Any]:
         "seed": SEED,
         "steps": STEPS,
         "id_weight": ID_WEIGHT,
+        "pictures": PICTURES,
+        "requests_waiting": WAITING,
+        "request_seconds": SECONDS,
+        "tasks_kept": TASKS,
+        "task_kept_seconds": TASK_SECONDS,
     }

@@ -18,6 +18,7 @@ import httpx
 from PIL import Image
 
 from components.packaging.lineage import CHUNK, Lineage
+from components.packaging.reading import read_credentials
 from components.packaging.serve import command, environment
 from model.errors import UserError
 
@@ -65,7 +66,8 @@ def check(client: httpx.Client, reference: bytes, lineage: Lineage) -> tuple[flo
         "size": size == (layout["width"], layout["height"]),
         "lineage_told": facts["lineage"] == known,
         "lineage_in_picture": all(text.get(f"{CHUNK}{name}") == value for name, value in known.items()),
-        "deterministic": first.content == again.content,
+        "credentials_hold": read_credentials(first.content).state != "Invalid",
+        "deterministic": _pixels(first.content) == _pixels(again.content),
         "seed_matters": _pixels(first.content) != _pixels(other.content),
         "refuses_svg": refused.status_code == 422,
         "ready_after_refusal": client.get("/readyz").status_code == 200,

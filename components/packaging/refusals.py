@@ -1,44 +1,58 @@
 """What the service answers when it does not do what was asked: one sentence, as RFC 9457 problem details."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from starlette.responses import Response
+
+from components.packaging.metrics import REFUSALS
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 class RefusalError(Exception):
-    """A request that is refused: `what` is wrong, `why`, and the `remedy`, told with a 4xx status."""
+    """A request that is refused: `what` is wrong, `why`, and the `remedy`, told with the status.
 
-    def __init__(self, status: HTTPStatus, what: str, why: str, remedy: str) -> None:
+    `kind` is a word for programs, the status's own name without one; `retry` the seconds after which to come again.
+    """
+
+    def __init__(
+        self, status: HTTPStatus, what: str, why: str, remedy: str, *, kind: str = "", retry: int | None = None
+    ) -> None:
         super().__init__(f"{what} {why}; {remedy}.")
         self.status, self.what, self.why, self.remedy = status, what, why, remedy
+        self.kind, self.retry = kind or status.name.lower().replace("_", "-"), retry
 
-    def response(self) -> Response:
-        """The refusal as `application/problem+json`."""
-        parts = {"what": self.what, "why": self.why, "remedy": self.remedy}
-        body = {
-            "type": "about:blank",
+    def problem(self) -> dict[str, Any]:
+        """The members of the problem details (RFC 9457)."""
+        return {
+            "type": f"urn:withanyone:{self.kind}",
             "title": self.status.phrase,
             "status": self.status.value,
             "detail": str(self),
-            **parts,
+            "what": self.what,
+            "why": self.why,
+            "remedy": self.remedy,
         }
-        return Response(json.dumps(body), status_code=self.status.value, media_type="application/problem+json")
+
+    def response(self) -> Response:
+        """The refusal as `application/problem+json`; counts it."""
+        REFUSALS.labels(self.kind).inc()
+        headers = {} if self.retry is None else {"Retry-After": str(self.retry)}
+        return Response(json.dumps(self.problem()), self.status.value, headers, "application/problem+json")
 
 
-def answer_refusals(method: Callable[P, R]) -> Callable[P, R | Response]:
+def answer_refusals(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R | Response]]:
     """Make `method` of a service answer a RefusalError instead of raising it."""
 
     @wraps(method)
-    def answer(*args: P.args, **kwargs: P.kwargs) -> R | Response:
+    async def answer(*args: P.args, **kwargs: P.kwargs) -> R | Response:
         try:
-            return method(*args, **kwargs)
+            return await method(*args, **kwargs)
         except RefusalError as refusal:
             return refusal.response()
 

@@ -31,6 +31,7 @@ def _check_prompt(prompt: str) -> str:
 
 
 Box = Annotated[tuple[Fraction, Fraction, Fraction, Fraction], AfterValidator(_check_box)]
+Size = tuple[int, int]
 # Four characters of base64 carry three bytes.
 Picture = Annotated[str, Field(min_length=1, max_length=limits.PICTURE_BYTES // 3 * 4 + 4)]
 
@@ -39,6 +40,15 @@ class _Request(BaseModel):
     """Strict, closed, and silent about its content: what was sent must not reach a log through an error."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class LayoutRequest(_Request):
+    """What `layout` takes."""
+
+    people: int = Field(
+        ge=1, le=limits.REFERENCES, description=f"how many people, 1 to {limits.REFERENCES}", examples=[2]
+    )
+    size: Size | None = Field(None, description="width and height in pixels, one of the model's own sizes")
 
 
 class FacesRequest(_Request):
@@ -83,6 +93,17 @@ class GenerateRequest(_Request):
         ge=1,
         le=limits.STEPS,
         description=f"denoising steps, a whole number, 1 to {limits.STEPS}; the model's own number without it",
+    )
+    size: Size | None = Field(
+        None,
+        description="width and height in pixels, one of the model's own sizes; the one for so many people without it",
+        examples=[[192, 128]],
+    )
+    pictures: int = Field(
+        1,
+        ge=1,
+        le=limits.PICTURES,
+        description=f"how many pictures, 1 to {limits.PICTURES}; the seeds are `seed`, `seed` + 1 and so on",
     )
 
     @model_validator(mode="after")

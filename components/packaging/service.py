@@ -1,17 +1,29 @@
-"""The Bento's service: `generate`, `faces` and `model` over HTTP."""
+"""The Bento's service: `generate`, `faces`, `layout`, `model` and tasks over HTTP."""
 
+import asyncio
+import base64
 import os
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import bentoml
 from bentoml._internal.utils.analytics import usage_stats
 from bentoml.validators import ContentType
+from starlette.responses import JSONResponse
 
 from components.packaging.door import Door
-from components.packaging.page import page
+from components.packaging.guard import Guard
+from components.packaging.line import Ticket
+from components.packaging.logs import Named, write_json_lines
+from components.packaging.page import FILES, page
 from components.packaging.refusals import answer_refusals
-from components.packaging.requests import FacesRequest, GenerateRequest
+from components.packaging.requests import FacesRequest, GenerateRequest, LayoutRequest
+from components.packaging.settings import ServiceSettings
+
+R = TypeVar("R")
+FORMS = {"/generate": GenerateRequest, "/tasks": GenerateRequest, "/faces": FacesRequest, "/layout": LayoutRequest}
+# What anybody may read: the probes, and the page, which asks for a token itself.
+FREE = ("/livez", "/readyz", "/healthz", "/docs.json", *FILES)
 
 # Nothing is reported to anybody, however the service is started: plain `bentoml serve` has looked at this variable
 # before it loads the service, and remembers what it saw.
@@ -24,9 +36,9 @@ BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
 
 @bentoml.service(
     name="withanyone",
-    workers=1,
-    threads=1,  # the model does one picture at a time; requests wait in the line of this thread
-    traffic={"timeout": 300, "max_concurrency": 16},
+    workers=1,  # one line before one device
+    traffic={"timeout": 300},  # longer than any request lives; how many may wait is the line's to say
+    logging={"access": {"enabled": False}},  # our own has request ids
     http={"host": "127.0.0.1", "port": 3000},  # BENTOML_HOST or --host opens it to others
     envs=[
         {"name": "HF_HUB_OFFLINE", "value": "1"},
@@ -39,37 +51,67 @@ BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
 class WithAnyone:
     """Pictures of one to four people in a scene, each recognisable from a single reference picture.
 
-    References live in memory for the time of a request and are written nowhere. Same seed and inputs, same picture.
+    References live in memory, for some minutes, and are written nowhere. Same seed and inputs, same picture.
     """
 
     def __init__(self) -> None:
-        from components.packaging.engine import load_engine  # torch and the model: only where it serves
+        write_json_lines()
+        from components.packaging import loading  # torch and the model: only where it serves
+        from components.packaging.desk import Desk
+        from components.packaging.shadow import load_shadow
 
-        self.engine = load_engine(BUNDLE)
-        self.engine.warm_up()
+        settings = ServiceSettings.read()
+        engine = loading.load_engine(BUNDLE, settings)
+        self.desk = Desk(engine, settings.sample, load_shadow(settings, engine.lineage, engine.analyser))
+        engine.warm_up()
 
     @bentoml.api
     @answer_refusals
-    def generate(self, request: GenerateRequest, /) -> Annotated[bytes, ContentType("image/png")]:
-        """A PNG picture of the people of the references in the scene of the prompt, with its lineage in text chunks."""
-        return self.engine.generate(request)
+    async def generate(self, request: GenerateRequest, /) -> Annotated[bytes, ContentType("image/png")]:
+        """A PNG picture of the people of the references in the scene of the prompt, with signed content credentials.
+
+        Where several pictures are asked for, a JSON object whose `pictures` are PNG files in base64.
+        """
+        files = await _answer(self.desk.order(request))
+        return files[0] if request.pictures == 1 else cast(bytes, _several(files))
 
     @bentoml.api
     @answer_refusals
-    def faces(self, request: FacesRequest, /) -> dict[str, Any]:
+    async def faces(self, request: FacesRequest, /) -> dict[str, Any]:
         """What the service sees in a reference: boxes in pixels, scores, and why it would be refused."""
-        return self.engine.faces(request)
+        return await _answer(self.desk.ask(lambda: self.desk.engine.faces(request)))
+
+    @bentoml.api
+    @answer_refusals
+    async def layout(self, request: LayoutRequest, /) -> dict[str, Any]:
+        """Where the service places so many faces when no boxes are sent: fractions of the picture."""
+        return self.desk.engine.layout(request)
 
     @bentoml.api
     async def model(self) -> dict[str, Any]:
-        """Version, lineage, licence, limits, layouts and benchmark scores."""
-        return self.engine.describe()
+        """Version, lineage, licence, limits, sizes, layouts and benchmark scores."""
+        return self.desk.engine.describe()
 
     def __is_ready__(self) -> bool:
-        return self.engine.warm
+        return self.desk.engine.warm
+
+    @bentoml.on_shutdown
+    def drain(self) -> None:
+        """Finish what is in line."""
+        self.desk.line.close()
+
+
+async def _answer(ticket: Ticket[R]) -> R:
+    return await asyncio.wrap_future(ticket.future)
+
+
+def _several(files: list[bytes]) -> JSONResponse:
+    return JSONResponse({"pictures": [base64.b64encode(file).decode() for file in files]})
 
 
 # A class decorator gives another type than its class, which the type checker does not follow.
 _service = cast("bentoml.Service[Any]", WithAnyone)
-_service.add_asgi_middleware(Door, forms={"/generate": GenerateRequest, "/faces": FacesRequest})
-_service.mount_asgi_app(page(), path="/", name="page")
+_service.add_asgi_middleware(Named)
+_service.add_asgi_middleware(Guard, free=FREE)
+_service.add_asgi_middleware(Door, forms=FORMS)
+_service.mount_asgi_app(page(_service), path="/", name="page")

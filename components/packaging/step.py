@@ -4,6 +4,7 @@ import logging
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from components.packaging.build import build
@@ -11,9 +12,15 @@ from components.packaging.bundle import write_bundle, write_sources
 from components.packaging.card import write_readme
 from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
+from components.packaging.pictures import read_bytes
 from components.packaging.proof import prove
+from components.packaging.selftest import SelfTest
 from model.artefacts import new_folder, read_json, write_json
 from model.errors import UserError
+from model.faces.analyser import load_analyser
+from model.sampler import Sampler
+
+MIXED = 24  # references that the self-test's identity is mixed from
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +43,8 @@ def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: Packa
         raise UserError(f"{scores / 'images'} holds no reference to prove the service with; evaluate again")
     with new_folder(bento) as draft:
         start = time.monotonic()
-        _build_into(draft, model=model, scores=scores, decision=decision, lineage=lineage)
+        self_test = _self_test(model, references)
+        _build_into(draft, self_test, model=model, scores=scores, decision=decision, lineage=lineage)
         seconds = time.monotonic() - start
         log.info("built in %.1f s; starting it to prove it", seconds)
         proof = prove(draft, [file.read_bytes() for file in references], lineage, config.ready_seconds)
@@ -44,11 +52,24 @@ def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: Packa
     log.info("ready in %.1f s, a picture in %.2f s", proof["ready_seconds"], proof["generate_seconds"])
 
 
-def _build_into(draft: Path, *, model: Path, scores: Path, decision: Path, lineage: Lineage) -> None:
+def _self_test(model: Path, references: Sequence[Path]) -> SelfTest:
+    """The self-test of the model, whose identity is mixed from the references' faces."""
+    pipeline = Sampler.load(model)
+    analyser = load_analyser(pipeline.preset.recogniser)
+    seen = [analyser.analyse([read_bytes(file.read_bytes(), file.name)])[0] for file in references[:MIXED]]
+    measured = SelfTest.measure(pipeline, analyser, [faces[0].embedding for faces in seen if faces])
+    log.info("the self-test's face has similarity %s", measured.similarity)
+    return measured
+
+
+def _build_into(
+    draft: Path, self_test: SelfTest, *, model: Path, scores: Path, decision: Path, lineage: Lineage
+) -> None:
     """Gather sources and bundle, build, and copy the Bento out of the store that it was built in."""
     with tempfile.TemporaryDirectory() as scratch:
         context = Path(scratch, "context")
         write_sources(context)
-        write_bundle(context / "bundle", model=model, scores=scores, decision=decision, lineage=lineage)
+        folders = {"model": model, "scores": scores, "decision": decision}
+        write_bundle(context / "bundle", **folders, lineage=lineage, self_test=self_test)
         write_readme(context / "README.md", model / "card.md", lineage)
         shutil.copytree(build(context, Path(scratch, "home"), lineage), draft, dirs_exist_ok=True)

@@ -115,8 +115,8 @@ class ClusterJobs:
         except ApiException as error:
             if error.status in (400, 403, 404, 422):
                 raise UserError(
-                    f"the cluster refuses the TrainJob ({error.status} {error.reason}): install Kubeflow Trainer, allow "
-                    f"the service account to make trainjobs, and see nodes in cluster.yaml. It says: {error.body}"
+                    f"the cluster refuses the TrainJob ({error.status} {error.reason}): install Kubeflow Trainer, let "
+                    f"the service account make trainjobs, and see nodes in cluster.yaml. It says: {error.body}"
                 ) from None
             raise
 

@@ -1,22 +1,37 @@
-"""The service's page: the schema, drawn by files of the service alone. The framework's own calls an advertiser."""
+"""The service's page and schema, made of files of the service alone: the framework's own page calls an advertiser."""
 
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, JSONResponse
 from starlette.routing import Route
 
-FILES = {"/": "index.html", "/start.js": "start.js"}
-# Swagger's styles and icons are inline; scripts are not, and nothing comes from elsewhere or goes there.
-POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+from components.packaging.openapi import described
+from components.packaging.task_routes import task_routes
+
+FILES = {"/": "index.html", "/page.css": "page.css", "/schema": "schema.html", "/schema.js": "schema.js"} | {
+    f"/{name}.js": f"{name}.js" for name in ("page", "boxes", "service", "references")
+}
+# Swagger's styles and icons are inline; scripts are not, and nothing comes from elsewhere or goes there. Pictures that
+# were made or chosen are shown from the page's own memory.
+POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'; "
+    "form-action 'none'; base-uri 'none'"
+)
 
 
-def page() -> Starlette:
-    """The page as an application for the root of the service."""
-    return Starlette(routes=[Route(path, _file) for path in FILES])
+def page(service: Any) -> Starlette:
+    """The page, the schema and the tasks as an application for the root of the service."""
+
+    async def schema(_: Request) -> JSONResponse:
+        return JSONResponse(described(service.openapi_spec.asdict()))
+
+    files = [Route(path, _file) for path in FILES]
+    return Starlette(routes=[*files, Route("/docs.json", schema), *task_routes()])
 
 
 async def _file(request: Request) -> FileResponse:
-    headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
+    headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
     return FileResponse(Path(__file__).with_name(FILES[request.scope["path"]]), headers=headers)

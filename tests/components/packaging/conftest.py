@@ -4,18 +4,26 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
-from components.packaging import engine, service
+from components.packaging import loading, service
 from components.packaging.engine import Engine
 from tests.components.packaging.small import small_engine
 
 
 @pytest.fixture(scope="session")
-def served() -> Iterator[tuple[TestClient, Engine]]:
+def app() -> ASGIApp:
+    made: ASGIApp = service.WithAnyone.to_asgi()  # type: ignore[attr-defined]
+    return made
+
+
+@pytest.fixture(scope="session")
+def served(app: ASGIApp) -> Iterator[tuple[TestClient, Engine]]:
     small = small_engine()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "load_engine", lambda bundle: small)
-        with TestClient(service.WithAnyone.to_asgi()) as client:  # type: ignore[attr-defined]
+        patch.setattr(loading, "load_engine", lambda bundle, settings: small)
+        patch.setattr(service, "write_json_lines", lambda: None)  # pytest has the handlers
+        with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50000)) as client:
             yield client, small
 
 

@@ -1,5 +1,6 @@
 """A pipeline and an analyser small enough to reason about: pictures show what went in, faces are white squares."""
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -7,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from components.packaging.credentials import Credentials
 from components.packaging.engine import Engine
 from components.packaging.lineage import Lineage
+from components.packaging.selftest import SelfTest
 from model.errors import UserError
 from model.faces.analyser import Face
-from model.sampler import Request
+from model.faces.geometry import TEMPLATE, TEMPLATE_SIZE
+from model.sampler import OnStep, Request
 
 LINEAGE = Lineage(
     version="1", model="m" * 64, dataset="d" * 64, decision="e" * 64, verdict="promote", intended_use="research"
 )
 SIZE = (160, 128)  # width, height
+POINTS = TEMPLATE / TEMPLATE_SIZE  # where a face's landmarks lie in its box
 
 
 class Painter:
@@ -24,6 +29,7 @@ class Painter:
 
     def __init__(self) -> None:
         self.orders: list[tuple[Request, int | None, float]] = []
+        self.pause = 0.0  # seconds a step
 
     def layout(self, n: int) -> tuple[NDArray[np.float32], int, int]:
         if n > 3:
@@ -32,9 +38,18 @@ class Painter:
         return np.array([[x0 + 4, 8, x1 - 4, 64] for x0, x1 in pairwise(edges)], np.float32), *SIZE
 
     def __call__(
-        self, requests: Sequence[Request], *, steps: int | None = None, id_weight: float = 1.0
+        self,
+        requests: Sequence[Request],
+        *,
+        steps: int | None = None,
+        id_weight: float = 1.0,
+        on_step: OnStep | None = None,
     ) -> list[Image.Image]:
         self.orders += [(request, steps, id_weight) for request in requests]
+        for number in range(1, (steps or 4) + 1):
+            time.sleep(self.pause)
+            if on_step is not None:
+                on_step(number, steps or 4)
         return [self.paint(request) for request in requests]
 
     def paint(self, request: Request) -> Image.Image:
@@ -60,7 +75,7 @@ class Finder:
             side = int(np.argmin(np.append(white[y, x:], False)))
             box = np.array([x, y, x + side, y + side], np.float32)
             grey = float(image[0, 0, 0])
-            found.append(Face(box, np.zeros((5, 2), np.float32), 0.9, np.full(4, grey, np.float32)))
+            found.append(Face(box, box[:2] + side * POINTS, 0.9, np.full(4, grey, np.float32)))
         return found
 
 
@@ -75,4 +90,5 @@ def with_faces(*sides: int, grey: int = 30) -> Image.Image:
 
 
 def small_engine() -> Engine:
-    return Engine(Painter(), Finder(), LINEAGE, {"licence": {"use": "research"}, "scores": {"schema": 1}})
+    facts = {"licence": {"use": "research"}, "scores": {"schema": 1}}
+    return Engine(Painter(), Finder(), LINEAGE, facts, [SIZE, (256, 128)], Credentials.of(None, None), SelfTest())

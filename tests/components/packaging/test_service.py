@@ -1,5 +1,6 @@
 """The service over HTTP, in process, with a small model: answers, refusals, readiness, and a worker that stays well."""
 
+import base64
 import json
 import logging
 import re
@@ -15,6 +16,9 @@ from starlette.testclient import TestClient
 
 from components.packaging import limits, service
 from components.packaging.engine import Engine
+from components.packaging.page import FILES
+from components.packaging.requests import GenerateRequest
+from model.layout import layout
 from tests.components.packaging.files import SVG, animated, base64_of, encoded, png_bomb
 from tests.components.packaging.small import LINEAGE, SIZE, Painter, with_faces
 
@@ -54,11 +58,34 @@ def test_a_picture_carries_its_lineage(client: TestClient) -> None:
     assert told == {**LINEAGE.model_dump(), "seed": "11", "id_weight": "0.5", "steps": "9"}
 
 
-def test_same_inputs_same_bytes(client: TestClient) -> None:
-    first, again = (client.post("/generate", json=ORDER).content for _ in range(2))
+def test_same_inputs_same_picture(client: TestClient) -> None:
+    first, again = (generated(client).tobytes() for _ in range(2))
     assert first == again
-    assert client.post("/generate", json={**ORDER, "seed": 4}).content != first
-    assert client.post("/generate", json={**ORDER, "references": [OTHER]}).content != first
+    assert generated(client, seed=4).tobytes() != first
+    assert generated(client, references=[OTHER]).tobytes() != first
+
+
+def test_several_pictures_have_the_seeds_that_follow(client: TestClient) -> None:
+    files = client.post("/generate", json={**ORDER, "pictures": 3, "seed": 2**32 - 2}).json()["pictures"]
+    pictures = [Image.open(BytesIO(base64.b64decode(file))) for file in files]
+    assert [picture.text["withanyone.seed"] for picture in pictures] == [str(2**32 - 2), str(2**32 - 1), "0"]  # type: ignore[attr-defined]
+    assert [picture.tobytes() for picture in pictures] == [
+        generated(client, seed=seed).tobytes() for seed in (2**32 - 2, 2**32 - 1, 0)
+    ]
+
+
+def test_a_picture_has_the_size_that_was_asked_for(client: TestClient, orders: list[Any]) -> None:
+    assert generated(client, size=[256, 128]).size == (256, 128)
+    assert orders[0][0].boxes.tolist() == layout(1, (256, 128)).tolist()
+
+
+def test_layout_places_people(client: TestClient) -> None:
+    placed = client.post("/layout", json={"people": 2}).json()
+    assert placed == client.post("/model", json={}).json()["layouts"]["2"]
+    wide = client.post("/layout", json={"people": 2, "size": [256, 128]}).json()
+    assert (wide["width"], len(wide["boxes"])) == (256, 2)
+    refused(client, 422, "people is not valid", "/layout", people=0)
+    refused(client, 422, "are 4, more people than", "/layout", people=4)
 
 
 def test_boxes_are_placed_in_order(client: TestClient, orders: list[Any]) -> None:
@@ -110,7 +137,9 @@ def test_more_people_than_the_pictures_hold(client: TestClient) -> None:
         ({"boxes": [[0, 0, 2, 1]]}, "boxes[0][2] is not valid"),
         ({"prompt": "x" * 100_000}, "prompt is not valid"),
         ({"references": [FACE] * 5}, "references is not valid"),
-        ({"size": 3}, "The field 'size' is not known"),
+        ({"sise": 3}, "The field 'sise' is not known; the nearest known one is size."),
+        ({"size": [64, 64]}, "size is 64 x 64; choose one of 160 x 128, 256 x 128."),
+        ({"pictures": 9}, "pictures is not valid"),
     ],
 )
 def test_requests_of_wrong_form(client: TestClient, changes: dict[str, Any], words: str) -> None:
@@ -187,7 +216,12 @@ def test_schema_tells_the_fields(client: TestClient) -> None:
     content = spec["paths"]["/generate"]["post"]["requestBody"]["content"]
     assert content.keys() == {"application/json"}
     assert {"prompt", "references", "boxes", "seed"} <= content["application/json"]["schema"]["properties"].keys()
-    assert "image/png" in spec["paths"]["/generate"]["post"]["responses"]["200"]["content"]
+    answers = spec["paths"]["/generate"]["post"]["responses"]
+    assert answers["200"]["content"].keys() == {"image/png", "application/json"}
+    assert "application/problem+json" in answers["429"]["content"]
+    assert {"/tasks", "/tasks/{id}", "/tasks/{id}/pictures/{index}"} <= spec["paths"].keys()
+    example = content["application/json"]["example"]
+    assert GenerateRequest.model_validate(example | {"boxes": None}, strict=True).seed == example["seed"]
 
 
 def test_nothing_sent_reaches_logs_or_disk(
@@ -212,11 +246,12 @@ def test_it_listens_on_the_loopback_unless_told() -> None:
 def test_the_page_takes_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/")
     assert page.headers["content-security-policy"].startswith("default-src 'self'")
-    parts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-    assert len(parts) >= 4
+    texts = [page.text, client.get("/schema").text]
+    parts = {part for text in texts for part in re.findall(r'(?:src|href)="([^"]+)"', text)}
+    assert len(parts) >= 6
     for part in parts:
         assert part == "data:," or client.get(part.removeprefix(".")).status_code == 200
-    assert "http" not in page.text + client.get("/start.js").text.replace("// ", "")
+    assert "http" not in "".join([*texts, *(client.get(path).text for path in FILES)]).replace("http://www.w3.org/", "")
 
 
 def test_nothing_is_reported_to_the_framework() -> None:

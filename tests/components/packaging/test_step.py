@@ -12,6 +12,7 @@ from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
 from components.packaging.pins import pins
 from components.packaging.proof import serving
+from components.packaging.selftest import SelfTest
 from components.packaging.serve import command
 from model.artefacts import read_json, write_json
 from model.errors import UserError
@@ -19,10 +20,11 @@ from tests.components.packaging import small
 from tests.components.packaging.artefacts import incoming
 
 ROOT = Path(__file__).resolve().parents[3]
-# Put at the end of the packaged engine: what the service then loads instead of the networks.
+# Put at the end of the packaged loading: what the service then loads instead of the networks.
 SMALL_ENGINE = """
 
-def load_engine(bundle: Path) -> Engine:
+def load_engine(bundle: Path, settings: ServiceSettings) -> Engine:
+    check_digests(bundle)
     from tests.components.packaging.small import small_engine
 
     engine = small_engine()
@@ -34,7 +36,7 @@ def load_engine(bundle: Path) -> Engine:
 def small_sources(folder: Path) -> None:
     """Write the sources of a Bento that serves the small engine."""
     write_sources(folder)
-    with open(folder / "components" / "packaging" / "engine.py", "a") as source:
+    with open(folder / "components" / "packaging" / "loading.py", "a") as source:
         source.write(SMALL_ENGINE)
     place = folder / "tests" / "components" / "packaging"
     place.mkdir(parents=True)
@@ -48,6 +50,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path
     folders = incoming(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "write_sources", small_sources)
+        patch.setattr(step, "_self_test", lambda model, references: SelfTest())
         patch.setattr("components.packaging.bundle.SERVED_WEIGHTS", ())
         patch.setenv("BENTOML_HOME", str(root / "home of the user"))
         step.run(**folders, bento=root / "bento", config=PackagingConfig())
@@ -123,7 +126,8 @@ def test_what_is_not_promoted_is_skipped(tmp_path: Path, verdict: str) -> None:
 
 
 def test_anyway_packages_what_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "_build_into", lambda draft, **folders: (draft / "bento.yaml").write_text("made"))
+    monkeypatch.setattr(step, "_self_test", lambda model, references: SelfTest())
+    monkeypatch.setattr(step, "_build_into", lambda draft, test, **_: (draft / "bento.yaml").write_text("made"))
     times = {"ready_seconds": 1.0, "generate_seconds": 1.0}
     monkeypatch.setattr(
         step, "prove", lambda bento, references, lineage, seconds: {"verdict": lineage.verdict, **times}
@@ -136,7 +140,8 @@ def test_a_failed_proof_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     def fails(*_: object) -> None:
         raise UserError("the packaged service failed its checks size; it is not delivered")
 
-    monkeypatch.setattr(step, "_build_into", lambda draft, **folders: (draft / "bento.yaml").write_text("made"))
+    monkeypatch.setattr(step, "_self_test", lambda model, references: SelfTest())
+    monkeypatch.setattr(step, "_build_into", lambda draft, test, **_: (draft / "bento.yaml").write_text("made"))
     monkeypatch.setattr(step, "prove", fails)
     folders = incoming(tmp_path)
     with pytest.raises(UserError, match="failed its checks"):

@@ -1,0 +1,120 @@
+"""The line before the device: one thread does the work in the order it came, and who finds the line full is refused."""
+
+import math
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+
+from components.packaging.metrics import STAGE, WAITING
+from components.packaging.refusals import RefusalError
+
+R = TypeVar("R")
+
+
+class Ticket(Generic[R]):
+    """A place in the line, from which its work can be watched and stopped. `progress` is a fraction 0..1."""
+
+    def __init__(self, seconds: float) -> None:
+        self.id = uuid.uuid4().hex
+        self.since = time.monotonic()
+        self.deadline = self.since + seconds
+        self.progress = 0.0
+        self.running = False
+        self.stopped = threading.Event()
+        self.future: Future[R] = Future()
+
+    def step(self, done: int, steps: int) -> None:
+        """Note a step of the work; raises RefusalError where the work was cancelled or its time is spent."""
+        self.progress = done / steps
+        if self.stopped.is_set():
+            raise RefusalError(HTTPStatus.CONFLICT, "The request", "was cancelled", "send it again", kind="cancelled")
+        if time.monotonic() > self.deadline:
+            why = f"took longer than its {self.deadline - self.since:g} seconds"
+            remedy = "ask for fewer pictures or steps, or try again later"
+            raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, "The request", why, remedy, kind="time-budget", retry=10)
+
+    def cancel(self) -> None:
+        """Take the work out of the line, or stop it at its next step."""
+        self.stopped.set()
+
+
+class Line:
+    """At most `waiting` tickets at a time, each with `seconds` to live, its wait included."""
+
+    def __init__(self, waiting: int, seconds: float) -> None:
+        self.waiting, self.seconds = waiting, seconds
+        self._thread = ThreadPoolExecutor(1, "device")
+        self._lock = threading.Lock()
+        self._open: list[Ticket[Any]] = []
+        self._usual = 1.0  # seconds of one piece of work, a moving mean
+        self._closed = False
+
+    def join(self, work: Callable[[Ticket[R]], R]) -> Ticket[R]:
+        """Put `work` at the end of the line; raises RefusalError where the line is full or closed."""
+        ticket: Ticket[R] = Ticket(self.seconds)
+        with self._lock:
+            self._refuse_where_full()
+            self._open.append(ticket)
+            WAITING.set(len(self._open))
+            self._thread.submit(copy_context().run, self._serve, ticket, work)
+        return ticket
+
+    def _refuse_where_full(self) -> None:
+        if self._closed:
+            remedy = "send it again, another instance will take it"
+            raise RefusalError(HTTPStatus.SERVICE_UNAVAILABLE, "The service", "is shutting down", remedy, retry=1)
+        if len(self._open) >= self.waiting:
+            retry = max(1, math.ceil(self._usual * len(self._open)))
+            remedy = f"send it again in {retry} seconds"
+            why = f"has {len(self._open)} requests in line, its most"
+            raise RefusalError(HTTPStatus.TOO_MANY_REQUESTS, "The service", why, remedy, kind="queue-full", retry=retry)
+
+    def ahead(self, ticket: Ticket[Any]) -> int:
+        """How many tickets come before this one."""
+        with self._lock:
+            return self._open.index(ticket) if ticket in self._open else 0
+
+    def idle(self) -> bool:
+        """Whether nobody waits and nothing is being done."""
+        return not self._open
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Do `work` that nobody waits for, and only where the line is empty when its turn comes."""
+        with self._lock:
+            if not self._closed:
+                self._thread.submit(copy_context().run, lambda: work() if self.idle() else None)
+
+    def close(self) -> None:
+        """Take no more work, and return when what is in line is done."""
+        with self._lock:
+            self._closed = True
+        self._thread.shutdown(wait=True)
+
+    def _serve(self, ticket: Ticket[R], work: Callable[[Ticket[R]], R]) -> None:
+        if not ticket.future.set_running_or_notify_cancel():  # nobody waits any more
+            self._leave(ticket)
+            return
+        start = time.monotonic()
+        STAGE.labels("wait").observe(start - ticket.since)
+        try:
+            ticket.step(0, 1)
+            ticket.running = True
+            result = work(ticket)
+        except BaseException as error:  # noqa: BLE001  (whatever it is, the one who waits is told)
+            self._leave(ticket)
+            ticket.future.set_exception(error)
+        else:
+            self._usual += 0.2 * (time.monotonic() - start - self._usual)
+            self._leave(ticket)
+            ticket.progress = 1.0
+            ticket.future.set_result(result)
+
+    def _leave(self, ticket: Ticket[Any]) -> None:
+        with self._lock:
+            self._open.remove(ticket)
+            WAITING.set(len(self._open))

@@ -1,0 +1,143 @@
+// The page: references, boxes and the scene become an order; its progress is shown, its pictures go to the gallery.
+import { Boxes } from "./boxes.js";
+import { References } from "./references.js";
+import * as service from "./service.js";
+
+const at = (id) => document.getElementById(id);
+const references = new References(at("references"), place);
+const boxes = new Boxes(at("boxes"), at("place"), (index) => {
+  const item = references.usable[index];
+  return item?.crop ? item : null;
+});
+let running = null;
+
+const size = () => (at("size").value ? at("size").value.split("x").map(Number) : null);
+
+function say(text, bad = false) {
+  at("said").textContent = text;
+  at("said").classList.toggle("bad", bad);
+}
+
+// Do something that asks the service; what goes wrong is said, and where a token is asked for its field appears.
+async function trying(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (error.status === 401) at("access").hidden = false;
+    say(error.message, true);
+  }
+}
+
+async function place() {
+  const people = references.usable.length;
+  at("generate").disabled = !people || running !== null;
+  if (!people) boxes.set({ width: 3, height: 2, boxes: [] });
+  else await trying(async () => boxes.set(await service.layout(people, size())));
+}
+
+function addFiles(files) {
+  say("");
+  trying(() => references.add(files));
+}
+
+async function introduce() {
+  const about = await service.about();
+  at("access").hidden = true;
+  at("licence").textContent = `${about.licence.sentence ?? ""} Model ${about.lineage.model.slice(0, 12)}, ${about.lineage.verdict}.`;
+  at("size").replaceChildren(at("size").options[0]);
+  for (const [width, height] of about.sizes) at("size").add(new Option(`${width} × ${height}`, `${width}x${height}`));
+  await place();
+}
+
+function ordered() {
+  const body = {
+    prompt: at("prompt").value,
+    references: references.usable.map((item) => item.base64),
+    id_weight: Number(at("weight").value),
+    seed: Number(at("seed").value),
+    pictures: Number(at("pictures").value),
+  };
+  if (boxes.moved) body.boxes = boxes.moved;
+  if (at("steps").value) body.steps = Number(at("steps").value);
+  if (size()) body.size = size();
+  return body;
+}
+
+function busy(task) {
+  running = task;
+  at("generate").disabled = task !== null;
+  at("cancel").hidden = at("progress").hidden = task === null;
+}
+
+function told(task) {
+  busy(task);
+  at("progress").value = task.progress;
+  say(task.state === "waiting" ? `In line, ${task.ahead} before it.` : "Drawing…");
+}
+
+async function generate() {
+  busy({ id: null });
+  try {
+    const paths = await service.order(ordered(), told);
+    const cards = await Promise.all(paths.map(async (path) => card(await service.picture(path))));
+    at("gallery").prepend(...cards);
+    at("empty").hidden = true;
+    say(paths.length === 1 ? "One picture made." : `${paths.length} pictures made.`);
+  } finally {
+    busy(null);
+  }
+}
+
+async function card(file) {
+  const facts = service.textChunks(await file.arrayBuffer());
+  const seed = facts.find(([name]) => name === "seed")?.[1] ?? "";
+  const url = URL.createObjectURL(file);
+  const item = document.createElement("li");
+  const image = Object.assign(new Image(), { src: url, alt: `${at("prompt").value}, seed ${seed}` });
+  const save = Object.assign(document.createElement("a"), { href: url, download: `withanyone-${seed}.png`, textContent: "Save" });
+  const caption = document.createElement("figcaption");
+  const named = Object.assign(document.createElement("span"), { textContent: `Seed ${seed}` });
+  caption.append(named, save, provenance(facts));
+  const figure = document.createElement("figure");
+  figure.append(image, caption);
+  item.append(figure);
+  return item;
+}
+
+function provenance(facts) {
+  const details = document.createElement("details");
+  const summary = Object.assign(document.createElement("summary"), { textContent: "Provenance, signed in the file" });
+  const list = document.createElement("dl");
+  for (const [name, value] of facts) {
+    const cells = [["dt", name.replace("_", " ")], ["dd", value]];
+    list.append(...cells.map(([kind, text]) => Object.assign(document.createElement(kind), { textContent: text })));
+  }
+  details.append(summary, list);
+  return details;
+}
+
+at("files").addEventListener("change", (event) => {
+  addFiles([...event.target.files]);
+  event.target.value = "";
+});
+for (const name of ["dragenter", "dragover", "dragleave", "drop"])
+  at("drop").addEventListener(name, (event) => {
+    event.preventDefault();
+    at("drop").classList.toggle("over", name === "dragenter" || name === "dragover");
+    if (name === "drop") addFiles([...event.dataTransfer.files]);
+  });
+at("weight").addEventListener("input", () => (at("resemblance").value = Number(at("weight").value).toFixed(2)));
+at("size").addEventListener("change", place);
+at("replace").addEventListener("click", place);
+at("token").addEventListener("change", (event) => {
+  service.setToken(event.target.value);
+  say("");
+  trying(introduce);
+});
+at("cancel").addEventListener("click", () => running?.id && trying(() => service.cancel(running.id)));
+at("order").addEventListener("submit", (event) => {
+  event.preventDefault();
+  trying(generate);
+});
+trying(introduce);
+place();
