@@ -7,7 +7,7 @@ import typer
 from components.shell import sentence_of
 from components.steps import GATE, STEPS
 from model.errors import PREEMPTED, Preempted, UserError
-from pipelines.commands import branches, cluster, data, main_job, multiid, outside, registry, watch
+from pipelines.commands import branches, cluster, data, main_job, multiid, outside, registry, served, watch
 from pipelines.commands.forget import forget
 from pipelines.commands.gate import gate
 from pipelines.commands.step import command_name, step_command
@@ -30,6 +30,8 @@ for step in STEPS:
     app.command(command_name(step))(gate if step == GATE else step_command(step))
 app.command()(forget)
 app.command()(outside.serve)
+app.command()(served.verify)
+app.add_typer(served.shadow_app, name="shadow")
 app.command()(registry.promote)
 app.command()(registry.deploy)
 app.command()(registry.rollback)

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 import torch
@@ -56,5 +57,5 @@ class KeptTexts:
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """As the function itself."""
-        rows = [self._kept.get(text.encode(), lambda text=text: self.encode([text])) for text in texts]
+        rows = [self._kept.get(text.encode(), partial(self.encode, [text])) for text in texts]
         return torch.cat([states for states, _ in rows]), torch.cat([pooled for _, pooled in rows])

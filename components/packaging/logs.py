@@ -26,7 +26,10 @@ log = logging.getLogger(__name__)
 
 def write_json_lines() -> None:
     """Make every logger of this process write JSON lines to standard output."""
-    render = [structlog.stdlib.ExtraAdder(), structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    render: list[structlog.types.Processor] = [
+        structlog.stdlib.ExtraAdder(),
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+    ]
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

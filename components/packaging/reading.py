@@ -52,7 +52,7 @@ def read_credentials(picture: bytes, anchors: bytes | None = None) -> Found:
 
 def _found(store: dict[str, Any]) -> Found:
     manifest = store["manifests"][store["active_manifest"]]
-    lineage = next((part["data"] for part in manifest["assertions"] if part["label"] == LABEL), {})
+    lineage: dict[str, Any] = next((part["data"] for part in manifest["assertions"] if part["label"] == LABEL), {})
     failures = store.get("validation_results", {}).get("activeManifest", {}).get("failure", [])
     problems = tuple(f"{one['code']}: {one.get('explanation', '')}" for one in failures)
     signature = manifest.get("signature_info", {})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 import numpy as np
@@ -37,7 +38,7 @@ class References:
         """The references of pictures in base64; raises RefusalError for the first that cannot or must not be used."""
         names = [f"references[{index}]" for index in range(len(texts))]
         found = [
-            self._kept.get(text.encode(), lambda text=text, name=name: self._look(text, name))
+            self._kept.get(text.encode(), partial(self._look, text, name))
             for text, name in zip(texts, names, strict=True)
         ]
         for reference, name in zip(found, names, strict=True):

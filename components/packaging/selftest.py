@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from model.sampler import Sampler
 
 PROMPT = "a person smiling"
-SEEDS = 16
+SEEDS = 8
 LEAST = 0.5  # of the similarity that was measured when the model was packaged
 PEOPLE = 3  # of whom the mean is nobody's face
 SAME = 0.5  # cosine from which two references may show one person

@@ -20,7 +20,7 @@ from model.errors import UserError
 from model.faces.analyser import load_analyser
 from model.sampler import Sampler
 
-MIXED = 24  # references that the self-test's identity is mixed from
+MIXED = 12  # references that the self-test's identity is mixed from
 
 log = logging.getLogger(__name__)
 

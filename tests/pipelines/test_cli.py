@@ -26,6 +26,8 @@ COMMANDS = [
     "gate",
     "package",
     "serve",
+    "verify",
+    "shadow",
     "promote",
     "deploy",
     "rollback",

@@ -62,7 +62,7 @@ class Browser:
 
     def until(self, script: str, seconds: float = 20) -> Any:
         """The value of a script once it is true."""
-        deadline = time.monotonic() + seconds
+        deadline, value = time.monotonic() + seconds, None
         while time.monotonic() < deadline:
             value = self.run(f"return {script}")
             if value:

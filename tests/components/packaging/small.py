@@ -75,7 +75,7 @@ class Finder:
             side = int(np.argmin(np.append(white[y, x:], False)))
             box = np.array([x, y, x + side, y + side], np.float32)
             grey = float(image[0, 0, 0])
-            found.append(Face(box, box[:2] + side * POINTS, 0.9, np.full(4, grey, np.float32)))
+            found.append(Face(box, (box[:2] + side * POINTS).astype(np.float32), 0.9, np.full(4, grey, np.float32)))
         return found
 
 

@@ -1,6 +1,7 @@
 """Results by content: made once, dropped by age and by use, and independent of what else was asked for."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 import torch
@@ -12,11 +13,12 @@ def test_made_once_and_the_least_used_goes_first() -> None:
     cache: Cache[int] = Cache("t", entries=2, seconds=10)
     made: list[bytes] = []
 
-    def get(content: bytes) -> None:
-        cache.get(content, lambda: made.append(content) or 1)  # type: ignore[func-returns-value]
+    def make(content: bytes) -> int:
+        made.append(content)
+        return 1
 
     for content in (b"a", b"b", b"a", b"c", b"a", b"b"):
-        get(content)
+        cache.get(content, partial(make, content))
     assert made == [b"a", b"b", b"c", b"b"]
     assert len(cache) == 2
 
@@ -40,13 +42,12 @@ def test_failures_are_not_kept() -> None:
 def test_each_text_is_encoded_alone_and_once() -> None:
     asked: list[list[str]] = []
 
-    class Lengths:
-        def encode(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-            asked.append(list(texts))
-            sizes = torch.tensor([float(len(text)) for text in texts])
-            return sizes[:, None, None].expand(-1, 2, 3), sizes[:, None]
+    def lengths(texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append(list(texts))
+        sizes = torch.tensor([float(len(text)) for text in texts])
+        return sizes[:, None, None].expand(-1, 2, 3), sizes[:, None]
 
-    kept = KeptTexts(Lengths())
-    states, pooled = kept.encode(["a", "bb", "a"])
+    kept = KeptTexts(lengths)
+    states, pooled = kept(["a", "bb", "a"])
     assert (states.shape, pooled[:, 0].tolist()) == ((3, 2, 3), [1, 2, 1])
     assert asked == [["a"], ["bb"]]

@@ -66,7 +66,7 @@ def test_a_known_token_comes_in_from_anywhere(guard: Guard, token: str) -> None:
 )
 def test_other_tokens_do_not_not_even_on_the_loopback(guard: Guard, header: str) -> None:
     client = TestClient(guard, **LOCAL)  # type: ignore[arg-type]
-    answer = client.post("/model", headers={"authorization": header.encode("latin-1")})  # type: ignore[dict-item]
+    answer = client.post("/model", headers=[(b"authorization", header.encode("latin-1"))])
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
     assert answer.json()["remedy"] == "send the header Authorization: Bearer TOKEN"
 

@@ -23,8 +23,9 @@ def slow(served: tuple[TestClient, Engine], monkeypatch: pytest.MonkeyPatch) -> 
 
 def until(client: TestClient, number: str, *states: str) -> dict[str, Any]:
     deadline = time.monotonic() + 10
+    told: dict[str, Any] = {}
     while time.monotonic() < deadline:
-        told: dict[str, Any] = client.get(f"/tasks/{number}").json()
+        told = client.get(f"/tasks/{number}").json()
         if told["state"] in states:
             return told
         time.sleep(0.01)
