@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 HEADER = "X-Request-ID"
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TASK = re.compile(r"/tasks/[^/]+")
 _SHARED: list[structlog.types.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -42,6 +43,7 @@ def write_json_lines() -> None:
     for name in ("bentoml", "uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.access").disabled = True  # it would say the same, with the numbers of tasks
 
 
 class Named:
@@ -70,5 +72,6 @@ class Named:
                 await self.app(scope, receive, named)
             finally:
                 if scope["path"] not in QUIET:
-                    facts = {"method": scope["method"], "path": scope["path"][:100], "status": status}
+                    path = _TASK.sub("/tasks/*", scope["path"][:100])  # who knows a number may fetch the pictures
+                    facts = {"method": scope["method"], "path": path, "status": status}
                     log.info("answered", extra={**facts, "seconds": round(time.perf_counter() - start, 4)})

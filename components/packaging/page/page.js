@@ -82,6 +82,7 @@ async function generate() {
     const cards = await Promise.all(paths.map(async (path) => card(await service.picture(path))));
     at("gallery").prepend(...cards);
     at("empty").hidden = true;
+    cards[0].scrollIntoView({ block: "nearest" });
     say(paths.length === 1 ? "One picture made." : `${paths.length} pictures made.`);
   } finally {
     busy(null);

@@ -1,0 +1,123 @@
+"""A service under several times the load that it can bear: who was answered, who was sent away, and its memory.
+
+python -m benchmarks.overload BENTO REFERENCE [MINUTES [TIMES]]
+"""
+
+import asyncio
+import base64
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from components.packaging.proof import serving
+
+CALM = 12  # requests one after the other, from which the capacity is known
+FLAT = 1.10  # memory of the last minute over that of the second, at most
+
+
+@dataclass
+class Seen:
+    """What the clients saw: seconds of the answers by status, and the service's memory in MiB by second."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    advised: Counter[bool] = field(default_factory=Counter)  # whether a refusal said when to come again
+    memory: list[float] = field(default_factory=list)
+
+
+async def load(client: httpx.AsyncClient, order: dict[str, Any], rate: float, seconds: float, server: int) -> Seen:
+    """Send `rate` requests a second for so many seconds, whether or not the earlier ones were answered."""
+    seen, started, open_ = Seen(), time.monotonic(), set()
+    number = 0
+    while (now := time.monotonic() - started) < seconds:
+        if now * rate >= number:
+            task = asyncio.create_task(ask(client, {**order, "seed": number}, seen))
+            open_.add(task)
+            task.add_done_callback(open_.discard)
+            number += 1
+        if now >= len(seen.memory):
+            seen.memory.append(memory(server))
+        await asyncio.sleep(0.005)
+    await asyncio.gather(*open_)
+    return seen
+
+
+async def ask(client: httpx.AsyncClient, order: dict[str, Any], seen: Seen) -> None:
+    """Ask for a picture and note how that ended."""
+    start = time.monotonic()
+    try:
+        answer = await client.post("/generate", json=order)
+        status = str(answer.status_code)
+        if answer.status_code == 429:
+            seen.advised["retry-after" in answer.headers] += 1
+        elif answer.status_code == 200 and not answer.content.startswith(b"\x89PNG"):
+            status = "200 without a picture"
+    except httpx.TransportError as error:
+        status = type(error).__name__
+    seen.seconds[status].append(time.monotonic() - start)
+
+
+def memory(server: int) -> float:
+    """MiB that the server and its workers hold."""
+    family = [psutil.Process(server), *psutil.Process(server).children(recursive=True)]
+    return sum(process.memory_info().rss for process in family if process.is_running()) / 2**20
+
+
+def show(seen: Seen, rate: float, capacity: float) -> bool:
+    """Print the table and the verdict; returns it."""
+    table = Table("answer", "requests", "p50, s", "p95, s", "longest, s", title=f"{rate:.1f} requests a second offered")
+    for status, taken in sorted(seen.seconds.items()):
+        p50, p95 = np.percentile(taken, [50, 95])
+        table.add_row(status, str(len(taken)), f"{p50:.2f}", f"{p95:.2f}", f"{max(taken):.2f}")
+    Console().print(table)
+    minute = min(60, len(seen.memory) // 3)
+    early, late = np.mean(seen.memory[minute : 2 * minute]), np.mean(seen.memory[-minute:])
+    others = sum(len(taken) for status, taken in seen.seconds.items() if status not in ("200", "429"))
+    good = {
+        "every accepted request answered": others == 0 and bool(seen.seconds.get("200")),
+        "every refusal said when to come again": not seen.advised[False],
+        f"memory flat ({early:.0f} to {late:.0f} MiB, peak {max(seen.memory):.0f})": bool(late <= FLAT * early),
+    }
+    Console().print(
+        f"capacity {capacity:.2f} pictures a second, answered {len(seen.seconds['200']) / len(seen.memory):.2f}"
+    )
+    for name, holds in good.items():
+        Console().print(f"{'yes' if holds else 'NO '}  {name}")
+    return all(good.values())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Start the Bento, learn its capacity, and overload it."""
+    bento, reference = Path(arguments[0]), Path(arguments[1]).read_bytes()
+    minutes, times = (float(value) for value in (*arguments[2:], *("5", "4")[len(arguments) - 2 :]))
+    order = {"prompt": "a person smiling", "references": [base64.b64encode(reference).decode()]}
+    with tempfile.TemporaryDirectory() as scratch, serving(bento, Path(scratch), 600) as (client, _):
+        start = time.monotonic()
+        for seed in range(CALM):
+            client.post("/generate", json={**order, "seed": seed}).raise_for_status()
+        capacity = CALM / (time.monotonic() - start)
+        server = next(one.pid for one in psutil.Process().children() if "serve" in one.cmdline())
+
+        async def run() -> Seen:
+            limits = httpx.Limits(max_connections=None)
+            async with httpx.AsyncClient(base_url=client.base_url, timeout=300, limits=limits, trust_env=False) as many:
+                return await load(many, order, times * capacity, 60 * minutes, server)
+
+        seen = asyncio.run(run())
+        alive = client.get("/readyz").status_code == 200
+        Console().print(f"{'yes' if alive else 'NO '}  ready afterwards")
+        return 0 if show(seen, times * capacity, capacity) and alive else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,125 @@
+"""The service beside the plain pipeline call on the same pictures, its throughput, and what keeping identities saves.
+
+python -m benchmarks.serving BENTO REFERENCE
+"""
+
+import base64
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from benchmarks.timing import side_by_side
+from components.packaging.bundle import MODEL
+from components.packaging.pictures import read_bytes
+from components.packaging.proof import serving
+from components.packaging.references import only_face
+from model.adapter.inject import Condition
+from model.denoiser import Size, TextFeatures
+from model.faces.analyser import load_analyser
+from model.pipeline import Request, WithAnyonePipeline
+
+PROMPT = "a person smiling"
+ROUNDS, STEPS = 41, 8
+CLIENTS, EACH = (1, 4, 16), 24
+
+
+class Repeating(WithAnyonePipeline):
+    """The pipeline without the kept identity path: tokens, keys and values of the people again in each step."""
+
+    embeddings: Tensor
+
+    def _velocity(self, x_t: Tensor, t: Tensor, text: TextFeatures, size: Size, people: Condition) -> Tensor:
+        again = replace(people, keys_values=self.adapter(self.embeddings))
+        return super()._velocity(x_t, t, text, size, again)
+
+
+def overhead(client: httpx.Client, plain: Callable[[], Image.Image], order: dict[str, Any]) -> None:
+    """Print the medians of the plain call and of the service, taken in turn, and whether the pictures are the same."""
+    answer = client.post("/generate", json=order).raise_for_status()
+    same = Image.open(BytesIO(answer.content)).tobytes() == plain().tobytes()
+    ways = {"plain pipeline call": plain, "service": lambda: client.post("/generate", json=order).raise_for_status()}
+    medians = side_by_side("One picture", ways, ROUNDS)
+    before, after = medians.values()
+    extra = after - before
+    kept = extra <= max(0.005, 0.03 * before)
+    Console().print(
+        f"same pictures: {same}; overhead at p50 {extra * 1000:+.1f} ms, {extra / before:+.1%}; kept: {kept}"
+    )
+
+
+def throughput(client: httpx.Client, order: dict[str, Any]) -> None:
+    """Print pictures a second and latencies with several clients, none of whom sends before it has its answer."""
+
+    def ask(seed: int) -> float:
+        start = time.perf_counter()
+        client.post("/generate", json={**order, "seed": seed}).raise_for_status()
+        return time.perf_counter() - start
+
+    table = Table("clients", "pictures a second", "p50, ms", "p95, ms", title="Throughput")
+    for clients in CLIENTS:
+        with ThreadPoolExecutor(clients) as pool:
+            start = time.perf_counter()
+            taken = list(pool.map(ask, range(EACH)))
+            seconds = time.perf_counter() - start
+        p50, p95 = np.percentile(taken, [50, 95]) * 1000
+        table.add_row(str(clients), f"{EACH / seconds:.2f}", f"{p50:.0f}", f"{p95:.0f}")
+    Console().print(table)
+
+
+def identity_path(model: Path, request: Request) -> None:
+    """Print steps a second with the identity's keys and values kept, and made again in each step."""
+    kept, repeating = WithAnyonePipeline.load(model), Repeating.load(model)
+    repeating.embeddings = torch.from_numpy(request.embeddings)[None]
+    ways = {"again each step": lambda: repeating([request], steps=STEPS), "kept": lambda: kept([request], steps=STEPS)}
+    medians = side_by_side(f"{STEPS} steps", ways, 15)
+    Console().print(", ".join(f"{name}: {STEPS / seconds:.2f} steps a second" for name, seconds in medians.items()))
+
+
+def batches(pipeline: WithAnyonePipeline, request: Request) -> None:
+    """Print seconds a picture when several are one call: what batching the requests of several clients could gain."""
+    taken = []
+    for count in (1, 2, 4):
+        together = [replace(request, seed=seed) for seed in range(count)]
+        turns = []
+        for _ in range(7):
+            start = time.perf_counter()
+            pipeline(together)
+            turns.append((time.perf_counter() - start) / count)
+        taken.append(f"{count}: {statistics.median(turns) * 1000:.0f} ms")
+    Console().print(f"a picture in a batch of {', '.join(taken)}")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Start the Bento and measure."""
+    bento, reference = Path(arguments[0]), Path(arguments[1]).read_bytes()
+    model = bento / "src" / "bundle" / MODEL
+    pipeline = WithAnyonePipeline.load(model)
+    pixels = read_bytes(reference, "reference")
+    face = only_face(load_analyser(pipeline.preset.recogniser).analyse([pixels])[0], "reference")
+    request = Request(PROMPT, face.embedding[None], *pipeline.layout(1), seed=7)
+    order = {"prompt": PROMPT, "references": [base64.b64encode(reference).decode()], "seed": 7}
+    identity_path(model, request)
+    batches(pipeline, request)
+    with tempfile.TemporaryDirectory() as scratch, serving(bento, Path(scratch), 600) as (client, ready):
+        Console().print(f"ready in {ready:.1f} s")
+        overhead(client, lambda: pipeline([request])[0], order)
+        throughput(client, order)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,47 @@
+"""Structured logs: JSON lines with the request's id, and none of the numbers by which pictures can be fetched."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from components.packaging.logs import write_json_lines
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Put the handlers of all loggers back afterwards."""
+    names = ("", "bentoml", "uvicorn", "uvicorn.error")
+    kept = {name: (list(logging.getLogger(name).handlers), logging.getLogger(name).level) for name in names}
+    yield
+    for name, (before, level) in kept.items():
+        logging.getLogger(name).handlers = before
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("uvicorn.access").disabled = False
+
+
+def test_a_request_keeps_its_id(client: TestClient, handlers: None, capsys: pytest.CaptureFixture[str]) -> None:
+    write_json_lines()
+    answer = client.get("/tasks/0123456789", headers={"X-Request-ID": "order-7"})
+    assert answer.headers["x-request-id"] == "order-7"
+    (line,) = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "answered" in text]
+    assert (line["request"], line["status"], line["method"], line["level"]) == ("order-7", 404, "GET", "info")
+    assert line["path"] == "/tasks/*"
+    assert line["seconds"] >= 0
+
+
+def test_other_ids_are_replaced(client: TestClient) -> None:
+    for brought in ("", "a b", "x" * 65, "<script>", "\u00e4"):
+        given = client.get("/livez", headers=[(b"x-request-id", brought.encode())]).headers["x-request-id"]
+        assert len(given) == 32
+        assert given != brought
+
+
+def test_metrics_tell_numbers_by_stage_and_reason(client: TestClient) -> None:
+    client.get("/tasks/none")
+    told = client.get("/metrics").text
+    assert 'withanyone_refusals_total{reason="not-found"}' in told
+    for name in ("withanyone_stage_seconds_bucket", "withanyone_waiting", "withanyone_identity_similarity_bucket"):
+        assert name in told
