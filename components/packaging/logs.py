@@ -10,6 +10,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from components.packaging.refusals import fault
+
 HEADER = "X-Request-ID"
 QUIET = ("/livez", "/readyz", "/healthz", "/metrics")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -70,6 +72,9 @@ class Named:
         with structlog.contextvars.bound_contextvars(request=name):
             try:
                 await self.app(scope, receive, named)
+            except Exception:  # answered here: the framework would let the client wait until it gives up
+                log.exception("a fault of the program")
+                await fault().response()(scope, receive, named)
             finally:
                 if scope["path"] not in QUIET:
                     path = _TASK.sub("/tasks/*", scope["path"][:100])  # who knows a number may fetch the pictures

@@ -57,3 +57,8 @@ def answer_refusals(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[
             return refusal.response()
 
     return answer
+
+
+def fault() -> RefusalError:
+    """What is told of a fault of the program; the log has the trace."""
+    return RefusalError(HTTPStatus.INTERNAL_SERVER_ERROR, "The service", "has a fault", "tell its operator")

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.packaging import limits
 from components.packaging.line import Line, Ticket
-from components.packaging.refusals import RefusalError
+from components.packaging.refusals import RefusalError, fault
 
 Files = list[bytes]
 
@@ -59,7 +59,7 @@ class Tasks:
             about["pictures"] = [f"/tasks/{number}/pictures/{n}" for n in range(len(ticket.future.result()))]
         if about["state"] == "failed":
             error = ticket.future.exception()
-            about["problem"] = error.problem() if isinstance(error, RefusalError) else _fault().problem()
+            about["problem"] = error.problem() if isinstance(error, RefusalError) else fault().problem()
         return about
 
     def picture(self, number: str, index: int) -> bytes:
@@ -99,8 +99,3 @@ def state(ticket: Ticket[Any]) -> str:
     if error is None:
         return "done"
     return "cancelled" if getattr(error, "kind", "") == "cancelled" else "failed"
-
-
-def _fault() -> RefusalError:
-    """What is told of a fault of the program; the log has the trace."""
-    return RefusalError(HTTPStatus.INTERNAL_SERVER_ERROR, "The service", "has a fault", "tell its operator")

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
-from components.packaging.logs import write_json_lines
+from components.packaging.logs import Named, write_json_lines
 
 
 @pytest.fixture
@@ -39,9 +40,10 @@ def test_other_ids_are_replaced(client: TestClient) -> None:
         assert given != brought
 
 
-def test_metrics_tell_numbers_by_stage_and_reason(client: TestClient) -> None:
-    client.get("/tasks/none")
-    told = client.get("/metrics").text
-    assert 'withanyone_refusals_total{reason="not-found"}' in told
-    for name in ("withanyone_stage_seconds_bucket", "withanyone_waiting", "withanyone_identity_similarity_bucket"):
-        assert name in told
+def test_a_fault_is_answered_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ZeroDivisionError
+
+    answer = TestClient(Named(broken)).get("/")
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:withanyone:internal-server-error")
+    assert "a fault of the program" in caplog.text

@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from components.packaging import step
-from components.packaging.bundle import write_sources
 from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
 from components.packaging.pins import pins
@@ -16,46 +15,9 @@ from components.packaging.selftest import SelfTest
 from components.packaging.serve import command
 from model.artefacts import read_json, write_json
 from model.errors import UserError
-from tests.components.packaging import small
 from tests.components.packaging.artefacts import incoming
 
 ROOT = Path(__file__).resolve().parents[3]
-# Put at the end of the packaged loading: what the service then loads instead of the networks.
-SMALL_ENGINE = """
-
-def load_engine(bundle: Path, settings: ServiceSettings) -> Engine:
-    check_digests(bundle)
-    from tests.components.packaging.small import small_engine
-
-    engine = small_engine()
-    engine.lineage = Lineage.model_validate(read_json(bundle / LINEAGE))
-    return engine
-"""
-
-
-def small_sources(folder: Path) -> None:
-    """Write the sources of a Bento that serves the small engine."""
-    write_sources(folder)
-    with open(folder / "components" / "packaging" / "loading.py", "a") as source:
-        source.write(SMALL_ENGINE)
-    place = folder / "tests" / "components" / "packaging"
-    place.mkdir(parents=True)
-    shutil.copy(str(small.__file__), place)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
-    """A Bento made by the step, with the small engine in place of the networks and no weights."""
-    root = tmp_path_factory.mktemp("made")
-    folders = incoming(root)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(step, "write_sources", small_sources)
-        patch.setattr(step, "_self_test", lambda model, references: SelfTest())
-        patch.setattr("components.packaging.bundle.SERVED_WEIGHTS", ())
-        patch.setenv("BENTOML_HOME", str(root / "home of the user"))
-        step.run(**folders, bento=root / "bento", config=PackagingConfig())
-    assert not (root / "home of the user").exists()
-    return root / "bento", folders
 
 
 def test_the_proof_tells_times_and_checks(made: tuple[Path, dict[str, Path]]) -> None:
