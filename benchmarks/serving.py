@@ -29,23 +29,22 @@ from components.packaging.pictures import read_bytes
 from components.packaging.proof import serving
 from components.packaging.references import only_face
 from model.adapter.inject import Condition
-from model.denoiser import Size, TextFeatures
 from model.faces.analyser import load_analyser
-from model.pipeline import Request, WithAnyonePipeline
+from model.sampler import Predicted, Request, Sampler
 
 PROMPT = "a person smiling"
 ROUNDS, STEPS = 41, 8
 CLIENTS, EACH = (1, 4, 16), 24
 
 
-class Repeating(WithAnyonePipeline):
+class Repeating(Sampler):
     """The pipeline without the kept identity path: tokens, keys and values of the people again in each step."""
 
     embeddings: Tensor
 
-    def _velocity(self, x_t: Tensor, t: Tensor, text: TextFeatures, size: Size, people: Condition) -> Tensor:
-        again = replace(people, keys_values=self.adapter(self.embeddings))
-        return super()._velocity(x_t, t, text, size, again)
+    def _guided(self, x_t: Tensor, t: Tensor, people: Sequence[Condition], predicted: Predicted) -> Tensor:
+        again = [replace(one, keys_values=self.adapter(self.embeddings)) for one in people]
+        return super()._guided(x_t, t, again, predicted)
 
 
 def overhead(client: httpx.Client, plain: Callable[[], Image.Image], order: dict[str, Any]) -> None:
@@ -83,14 +82,14 @@ def throughput(client: httpx.Client, order: dict[str, Any]) -> None:
 
 def identity_path(model: Path, request: Request) -> None:
     """Print steps a second with the identity's keys and values kept, and made again in each step."""
-    kept, repeating = WithAnyonePipeline.load(model), Repeating.load(model)
+    kept, repeating = Sampler.load(model), Repeating.load(model)
     repeating.embeddings = torch.from_numpy(request.embeddings)[None]
     ways = {"again each step": lambda: repeating([request], steps=STEPS), "kept": lambda: kept([request], steps=STEPS)}
     medians = side_by_side(f"{STEPS} steps", ways, 15)
     Console().print(", ".join(f"{name}: {STEPS / seconds:.2f} steps a second" for name, seconds in medians.items()))
 
 
-def batches(pipeline: WithAnyonePipeline, request: Request) -> None:
+def batches(pipeline: Sampler, request: Request) -> None:
     """Print seconds a picture when several are one call: what batching the requests of several clients could gain."""
     taken = []
     for count in (1, 2, 4):
@@ -108,7 +107,7 @@ def main(arguments: Sequence[str]) -> None:
     """Start the Bento and measure."""
     bento, reference = Path(arguments[0]), Path(arguments[1]).read_bytes()
     model = bento / "src" / "bundle" / MODEL
-    pipeline = WithAnyonePipeline.load(model)
+    pipeline = Sampler.load(model)
     pixels = read_bytes(reference, "reference")
     face = only_face(load_analyser(pipeline.preset.recogniser).analyse([pixels])[0], "reference")
     request = Request(PROMPT, face.embedding[None], *pipeline.layout(1), seed=7)

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from model.pipeline import Request, WithAnyonePipeline
-from model.presets import Preset, load_autoencoder
-from model.text import TextEncoder
+from model.presets import Preset, load_autoencoder, load_text
+from model.sampler import Request, Sampler
 from model.training.data import TrainingSet
 from model.training.trainer import Trainer
 
@@ -18,9 +17,10 @@ def sampler(trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]
     requests = scenes(trainer.batches.data)
 
     def draw() -> list[Image.Image]:
-        parts = load_autoencoder(chosen).to(trainer.accelerator.device), TextEncoder.load(chosen.text_tokens)
+        device = trainer.accelerator.device
+        parts = load_autoencoder(chosen).to(device), load_text(chosen, str(device)).encode
         try:
-            return WithAnyonePipeline(chosen, trainer.whole.backbone, *parts, trainer.adapter)(requests)
+            return Sampler(chosen, trainer.whole.backbone, *parts, trainer.adapter, device)(requests)
         finally:
             trainer.adapter.train()
 

@@ -1,4 +1,4 @@
-"""One service and one Bento with a small model for all tests: a process takes a service once, and a Bento takes time."""
+"""One service and one Bento with a small model for all tests: a process takes one service, and a Bento takes time."""
 
 import shutil
 from collections.abc import Iterator

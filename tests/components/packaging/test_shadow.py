@@ -14,7 +14,7 @@ from components.packaging.requests import GenerateRequest
 from components.packaging.shadow import Shadow
 from components.packaging.shadow_report import shadow_report
 from model.errors import UserError
-from model.pipeline import Request
+from model.sampler import Request
 from tests.components.packaging.files import base64_of, encoded
 from tests.components.packaging.small import LINEAGE, Painter, small_engine, with_faces
 
