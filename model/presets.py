@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL, FluxTransformer2DModel
 
     from model.faces.analyser import Analyser
+    from model.faces.recogniser import Recogniser
     from model.flux_text import FluxText
     from model.siglip import VisionTower
     from model.text import TextEncoder
@@ -229,6 +230,17 @@ def load_faces(chosen: Preset, device: str = "cpu") -> "Analyser":
     if chosen.parts:
         return load_analyser(pack=pack_folder(chosen.parts.pack))
     return load_analyser(chosen.recogniser, device=device)
+
+
+def load_judge(chosen: Preset, device: str = "cpu") -> "Recogniser":
+    """The preset's recogniser as the identity losses need it: differentiable, on aligned crops."""
+    if chosen.parts:
+        from model.faces.pack_recogniser import load_pack_recogniser
+
+        return load_pack_recogniser(pack_folder(chosen.parts.pack), device)
+    from model.faces.recogniser import load_recogniser
+
+    return load_recogniser(chosen.recogniser, device)
 
 
 def precision(chosen: Preset) -> "torch.dtype":

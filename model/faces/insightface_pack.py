@@ -19,7 +19,7 @@ class PackAnalyser:
     def __init__(self, pack: Path, threshold: float = 0.5, max_side: int = 640) -> None:
         from insightface.app import FaceAnalysis
 
-        folder = _pack_folder(Path(pack))
+        folder = onnx_folder(Path(pack))
         providers = working_providers()
         self.name = folder.name
         self.app = FaceAnalysis(name=str(folder), allowed_modules=["detection", "recognition"], providers=providers)
@@ -45,7 +45,7 @@ class PackAnalyser:
         return found
 
 
-def _pack_folder(pack: Path) -> Path:
+def onnx_folder(pack: Path) -> Path:
     """The folder that holds the ONNX files: a released archive often unpacks one level too deep."""
     for folder in (pack, pack / pack.name):
         if any(folder.glob("*.onnx")):

@@ -34,9 +34,8 @@ class Recogniser(nn.Module):
     mean: torch.Tensor
     std: torch.Tensor
 
-    def __init__(self, name: str, network: nn.Module) -> None:
+    def __init__(self, name: str, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()
-        recipe = RECIPES[name]
         self.name, self.dim, self.bgr = name, recipe.dim, recipe.bgr
         self.network = network.eval().requires_grad_(False)
         self.register_buffer("mean", torch.tensor(recipe.mean).view(1, 3, 1, 1))
@@ -60,4 +59,4 @@ def load_recogniser(name: str, device: str = "cpu") -> Recogniser:
         raise UserError(f"recogniser '{name}' is not known; choose one of {', '.join(RECIPES)}")
     network = RECIPES[name].network()
     network.load_state_dict(load_file(weight(name)))
-    return Recogniser(name, network).to(device)
+    return Recogniser(name, network, RECIPES[name]).to(device)

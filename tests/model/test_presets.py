@@ -16,6 +16,7 @@ from model.presets import (
     load_autoencoder,
     load_backbone,
     load_faces,
+    load_judge,
     load_text,
     load_tower,
     nano,
@@ -113,3 +114,30 @@ def test_a_pack_that_insightface_keeps_is_found_by_name(tmp_path: Path, monkeypa
     kept.mkdir(parents=True)
     assert pack_folder("antelopev2") == kept
     assert pack_folder(str(tmp_path)) == tmp_path
+
+
+def test_the_judge_of_faces_is_the_packs_own_recogniser(parts: Parts) -> None:
+    judge = load_judge(tiny_flux(parts))
+    assert judge(torch.rand(2, 3, 112, 112)).shape == (2, BOTH.embedding)
+    assert load_judge(nano()).name == "facesdk"
+
+
+def test_parts_that_the_hub_has_put_into_its_cache_are_read_by_their_names(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, folder in (("flux", parts.base), ("siglip", parts.siglip), ("pack", parts.pack)):
+        kept = tmp_path / f"models--acme--{name}"
+        (kept / "refs").mkdir(parents=True)
+        (kept / "refs" / "main").write_text("0" * 40)
+        (kept / "snapshots").mkdir()
+        (kept / "snapshots" / ("0" * 40)).symlink_to(folder)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    named = tiny_flux(Parts("acme/flux", "acme/siglip", "acme/pack"))
+    assert torch.equal(load_backbone(named).proj_out.weight, tiny_backbone().proj_out.weight)
+    assert load_autoencoder(named).config["latent_channels"] == tiny_autoencoder().config["latent_channels"]
+    assert load_text(named).encode(["a man"])[0].shape == (1, 8, 6)
+    assert load_tower(named) is not None
+    assert load_faces(named).dim == BOTH.embedding
+    with pytest.raises(UserError, match="insightface pack 'acme/none': the hub gives none"):
+        pack_folder("acme/none")

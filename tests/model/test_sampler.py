@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,16 @@ from diffusers import FlowMatchEulerDiscreteScheduler
 from PIL import Image
 from torch import Tensor
 
+from model.adapter.checkpoint import save_adapter
 from model.adapter.inject import conditions, injected
 from model.adapter.network import IdentityAdapter
 from model.errors import UserError
 from model.latents import decode
 from model.losses.flow import sampling_times, shift_of
+from model.parts import Parts
 from model.presets import nano
 from model.sampler import BATCH, Request, Sampler, flux_times
+from tests.model.checkpoints import tiny_flux
 from tests.model.tiny import BOTH, SIZES, tiny_adapter, tiny_autoencoder, tiny_backbone
 from tests.model.training.tiny_job import encode_text
 
@@ -212,3 +216,14 @@ def test_each_step_is_told_and_what_hears_of_it_can_end_the_call(pipe: Sampler) 
 
     with pytest.raises(InterruptedError):
         pipe([request(1)], steps=3, on_step=enough)
+
+
+def test_a_model_folder_of_a_preset_with_parts_elsewhere_is_loaded(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = tiny_flux(parts)
+    monkeypatch.setattr("model.sampler.preset", lambda _name: chosen)
+    save_adapter(tiny_adapter(sizes=BOTH), tmp_path, chosen.name)
+    loaded = Sampler.load(tmp_path)
+    assert loaded.adapter.sizes == BOTH
+    assert loaded([request(1)])[0].size == (64, 64)
