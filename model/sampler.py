@@ -78,11 +78,12 @@ class Sampler:
         autoencoder: AutoencoderKL,
         encode_text: Callable[[Sequence[str]], tuple[Tensor, Tensor]],
         adapter: IdentityAdapter,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
     ) -> None:
+        """All networks are on `device`; without it, on that of the backbone's weights."""
         self.preset, self.backbone, self.autoencoder = preset, backbone.eval(), autoencoder.eval()
         self.encode_text, self.adapter = encode_text, adapter.eval()
-        self.device = torch.device(device)
+        self.device = torch.device(device) if device else next(backbone.parameters()).device
 
     @classmethod
     def load(cls, model: Path, device: str = "cpu") -> Self:

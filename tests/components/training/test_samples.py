@@ -1,0 +1,33 @@
+"""Sample pictures of a training: one for each number of people, the same every time the adapter is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from components.training.samples import sampler
+from model.presets import nano
+from tests.model.tiny import tiny_autoencoder
+from tests.model.training.tiny_dataset import tiny_dataset
+from tests.model.training.tiny_job import encode_text, tiny_trainer
+
+
+class Text:
+    encode = staticmethod(encode_text)
+
+
+def test_samples_follow_the_adapter_and_leave_it_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setattr("components.training.samples.load_autoencoder", lambda _chosen: tiny_autoencoder())
+    monkeypatch.setattr("components.training.samples.load_text", lambda _chosen: Text())
+    trainer = tiny_trainer(tiny_dataset(tmp_path / "dataset"), tmp_path / "work")
+    draw = sampler(trainer, replace(nano(), steps=2))
+    first = [np.asarray(picture) for picture in draw()]
+    assert len(first) == len({len(target.faces) for target in trainer.batches.data.targets})
+    assert all((np.asarray(again) == picture).all() for again, picture in zip(draw(), first, strict=True))
+    assert trainer.adapter.training
+    for attention in trainer.adapter.attentions():
+        torch.nn.init.normal_(attention.to_out.weight, std=0.3)
+    assert any((np.asarray(later) != picture).any() for later, picture in zip(draw(), first, strict=True))
