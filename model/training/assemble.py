@@ -11,13 +11,12 @@ from model.artefacts import cache_folder
 from model.channels_last import channels_last
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from model.faces.recogniser import load_recogniser
 from model.losses.bank import IdentityBank
-from model.presets import Preset, load_autoencoder, load_backbone
-from model.text import TextEncoder
+from model.presets import Preset, load_autoencoder, load_backbone, load_judge, load_text, load_tower
 from model.training.batches import Batches
 from model.training.cache import compute_features
 from model.training.data import TrainingSet, training_set
+from model.training.patches import compute_patches
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 
@@ -51,12 +50,14 @@ def prepare(
     `store` keeps what the networks say (see cache.py).
     """
     data = training_data(dataset, chosen)
-    autoencoder, recogniser = load_autoencoder(chosen), load_recogniser(chosen.recogniser)
-    encode_text, name = TextEncoder.load(chosen.text_tokens).encode, f"{chosen.name} {chosen.text_tokens}"
+    autoencoder, recogniser = load_autoencoder(chosen), load_judge(chosen)
+    encode_text, name = load_text(chosen).encode, f"{chosen.name} {chosen.text_tokens}"
     features = compute_features(dataset, data, autoencoder, recogniser, encode_text, name, store)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     judges = Judges(channels_last(autoencoder.to(device)), channels_last(recogniser.to(device)), bank.to(device))
-    return Batches(data, features, batch, seed), judges
+    tower = load_tower(chosen)
+    patches = compute_patches(dataset, data, tower, store) if tower else None
+    return Batches(data, features, batch, seed, patches), judges
 
 
 def training_data(dataset: Dataset, chosen: Preset) -> TrainingSet:

@@ -15,6 +15,7 @@ from model.denoiser import Size, TextFeatures
 from model.losses.flow import sample_times, shift_of
 from model.training.cache import Features
 from model.training.data import Target, TrainingSet
+from model.training.patches import Patches
 from model.training.phases import Phase
 
 
@@ -26,6 +27,7 @@ class Batch:
     the references and their places, zeros where a picture has fewer people. Of each face: `landmarks` [F, 5, 2] in
     pixels, `of_picture` [F], the identity's code [F] and the embedding [F, d] of the ground truth. `decoded` [B] says
     which pictures the identity losses look at, `negatives` which rows of the bank they are contrasted with (None: all).
+    `patches` [B, N, P, f] are those of the references' face crops, for adapters with a SigLIP branch.
     """
 
     size: Size
@@ -41,6 +43,7 @@ class Batch:
     truths: Tensor
     decoded: Tensor
     negatives: Tensor | None = None
+    patches: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
@@ -56,8 +59,10 @@ class Batches:
     training or another process needs nothing else.
     """
 
-    def __init__(self, data: TrainingSet, features: Features, size: int, seed: int) -> None:
-        self.data, self.features, self.size, self.seed = data, features, size, seed
+    def __init__(
+        self, data: TrainingSet, features: Features, size: int, seed: int, patches: Patches | None = None
+    ) -> None:
+        self.data, self.features, self.size, self.seed, self.patches = data, features, size, seed, patches
         self._plan = lru_cache(maxsize=1)(self._epoch)
         self._per_epoch = len(self._plan(0))
 
@@ -74,13 +79,15 @@ class Batches:
         used = (
             (t >= phase.gate_from) & (t <= phase.gate) & (torch.rand(len(chosen), generator=generator) < phase.decoded)
         )
+        text = self._text(targets, phase, draws)
+        references = [self._references(target, phase, draws) for target in targets]
         return Batch(
             size=targets[0].size,
             clean=clean,
             noise=torch.randn(clean.shape, generator=generator),
             t=t,
-            text=self._text(targets, phase, draws),
-            embeddings=_padded([self._references(target, phase, draws) for target in targets]),
+            text=text,
+            embeddings=_padded([torch.from_numpy(self.data.embeddings[rows]) for rows in references]),
             boxes=_padded([torch.from_numpy(target.boxes) for target in targets]),
             landmarks=torch.cat([torch.from_numpy(target.landmarks) for target in targets]),
             of_picture=torch.tensor([row for row, target in enumerate(targets) for _ in target.faces]),
@@ -88,6 +95,7 @@ class Batches:
             truths=torch.cat(truths),
             decoded=used if phase.judged else torch.zeros_like(used),
             negatives=self._negatives(phase, draws),
+            patches=_padded([self.patches.of(rows) for rows in references]) if self.patches else None,
         )
 
     def _epoch(self, epoch: int) -> list[list[int]]:
@@ -121,14 +129,13 @@ class Batches:
         people = draws.integers(len(first), size=phase.negatives)
         return torch.from_numpy(order[first[people] + draws.integers(count[people])])
 
-    def _references(self, target: Target, phase: Phase, draws: np.random.Generator) -> Tensor:
-        """The embeddings [n, d] that stand for the people: of other photos in a paired picture, else of this one."""
+    def _references(self, target: Target, phase: Phase, draws: np.random.Generator) -> list[int]:
+        """The rows of the faces that stand for the people: of other photos in a paired picture, else of this one."""
         paired = draws.random() < phase.paired
-        rows = [
+        return [
             int(draws.choice(others)) if paired and others else own
             for own, others in zip(target.faces, target.references, strict=True)
         ]
-        return torch.from_numpy(self.data.embeddings[rows])
 
 
 def fixed_prompt(target: Target) -> str:

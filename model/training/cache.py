@@ -73,7 +73,7 @@ def compute_features(
     for start in range(0, len(unread), CHUNK):
         part = unread[start : start + CHUNK]
         for prompt, tokens, pooled in zip(part, *encode_text(part), strict=True):
-            _put(texts[prompt], {"tokens": tokens, "pooled": pooled})
+            put(texts[prompt], {"tokens": tokens, "pooled": pooled})
     return Features(pictures, texts)
 
 
@@ -109,10 +109,11 @@ def _encode_pictures(
     truths = face_embeddings(recognise, pixels, landmarks, of_picture)
     of_target = truths.split([len(target.faces) for target in targets])
     for file, latents, faces in zip(files, pack(encode(autoencoder, pixels)), of_target, strict=True):
-        _put(file, {"latents": latents, "truths": faces})
+        put(file, {"latents": latents, "truths": faces})
 
 
-def _put(file: Path, tensors: dict[str, Tensor]) -> None:
+def put(file: Path, tensors: dict[str, Tensor]) -> None:
+    """Write tensors into a file of the store, whole or not at all."""
     with new_file(file) as draft:
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, draft)
 

@@ -7,9 +7,9 @@ from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
 
-from model.adapter.inject import condition, injected
+from model.adapter.inject import People, conditions, injected
 from model.adapter.network import IdentityAdapter
-from model.adapter.regions import cells_in_boxes, token_regions
+from model.adapter.regions import cells_in_boxes
 from model.denoiser import velocity
 from model.losses.bank import IdentityBank
 from model.losses.contrastive import id_contrastive_loss
@@ -32,8 +32,8 @@ class AdaptedBackbone(nn.Module):
 
     def forward(self, x_t: Tensor, batch: Batch) -> Tensor:
         """The velocity [B, L, 4C] of noised tokens, given the batch's people and text."""
-        regions = token_regions(batch.boxes, *batch.size, self.adapter.sizes.tokens)
-        with injected(self.backbone, [condition(self.adapter, batch.embeddings, regions)]):
+        people = People(batch.embeddings, batch.boxes, batch.patches)
+        with injected(self.backbone, conditions(self.adapter, people, batch.size)):
             return velocity(self.backbone, x_t, batch.t, batch.text, batch.size, self.guidance)
 
 

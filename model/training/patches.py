@@ -1,0 +1,56 @@
+"""What the vision tower sees in the faces of a training set, computed once and kept by content."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL.Image import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from model.dataset.dataset import Dataset
+from model.progress import track
+from model.siglip import VisionTower, face_crop
+from model.training.cache import digest_of, put, weights_digest
+from model.training.data import TrainingSet
+
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The file of each face that may stand for somebody, by its row among the dataset's faces."""
+
+    files: dict[int, Path]
+
+    def of(self, rows: Sequence[int]) -> Tensor:
+        """The patches [n, P, features] of n faces."""
+        return torch.stack([load_file(self.files[row])["patches"] for row in rows])
+
+
+def compute_patches(dataset: Dataset, data: TrainingSet, tower: VisionTower, store: Path) -> Patches:
+    """The patches of all faces of a training set and of their references; what `store` lacks is put there."""
+    network = weights_digest(nn.ModuleList([tower.model]))  # alone it has a config that names its folder
+    wanted = sorted({row for t in data.targets for rows in (t.faces, *t.references) for row in rows})
+    files = {row: store / "patches" / _name(dataset, row, network) for row in wanted}
+    missing = [row for row in wanted if not files[row].is_file()]
+    parts = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
+    for part in track(parts, "looking at faces", unit="batches"):
+        for row, patches in zip(part, tower.patches([_crop(dataset, row) for row in part]).cpu(), strict=True):
+            put(files[row], {"patches": patches})
+    return Patches(files)
+
+
+def _name(dataset: Dataset, row: int, network: str) -> Path:
+    face = dataset.faces.iloc[row]
+    photo = hashlib.sha256(dataset.encoded(str(face["image_id"]))).hexdigest()
+    digest = digest_of(network, photo, [float(value) for value in face["box"]])
+    return Path(digest[:2]) / f"{digest}.safetensors"
+
+
+def _crop(dataset: Dataset, row: int) -> Image:
+    face = dataset.faces.iloc[row]
+    return face_crop(dataset.image(str(face["image_id"])), np.asarray(face["box"], np.float32))
