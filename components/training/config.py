@@ -29,6 +29,12 @@ class TrainingConfig(BaseModel):
     seed: int = Field(7, ge=0, lt=2**32, description="seed of the order, the noise and an untrained adapter")
     checkpoint_every: int = Field(60, ge=1, description="optimiser steps between checkpoints")
 
+    recompute: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the backbone's blocks that are computed a second time instead of kept in memory",
+    )
     samples_every: int = Field(
         0, ge=0, description="optimiser steps between grids of sample pictures among the live metrics; 0: none"
     )

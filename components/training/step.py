@@ -79,6 +79,7 @@ def _loop(config: TrainingConfig) -> Loop:
     return Loop(
         config.phases,
         accumulate=config.accumulate,
+        recompute=config.recompute,
         checkpoint_every=report * (config.checkpoint_every // report),
         report_every=report,
     )

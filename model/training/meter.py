@@ -56,11 +56,12 @@ class Meter:
         return {
             "pictures_per_second": pictures / seconds,
             "flops_utilisation": batches * self.flops / seconds / (self.peak * processes),
-            "memory_megabytes": self._memory() / 2**20,
+            "memory_megabytes": memory_of(self.device) / 2**20,
         }
 
-    def _memory(self) -> float:
-        """Peak bytes of this process: those of the device where it is a GPU."""
-        if self.device.type == "cuda":
-            return float(torch.cuda.max_memory_allocated(self.device))
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+
+def memory_of(device: torch.device) -> float:
+    """Peak bytes of this process so far: those of the device where it is a GPU."""
+    if device.type == "cuda":
+        return float(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0

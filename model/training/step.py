@@ -1,11 +1,13 @@
 """One step's mathematics: a batch through backbone and adapter to the losses, with no work for weights of zero."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from model.adapter.inject import People, conditions, injected
 from model.adapter.network import IdentityAdapter
@@ -28,13 +30,33 @@ class AdaptedBackbone(nn.Module):
     def __init__(self, backbone: FluxTransformer2DModel, adapter: IdentityAdapter) -> None:
         super().__init__()
         self.backbone, self.adapter = backbone, adapter
+        self.hooks = ExitStack()
         self.guidance = TRAINING_GUIDANCE if backbone.config["guidance_embeds"] else None
 
     def forward(self, x_t: Tensor, batch: Batch) -> Tensor:
         """The velocity [B, L, 4C] of noised tokens, given the batch's people and text."""
         people = People(batch.embeddings, batch.boxes, batch.patches)
-        with injected(self.backbone, conditions(self.adapter, people, batch.size)):
-            return velocity(self.backbone, x_t, batch.t, batch.text, batch.size, self.guidance)
+        self.hooks.close()
+        with ExitStack() as hooks:
+            hooks.enter_context(injected(self.backbone, conditions(self.adapter, people, batch.size)))
+            predicted = velocity(self.backbone, x_t, batch.t, batch.text, batch.size, self.guidance)
+            if self.backbone.gradient_checkpointing:  # blocks run again in the backward pass, with the adapter
+                self.hooks = hooks.pop_all()
+        return predicted
+
+
+def recompute(backbone: FluxTransformer2DModel, share: float) -> None:
+    """Recompute a share of the blocks in the backward pass instead of keeping what they computed, spread evenly."""
+    blocks = [*backbone.transformer_blocks, *backbone.single_transformer_blocks]
+    chosen = {id(block) for k, block in enumerate(blocks) if int((k + 1) * share) > int(k * share)}
+
+    def run(block: nn.Module, *inputs: object) -> object:
+        if id(block) in chosen:
+            return checkpoint(block, *inputs, use_reentrant=False)
+        return block(*inputs)
+
+    if share:
+        backbone.enable_gradient_checkpointing(gradient_checkpointing_func=run)
 
 
 @dataclass(frozen=True)

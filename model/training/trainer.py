@@ -17,7 +17,7 @@ from model.progress import track
 from model.training.batches import Batches
 from model.training.checkpoint import Progress, Window, load_checkpoint, save_checkpoint
 from model.training.phases import Phase, phase_at, total_steps
-from model.training.step import AdaptedBackbone, Judges, losses
+from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
 
 DIVERGED = 3.0  # times the best point of the phase: a flow loss there does not come back
@@ -26,12 +26,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Loop:
-    """How the loop runs: its phases, pictures from `accumulate` batches a step, and how often it saves and reports."""
+    """How the loop runs: its phases, pictures from `accumulate` batches a step, and how often it saves and reports.
+
+    `recompute` is the share of the backbone's blocks whose activations are computed again in the backward pass.
+    """
 
     phases: tuple[Phase, ...]
     accumulate: int = 1
     clip: float = 1.0
     weight_decay: float = 0.01
+    recompute: float = 0.0
     checkpoint_every: int = 100
     report_every: int = 20
 
@@ -54,6 +58,7 @@ class Trainer:
         self.adapter = adapter.requires_grad_(True).train()
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)
         self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
+        recompute(backbone, loop.recompute)
         self.whole = AdaptedBackbone(backbone.requires_grad_(False).eval(), adapter)
         self.model, self.prepared = self.accelerator.prepare(self.whole, self.optimiser)
 

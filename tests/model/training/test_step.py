@@ -12,7 +12,7 @@ from model.dataset.dataset import Dataset
 from model.losses.flow import noised
 from model.training.batches import Batch
 from model.training.phases import Phase
-from model.training.step import AdaptedBackbone, Judges, losses
+from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from tests.model.tiny import tiny_adapter, tiny_autoencoder, tiny_backbone
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import tiny_trainer
@@ -151,3 +151,16 @@ def test_gradients_agree_with_differences(job: tuple[Batch, Judges]) -> None:
             ends.append(float(losses(network, batch, judges, PHASE)["total"]))
             weight.sub_(sign * 1e-2 * direction)
     assert (ends[0] - ends[1]) / 2e-2 == pytest.approx(float(weight.grad.norm()), rel=0.05)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_recomputed_blocks_give_the_same_gradients(job: tuple[Batch, Judges], share: float) -> None:
+    batch, judges = job
+    gradients = []
+    for part in (0.0, share):
+        network = model()
+        recompute(network.backbone, part)
+        losses(network, batch, judges, PHASE)["total"].backward()
+        gradients.append([parameter.grad for parameter in network.adapter.parameters()])
+    for kept, again in zip(*gradients, strict=True):
+        torch.testing.assert_close(kept, again)
