@@ -95,6 +95,7 @@ def compare(given: argparse.Namespace) -> None:
     parts = parts_of(given)
     compared = ways(parts, given.batch, given.compiled)
     taken: dict[str, list[float]] = {name: [] for name in compared}
+    results: dict[str, tuple[float, Found]] = {}
     for turn in range(given.rounds + 1):
         results = {name: timed(way, parts) for name, way in compared.items()}
         if turn:

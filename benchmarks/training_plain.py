@@ -58,7 +58,8 @@ def _looped_regions(batch: Batch, parts: Parts) -> Regions:
                     if x1 < (column + 1) * CELL and x2 > column * CELL and y1 < (row + 1) * CELL and y2 > row * CELL:
                         mask[picture, 0, row * columns + column, person * tokens : (person + 1) * tokens] = True
     inside = mask[:, 0].any(-1, keepdim=True)
-    return Regions(*(part.to(batch.boxes.device) for part in (mask | ~inside[:, None], inside)))
+    every = torch.arange(rows * columns).expand(len(mask), -1)
+    return Regions(*(part.to(batch.boxes.device) for part in (every, inside, mask | ~inside[:, None])))
 
 
 def _gathered_contrast(faces: Tensor, batch: Batch, bank: IdentityBank) -> Tensor:

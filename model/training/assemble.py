@@ -1,6 +1,7 @@
 """Puts a trainer together from a dataset and a preset: frozen networks, cached features, bank, batches."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -8,7 +9,6 @@ from accelerate import Accelerator
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
 from model.artefacts import cache_folder
-from model.channels_last import channels_last
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.losses.bank import IdentityBank
@@ -54,10 +54,15 @@ def prepare(
     encode_text, name = load_text(chosen).encode, f"{chosen.name} {chosen.text_tokens}"
     features = compute_features(dataset, data, autoencoder, recogniser, encode_text, name, store)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
-    judges = Judges(channels_last(autoencoder.to(device)), channels_last(recogniser.to(device)), bank.to(device))
+    judges = Judges(_channels_last(autoencoder, device), _channels_last(recogniser, device), bank.to(device))
     tower = load_tower(chosen)
     patches = compute_patches(dataset, data, tower, store) if tower else None
     return Batches(data, features, batch, seed, patches), judges
+
+
+def _channels_last(network: Any, device: torch.device) -> Any:
+    """The network on its device in the layout of the soonest gradients (benchmarks/identity_gradients.py)."""
+    return network.to(device, memory_format=torch.channels_last)
 
 
 def training_data(dataset: Dataset, chosen: Preset) -> TrainingSet:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
+from accelerate.utils import DistributedType, gather_object
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
 from model.adapter.network import IdentityAdapter
@@ -20,6 +20,7 @@ from model.training.phases import Phase, phase_at, total_steps
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
 
+WHOLE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 DIVERGED = 3.0  # times the best point of the phase: a flow loss there does not come back
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,11 @@ class Trainer:
         accelerator: Accelerator | None = None,
     ) -> None:
         self.accelerator = accelerator or Accelerator(gradient_accumulation_steps=loop.accumulate)
+        if self.accelerator.distributed_type not in WHOLE:
+            raise UserError(
+                f"training: the model is sharded by {self.accelerator.distributed_type.value}, but checkpoints hold "
+                "whole weights; start it with components/training/accelerate/ddp.yaml or on one device."
+            )
         self.judges, self.batches, self.loop, self.work = judges, batches, loop, work / "checkpoints"
         self.adapter = adapter.requires_grad_(True).train()
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 import torch
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.utils import DistributedType
 from safetensors.torch import load_file
 
 from model.dataset.dataset import Dataset
 from model.errors import PREEMPTED, UserError
 from model.training.checkpoint import checkpoints
+from model.training.trainer import Loop, Trainer
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import PHASES, tiny_trainer
 
@@ -98,8 +102,8 @@ def test_two_processes_learn_what_one_learns_with_twice_the_accumulation(dataset
     for left, right in zip(two.progress.curve, one.train(), strict=True):
         assert left.pop("phase") == right.pop("phase")
         assert left == pytest.approx(right, rel=1e-3, abs=1e-5)
-    for left, right in zip(two.adapter.parameters(), one.adapter.parameters(), strict=True):
-        torch.testing.assert_close(left, right, rtol=1e-2, atol=1e-4)
+    for shared, alone in zip(two.adapter.parameters(), one.adapter.parameters(), strict=True):
+        torch.testing.assert_close(shared, alone, rtol=1e-2, atol=1e-4)
 
 
 def test_a_loss_that_runs_away_stops_the_training_before_the_next_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
@@ -154,3 +158,12 @@ def test_accumulated_batches_are_averaged(dataset: Dataset, tmp_path: Path) -> N
     assert torch.equal(losses[0].noise, first.noise)
     assert not torch.equal(losses[1].noise[0], first.noise[0])
     assert curve[0]["step"] == 1
+
+
+def test_sharded_models_are_refused_and_the_file_for_gpus_is_one_that_accelerate_reads(tmp_path: Path) -> None:
+    sharded: Any = SimpleNamespace(distributed_type=DistributedType.FSDP)
+    nothing: Any = None
+    with pytest.raises(UserError, match="sharded by FSDP"):
+        Trainer(nothing, nothing, nothing, nothing, Loop(PHASES), tmp_path, sharded)
+    config = load_config_from_file(ROOT / "components" / "training" / "accelerate" / "ddp.yaml")
+    assert config.distributed_type == DistributedType.MULTI_GPU
