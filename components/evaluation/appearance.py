@@ -55,14 +55,14 @@ class Appearance:
         [-1, 1]; the aesthetic score is the predictor's, with the published weights from 1 to 10.
         """
         frame = pd.DataFrame([(one.case_id, one.system, one.seed) for one in shown], columns=KEYS)
-        if self.clip:
+        if self.clip and shown:
             cases = {one.case_id: one for one in shown}
             pictures = np.concatenate([self.clip.pictures(part) for part in _parts([one.picture for one in shown])])
             truths = self._by_case([self.clip.pictures([one.truth]) for one in cases.values()], cases)
             prompts = self._by_case([self.clip.texts([one.prompt]) for one in cases.values()], cases)
             frame["clip_i"] = np.einsum("nd,nd->n", pictures, np.stack([truths[one.case_id] for one in shown]))
             frame["clip_t"] = np.einsum("nd,nd->n", pictures, np.stack([prompts[one.case_id] for one in shown]))
-        if self.predictor:
+        if self.predictor and shown:
             parts = _parts([one.picture for one in shown])
             frame["aesthetic"] = [score for part in parts for score in self.predictor.scores(part)]
         return frame

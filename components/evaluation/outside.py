@@ -1,8 +1,9 @@
 """Score cases from outside, such as pictures that any system drew: `withanyone evaluate --images DIR`."""
 
-import logging
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -32,7 +33,6 @@ from validation.benchmark.metrics import unit
 from validation.report.scores_page import scores_page
 
 AT_ONCE = 16  # cases whose pictures are held decoded
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,18 @@ def _gather(scenes: Sequence[Scene], panel: Eyes, appearance: Appearance, images
     starts = range(0, len(scenes), AT_ONCE)
     for start in track(starts, "cases", total=len(starts), unit="batch"):
         opened = list(_opened(scenes[start : start + AT_ONCE], gathered.refused))
+        scored = []
         for one, found in zip(opened, witness(panel, opened), strict=True):
             if isinstance(found, Refusal):
                 gathered.refused.append(found)
                 continue
+            scored.append(one)
             gathered.witnessed.append(found)
             gathered.refused += one.refused
-            gathered.appearance.append(appearance.measure(_shown(one)))
-            _write(images / one.scene.case_id, one, panel)
+        shown = [picture for one in scored for picture in _shown(one)]
+        gathered.appearance.append(appearance.measure(shown))
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            list(pool.map(lambda one: _write(images / one.scene.case_id, one, panel), scored))
     return gathered
 
 

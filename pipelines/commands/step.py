@@ -103,8 +103,10 @@ def run_alone(
     start = time.monotonic()
     try:
         if images:
+            from components.evaluation.config import EvaluationConfig
             from components.evaluation.outside import run as score_images
 
+            assert isinstance(settings, EvaluationConfig)
             score_images(images=images, scores=out, **inputs, config=settings)
         else:
             step.run()(**inputs, **{step.output: out}, config=settings)

@@ -131,6 +131,8 @@ def duplicates(g: NDArray[np.floating], t: NDArray[np.floating], same: float) ->
 
 def _people(faces: NDArray[np.floating], same: float) -> int:
     """How many people the faces [N, d] are of."""
+    if len(faces) < 2:
+        return len(faces)
     table = unit(faces)
     return int(connected_components(table @ table.T >= same, directed=False)[0])
 

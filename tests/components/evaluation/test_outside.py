@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.evaluation.config import EvaluationConfig
-from components.evaluation.outside import score_scenes
-from components.evaluation.scenes import read_folders
+from components.evaluation.outside import Asked, score_scenes
+from components.evaluation.scenes import SEED, SYSTEM, read_folders
 from model.artefacts import read_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
@@ -26,7 +26,8 @@ def run(images: Path, out: Path, eyes: BlockEyes | None = None, dataset: Path | 
     scenes, refused = read_folders(images)
     config = EvaluationConfig.model_validate(settings)
     opened = Dataset.open(dataset) if dataset else None
-    score_scenes(scenes, refused, "0" * 64, out, opened, config, eyes or BlockEyes(), JUDGES)
+    asked = Asked("0" * 64, "1" * 64, (SEED,), (SYSTEM,), "likeness")
+    score_scenes(scenes, refused, asked, out, opened, config, eyes or BlockEyes(), JUDGES)
     return read_json(out / "scores.json")
 
 
