@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from components.evaluation.costs import note
 from model.artefacts import new_file
 from model.dataset.dataset import Dataset
 from model.progress import track
@@ -69,10 +71,10 @@ def draw(
         for start in range(0, len(part), batch)
     ]
     for chunk in track(chunks, "pictures", total=len(chunks), unit="batch"):
-        weight = WEIGHTS[wanted[chunk[0]].system]
-        for index, picture in zip(
-            chunk, pipe([requests[i] for i in chunk], steps=steps, id_weight=weight), strict=True
-        ):
+        weight, start = WEIGHTS[wanted[chunk[0]].system], time.monotonic()
+        drawn = pipe([requests[i] for i in chunk], steps=steps, id_weight=weight)
+        note(folder, len(chunk), time.monotonic() - start)
+        for index, picture in zip(chunk, drawn, strict=True):
             with new_file(places[index]) as draft:
                 picture.save(draft, "PNG")
     return [_read(place) for place in places]

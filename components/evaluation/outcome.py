@@ -1,5 +1,6 @@
 """The scores artefact: its tables, its summary and its pictures."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -70,6 +71,7 @@ class Outcome:
             "seeds": list(seeds),
             "steps": steps,
             "cases": len(self.built.chosen),
+            "case_set": hashlib.sha256(repr(self.built.chosen).encode()).hexdigest(),
             "identities": len(people),
             "intervals": {"method": "percentile bootstrap by case, 95 %", "resamples": RESAMPLES, "seed": SEED},
             "systems": table(self.cases, self.systems, judges),

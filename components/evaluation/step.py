@@ -8,6 +8,7 @@ from pathlib import Path
 
 from components.evaluation.appearance import KEYS, Appearance, Shown
 from components.evaluation.config import EvaluationConfig
+from components.evaluation.costs import costs
 from components.evaluation.drawing import Drawing, Pipe, dataset_references, draw, drawings
 from components.evaluation.judging import Known, judge, sound
 from components.evaluation.leakage import Leakage, find_leaks, heldout_centres, refuse_leaks
@@ -83,6 +84,7 @@ def evaluate(
         write_pictures(draft / "images", dataset, pictures, cases.chosen)
         write_tables(draft, outcome)
         write_json(draft / "scores.json", outcome.summary(digest, dataset.digest, config.seeds, config.steps))
+        write_json(draft / "costs.json", costs(scratch, config.device))
         (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
     shutil.rmtree(scratch)
 

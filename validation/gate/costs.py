@@ -9,7 +9,7 @@ GIB = 2**30
 
 def budgets(evidence: Evidence, limits: Thresholds) -> list[Outcome]:
     """A rule for each budget that is set; a cost that was not measured is a failure where it has a budget."""
-    costs = evidence.scores.summary.get("costs") or {}
+    costs = evidence.scores.costs
     memory = costs.get("peak_memory_bytes")
     measured = {
         "seconds a picture": (limits.seconds, costs.get("seconds_per_picture"), "s"),

@@ -49,11 +49,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Scores:
-    """One scores folder: its summary, and its rows of faces [one a person, picture and judge] and of pictures."""
+    """One scores folder: its summary, rows of faces [one a person, picture and judge] and of pictures, costs."""
 
     summary: dict[str, Any]
     faces: pd.DataFrame
     cases: pd.DataFrame
+    costs: dict[str, Any]
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -62,7 +63,8 @@ class Scores:
         if summary["schema"] != 1:
             raise UserError(f"{folder.name}/scores.json has schema {summary['schema']}, this version reads 1")
         tables = [pq.read_table(folder / f"{name}.parquet").to_pandas() for name in ("faces", "cases")]
-        return cls(summary, *tables)
+        costs = folder / "costs.json"
+        return cls(summary, *tables, read_json(costs) if costs.is_file() else {})
 
     @property
     def people(self) -> frozenset[str]:

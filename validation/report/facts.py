@@ -14,7 +14,7 @@ GIB = 2**30
 def facts(inputs: Inputs) -> dict[str, Facts]:
     """`{"scores" or "versions": {label: words}}`."""
     return {
-        "scores": _of(inputs.scores / "scores.json", _scores),
+        "scores": _of(inputs.scores / "scores.json", _scores) | _of(inputs.scores / "costs.json", _costs),
         "versions": _of(inputs.dataset / "manifest.json", _dataset) | _of(inputs.model / "training.json", _training),
     }
 
@@ -31,18 +31,17 @@ def _scores(scores: Mapping[str, Any]) -> Facts:
         f"{name} ({'was' if standing['in_loss'] else 'was not'} in the training loss)"
         for name, standing in sorted(scores["judges"].items())
     )
-    found = {
+    return {
         "Seeds": f"{', '.join(map(str, scores['seeds']))}, mixed with the case's name; the same for all systems",
         "Steps": str(scores["steps"] or "the preset's"),
         "Protocol": str(scores["protocol"]),
         "Judges": f"{', '.join(judges)}; {scores['judge']} decides",
     }
-    costs = scores.get("costs") or {}
-    if costs.get("seconds_per_picture") is not None:
-        found["Costs"] = f"{costs['seconds_per_picture']:.2g} s a picture on {costs.get('device', 'an unknown device')}"
-        if costs.get("peak_memory_bytes") is not None:
-            found["Costs"] += f", at most {costs['peak_memory_bytes'] / GIB:.2g} GiB of memory"
-    return found
+
+
+def _costs(costs: Mapping[str, Any]) -> Facts:
+    words = f"{costs['seconds_per_picture']:.2g} s a picture on {costs['device']}"
+    return {"Costs": f"{words}, at most {costs['peak_memory_bytes'] / GIB:.2g} GiB of memory"}
 
 
 def _dataset(manifest: Mapping[str, Any]) -> Facts:

@@ -1,6 +1,7 @@
 """The reviewer's page: the verdict first, then what it rests on, down to the worst pictures side by side."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -122,7 +123,8 @@ def _worst(decision: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
 
 
 def _rows(scores: Scores, judge: str) -> Scores:
-    return Scores(scores.summary, *(t[t["judge"] == judge] for t in (scores.faces, scores.cases)))
+    faces, cases = (table[table["judge"] == judge] for table in (scores.faces, scores.cases))
+    return replace(scores, faces=faces, cases=cases)
 
 
 def _sim_gt(scores: Scores) -> "pd.Series[float]":

@@ -84,6 +84,9 @@ def test_a_killed_evaluation_goes_on_and_ends_the_same(tmp_path: Path, dataset: 
     rest = NoisePipe()
     run(dataset, model, tmp_path / "scores", rest)
     assert killed.drawn + rest.drawn == whole.drawn
+    for folder in ("scores", "whole"):
+        assert read_json(tmp_path / folder / "costs.json")["seconds_per_picture"] > 0
+        (tmp_path / folder / "costs.json").unlink()
     assert folder_digest(tmp_path / "scores") == folder_digest(tmp_path / "whole")
     assert not list((tmp_path / "cache").rglob("*.png"))
 
