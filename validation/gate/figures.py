@@ -4,6 +4,7 @@ from typing import Any
 
 from validation.benchmark.metrics import METRICS
 from validation.gate.comparison import Comparison, Slice
+from validation.gate.outcome import rounded
 from validation.gate.statistics import Estimate
 from validation.gate.thresholds import Thresholds
 
@@ -30,9 +31,9 @@ def _systems(comparison: Comparison, part: Slice | None) -> dict[str, Any]:
 def _as_json(figure: Estimate) -> dict[str, Any]:
     proven = figure.units > 1
     return {
-        "mean": figure.mean,
-        "low": figure.low if proven else None,
-        "high": figure.high if proven else None,
+        "mean": rounded(figure.mean),
+        "low": rounded(figure.low) if proven else None,
+        "high": rounded(figure.high) if proven else None,
         "cases": figure.cases,
         "people": figure.people,
     }

@@ -8,6 +8,11 @@ State = Literal["passed", "unproven", "failed"]
 Verdict = Literal["promote", "hold", "reject"]
 
 
+def rounded(figure: float | None) -> float | None:
+    """To six decimals: the last digits of a sum depend on the machine, and a decision must not."""
+    return None if figure is None else round(figure, 6)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """One rule: its figure with interval and threshold where it has them, and why it passed or did not.
@@ -36,11 +41,11 @@ class Outcome:
             "state": self.state,
             "passed": self.state == "passed",
             "why": self.why,
-            "figure": self.figure,
-            "interval": list(self.interval) if self.interval else None,
+            "figure": rounded(self.figure),
+            "interval": [rounded(end) for end in self.interval] if self.interval else None,
             "threshold": self.threshold,
             "side": self.side,
-            "p": self.p,
+            "p": rounded(self.p),
             "more_cases": self.more_cases,
         }
 

@@ -11,7 +11,7 @@ from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtr, stdtrit
 
 RESAMPLES = 4000
 SEED = 20251016
@@ -66,7 +66,7 @@ class Estimate:
         wrong = beyond if above else len(self.drawn) - beyond
         by_draws = (wrong + 1) / (len(self.drawn) + 1)
         distance = (self.mean - bound) * (1 if above else -1)
-        by_t = float(t.sf(distance / self.error, self.units - 1)) if self.error else float(distance <= 0)
+        by_t = float(stdtr(self.units - 1, -distance / self.error)) if self.error else float(distance <= 0)
         return float(max(by_draws, by_t))
 
     def more_cases(self, bound: float) -> int | None:
@@ -76,18 +76,18 @@ class Estimate:
         """
         if self.units < 2:
             return max(1, self.cases)
-        distance, reach = abs(self.mean - bound), norm.isf(LEVEL) + norm.ppf(POWER)
-        spread = (self.high - self.low) / (2 * norm.isf(LEVEL))
+        distance, reach = abs(self.mean - bound), ndtri(1 - LEVEL) + ndtri(POWER)
+        spread = (self.high - self.low) / (2 * ndtri(1 - LEVEL))
         if reach * spread > 10 * distance:
             return None
         return max(1, ceil(self.cases * ((reach * spread / distance) ** 2 - 1)))
 
 
 @lru_cache(maxsize=8)
-def _draws(people: int) -> Floats:
+def _draws(people: int) -> NDArray[np.float32]:
     """How often each resample draws each person [B, people]: the same for all figures of so many people."""
     rng = np.random.default_rng(SEED)
-    return rng.multinomial(people, np.full(people, 1 / people), size=RESAMPLES).astype(np.float64)
+    return rng.multinomial(people, np.full(people, 1 / people), size=RESAMPLES).astype(np.float32)
 
 
 def estimate(values: Floats, design: Design) -> Estimate | None:
@@ -113,11 +113,11 @@ def estimate(values: Floats, design: Design) -> Estimate | None:
     shared = float(np.square(np.bincount(design.case, rest)).sum() - np.square(rest).sum())
     widening = sqrt(max(1.0, 1 + shared / by_person)) if by_person > 0 else 1.0
     error = widening * sqrt(by_person * units / (units - 1)) / cases
-    sums = np.stack([np.bincount(design.person, rest), np.bincount(design.person, share)], axis=1)
-    rests, sizes = (_draws(people) @ sums).T
-    drawn = np.sort(mean + widening * rests / sizes)
-    reach = float(t.isf(LEVEL, units - 1)) * error
-    low, high = np.quantile(drawn, (LEVEL, 1 - LEVEL))
+    draws, sizes = _draws(people), np.bincount(design.person, share)
+    rests = draws @ np.bincount(design.person, rest).astype(np.float32)
+    drawn = np.sort(mean + widening * (rests / (draws @ sizes.astype(np.float32))).astype(np.float64))
+    reach = -float(stdtrit(units - 1, LEVEL)) * error
+    low, high = drawn[int(LEVEL * RESAMPLES) - 1], drawn[RESAMPLES - int(LEVEL * RESAMPLES)]
     return Estimate(mean, float(min(low, mean - reach)), float(max(high, mean + reach)), cases, people, error, drawn)
 
 
