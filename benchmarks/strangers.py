@@ -2,7 +2,8 @@
 
 The people of each OTHER dataset, such as that of a cast of another seed, must be strangers to DATASET. All their faces
 go through its retrieval, photo by photo, at its threshold and with its settings. A cast keeps its own people, strangers
-included, from looking alike (`photos.likeness`); the second row holds that of these strangers too.
+included, from looking alike (`photos.likeness`); the second row holds that of these strangers too. Below the table: how
+many of them are look-alikes, told by the centres of all their faces, which no threshold on single faces can tell apart.
 """
 
 import sys
@@ -93,7 +94,8 @@ def main(dataset: Path, others: list[Path]) -> None:
         unit.append(found_of(other).unit[:])
     hit, faces = np.concatenate(hits), np.concatenate(unit)
     _, person = np.unique(names, return_inverse=True)
-    unlike = nearest(faces, person, opened.centres) <= LIKENESS
+    likeness = nearest(faces, person, opened.centres)
+    unlike = likeness <= LIKENESS
     table = Table("strangers", "people", "faces", "given a name", "share", "95 % interval")
     groups = {"all": np.ones(len(hit), np.bool_), f"at most {LIKENESS:g} like anybody in the bank": unlike}
     for name, rows in groups.items():
@@ -101,7 +103,12 @@ def main(dataset: Path, others: list[Path]) -> None:
         low, high = interval(hit[rows], people)
         counts = (str(people.max() + 1), str(rows.sum()), str(hit[rows].sum()))
         table.add_row(name, *counts, f"{hit[rows].mean():.4f}", f"{low:.4f} to {high:.4f}")
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    _, first = np.unique(person, return_index=True)  # a face of each
+    for bound in (LIKENESS, float(opened.manifest["calibration"]["threshold"])):
+        share = (likeness[first] > bound).mean()
+        console.print(f"{share:.1%} of these people are more than {bound:g} like the nearest in the bank, as a whole")
 
 
 if __name__ == "__main__":
