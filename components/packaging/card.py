@@ -21,8 +21,9 @@ Pictures of one to {references} people in a scene, each recognisable from a sing
     pip install --no-deps -r env/python/requirements.txt
     bentoml serve .
 
-It listens on 127.0.0.1:3000; `BENTOML_HOST` and `BENTOML_PORT` change that. `/docs.json` has the schema, `/readyz`
-answers once a picture was made. Model and weights are inside: nothing is fetched.
+It listens on 127.0.0.1:3000; `BENTOML_HOST` and `BENTOML_PORT` change that. Others than programs on the same machine
+need a token from the file that `WITHANYONE_TOKENS` names. `/` is a page to try it on, `/docs.json` has the schema,
+`/readyz` answers once a picture was made and its face recognised. Model and weights are inside: nothing is fetched.
 
 ## Call it
 
@@ -33,9 +34,10 @@ answers once a picture was made. Model and weights are inside: nothing is fetche
                         json={{"prompt": "a person smiling", "references": [face], "seed": 7}})
     pathlib.Path("out.png").write_bytes(answer.raise_for_status().content)
 
-`POST /faces` with `{{"picture": ...}}` says what the service sees in a reference and why it would refuse it.
-`POST /model` tells lineage, licence, limits, layouts and scores. A refusal is `application/problem+json` with one
-sentence in `detail`.
+`POST /tasks` takes the same and answers at once with a task to watch, fetch or cancel. `POST /faces` with
+`{{"picture": ...}}` says what the service sees in a reference and why it would refuse it. `POST /layout` with
+`{{"people": 2}}` says where it places faces, `POST /model` tells lineage, licence, limits and scores. A refusal is
+`application/problem+json` with one sentence in `detail`.
 
 {card}
 """

@@ -27,6 +27,16 @@ _DAMAGE = (
     Image.DecompressionBombError,
 )
 
+_ENDS = 4096  # bytes of either end in which programs look for the marks of their files
+_MARKS = {
+    b"%pdf-": "a PDF document",
+    b"<svg": "an SVG drawing",
+    b"<html": "an HTML page",
+    b"<script": "an HTML page",
+    b"<?php": "a PHP program",
+    b"#!/bin/": "a shell script",
+}
+
 
 def read_base64(text: str, name: str) -> NDArray[np.uint8]:
     """The upright RGB pixels [H,W,3] of a picture in base64; raises RefusalError, which calls the picture `name`."""
@@ -48,6 +58,9 @@ def read_bytes(data: bytes, name: str) -> NDArray[np.uint8]:
         try:
             with Image.open(BytesIO(data), formats=limits.PICTURE_FORMATS) as image:
                 _check_header(image, name)
+                other = _also(data)
+                if other is not None:
+                    raise _unfit(name, f"is {other} as well", "save the picture again without what was added to it")
                 return _upright_rgb(image)
         except UnidentifiedImageError:
             raise _unfit(
@@ -57,6 +70,15 @@ def read_bytes(data: bytes, name: str) -> NDArray[np.uint8]:
             raise _too_large(name, f"has more than {limits.PICTURE_PIXELS} pixels") from None
         except _DAMAGE:
             raise _unfit(name, "is damaged and cannot be decoded", "save it again as a JPEG or PNG file") from None
+
+
+def _also(data: bytes) -> str | None:
+    """What else the bytes of a picture are to other programs: files made so are made to get past somebody."""
+    end = data.rfind(b"PK\5\6")  # of a ZIP archive, whose directory is told at the file's end, before a comment
+    if end >= 0 and end + 22 + int.from_bytes(data[end + 20 : end + 22], "little") == len(data):
+        return "a ZIP archive"
+    ends = data[:_ENDS].lower(), data[-_ENDS:].lower()
+    return next((kind for mark, kind in _MARKS.items() if any(mark in part for part in ends)), None)
 
 
 def _check_header(image: Image.Image, name: str) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from components.packaging.lineage import CHUNK, Lineage
 from components.packaging.reading import read_credentials
 from components.packaging.serve import command, environment
+from components.packaging.settings import PREFIX
 from model.errors import UserError
 
 SVG = base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"/>').decode()
@@ -106,7 +107,9 @@ def serving(bento: Path, scratch: Path, ready_seconds: float) -> Iterator[tuple[
     """
     port, output = _free_port(), scratch / "serve.log"
     places = {"TMPDIR": str(scratch), "WITHANYONE_CACHE": str(scratch / "cache")}
-    settings = {**environment(scratch / "home"), **places, "PIP_NO_INDEX": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    # Of an operator's settings none counts here: what is proven is the Bento alone.
+    plain = {name: value for name, value in environment(scratch / "home").items() if not name.startswith(PREFIX)}
+    settings = {**plain, **places, "PIP_NO_INDEX": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with open(output, "wb") as sink:
         start = time.monotonic()
         process = subprocess.Popen(

@@ -58,15 +58,22 @@ def _lines(scores: Path) -> list[dict[str, Any]]:
         ) from error
     lines = []
     for number, text in enumerate(texts, 1):
-        try:
-            line = json.loads(text)
-            complete = {"at", "failed", "champion_model", "shadow_model"} <= line.keys()
-        except (ValueError, AttributeError):
-            complete = False
-        if not complete and number < len(texts):
-            raise UserError(f"{scores} line {number} is no trial of a shadow; give the file that the service wrote")
-        if complete:  # a last line that is cut off was being written
+        line = _line(text)
+        if line is not None:
             lines.append(line)
+        elif number < len(texts):  # a last line that is cut off was being written
+            raise UserError(f"{scores} line {number} is no trial of a shadow; give the file that the service wrote")
     if not lines:
         raise UserError(f"{scores} holds no trial yet; serve with WITHANYONE_SHADOW and wait for requests")
     return lines
+
+
+def _line(text: str) -> dict[str, Any] | None:
+    """The trial that a line of the file holds, None for another line."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return (
+        line if isinstance(line, dict) and line.keys() >= {"at", "failed", "champion_model", "shadow_model"} else None
+    )

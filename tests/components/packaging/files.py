@@ -2,6 +2,7 @@
 
 import base64
 import struct
+import zipfile
 import zlib
 from io import BytesIO
 from typing import Any
@@ -49,3 +50,11 @@ def base64_of(data: bytes) -> str:
 
 
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"><script/></svg>'
+
+
+def zipped() -> bytes:
+    """A ZIP archive with one file."""
+    made = BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("run.sh", "#!/bin/sh")
+    return made.getvalue()

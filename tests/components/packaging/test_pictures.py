@@ -11,7 +11,7 @@ from PIL import Image
 from components.packaging import limits
 from components.packaging.pictures import read_base64, read_bytes
 from components.packaging.refusals import RefusalError
-from tests.components.packaging.files import SVG, animated, encoded, pixels, png_bomb, text_bomb
+from tests.components.packaging.files import SVG, animated, encoded, pixels, png_bomb, text_bomb, zipped
 
 FILES = {kind: encoded(pixels(), kind) for kind in limits.PICTURE_FORMATS}
 
@@ -79,6 +79,26 @@ def test_unfit_files(data: bytes, words: str) -> None:
     refused = refusal(data)
     assert words in str(refused)
     assert refused.status == 422
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize(
+    ("added", "words"),
+    [
+        (zipped(), "is a ZIP archive as well; save the picture again"),
+        (b"<HTML><script>alert(1)</script>", "is an HTML page as well"),
+        (b"%PDF-1.7\n1 0 obj", "is a PDF document as well"),
+        (SVG, "is an SVG drawing as well"),
+        (b"<?php system($_GET[0]);", "is a PHP program as well"),
+    ],
+)
+def test_files_that_are_another_kind_as_well(kind: str, added: bytes, words: str) -> None:
+    assert words in str(refusal(FILES[kind] + added))
+
+
+def test_other_kinds_in_the_header_are_seen() -> None:
+    comment = encoded(pixels(), "JPEG", comment=b"%PDF-1.4")
+    assert "is a PDF document as well" in str(refusal(comment))
 
 
 @pytest.mark.parametrize("side", [6000, 12_000, 30_000])
