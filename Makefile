@@ -15,10 +15,10 @@ PROJECT := $(VENV)/.project-$(call hash,pyproject.toml)
 WEIGHTS := $(VENV)/.weights-$(call hash,model/weights.lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test acceptance lint format paperwork images clean
+.PHONY: help setup run test test-containers acceptance lint format paperwork images clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 setup: $(LOCKED) $(PROJECT) $(WEIGHTS) ## create .venv, install the locked requirements and the project, fetch the weights
 
@@ -27,6 +27,9 @@ run: setup ## run the main job (ARGS="--photos DIR --set train.effort=0.5")
 
 test: setup $(CHECKERS) ## run the tests (ARGS="tests/model -k name", WORKERS=2)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-containers: setup $(CHECKERS) ## run the whole pipeline in its containers, where podman can be had (BASE=image)
+	@BASE=$(BASE) tests/acceptance/containers.sh
 
 acceptance: ## prove `make run` and `make test` in a clean container (BASE=image with Python 3.11, git and make)
 	@tests/acceptance/clean_container.sh $(BASE)
@@ -45,7 +48,7 @@ paperwork: setup ## derive the tables in the steps' READMEs and the locks of the
 	@$(BIN)/python -m components.paperwork
 
 images: ## build every step's image with podman or docker (BASE=image, STEPS="curation training")
-	@components/build.sh $(STEPS)
+	@BASE=$(BASE) components/build.sh $(STEPS)
 
 clean: ## remove the environment and the tools' caches, never runs or data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

@@ -1,7 +1,4 @@
 #!/bin/sh
-# Install a lock as it is; torch before the rest, with the CUDA libraries that its wheel asks for, where it is one that does.
+# Install a role's lock as it is into /opt/role; what the environment has already stays there.
 set -eu
-if grep -q '^torch==' "$1"; then
-    pip install --constraint "$1" torch
-fi
-pip install --no-deps --use-pep517 --requirement "$1"
+pip install --prefix /opt/role --no-deps --use-pep517 --requirement "$1"

@@ -1,4 +1,4 @@
-"""Runs a pipeline on this machine by kfp.local: a process for each step, finished steps taken from its cache."""
+"""Runs a pipeline on this machine by kfp.local: a process or a container a step, finished steps from its cache."""
 
 import builtins
 import contextlib
@@ -17,6 +17,7 @@ from rich.console import Console
 from components.shell import EVENTS, TERMINAL
 from components.steps import Step
 from pipelines.console import LOG, Failure, Narrator, StepReport
+from pipelines.containers import Containers
 from pipelines.sources import ROOT
 from pipelines.store import Store, ancestry
 
@@ -31,21 +32,27 @@ class Outcome:
 
 
 def run_pipeline(
-    pipeline: Callable[[], Any], steps: Sequence[Step], store: Store, run: Path, console: Console, verbose: bool = False
+    pipeline: Callable[[], Any],
+    steps: Sequence[Step],
+    store: Store,
+    run: Path,
+    console: Console,
+    verbose: bool = False,
+    containers: Containers | None = None,
 ) -> Outcome:
     """Run `pipeline`, a compiled kfp pipeline over `steps` that returns every whole step's output under its name.
 
     The caller holds the store and has made the folder `run`, which gets the log. A step that fails ends the run; what
     was made until then is in the outcome. A step that was preempted is started again, as often as it takes.
     """
-    terminal = _terminal()
+    terminal = None if containers else _terminal()
     narrator = Narrator(steps, run, console, store.seal, verbose, drawn_by_steps=terminal is not None)
     store.sweep()
     with _environment(terminal), _printing_and_logging_restored(), contextlib.redirect_stdout(narrator):
-        outputs = _execute(pipeline, store)
+        outputs = _execute(pipeline, store, containers)
         while narrator.preempted and narrator.failure is None:
             narrator.preempted = False
-            outputs = _execute(pipeline, store)
+            outputs = _execute(pipeline, store, containers)
     wanted = {step.output for step in steps if not step.shares}
     narrator.finish(succeeded=wanted <= set(outputs))
     if wanted <= set(outputs):
@@ -58,24 +65,26 @@ def run_pipeline(
     )
 
 
-def _execute(pipeline: Callable[[], Any], store: Store) -> dict[str, Any]:
+def _execute(pipeline: Callable[[], Any], store: Store, containers: Containers | None) -> dict[str, Any]:
     """The pipeline's outputs, or none when a step failed."""
     from kfp import local
     from kfp.local.config import LocalExecutionConfig
 
-    local.init(
-        runner=local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(store.artefacts),
-        raise_on_error=False,
-        enable_caching=True,
-        cache_root=str(store.cache),
-    )
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # "may be ... non-Python base image": it is not used here
-            return pipeline().outputs
-    finally:
-        LocalExecutionConfig.instance = None
+    processes = contextlib.nullcontext(local.SubprocessRunner(use_venv=False))
+    with containers.kfp_runner() if containers else processes as runner:
+        local.init(
+            runner=runner,
+            pipeline_root=str(store.artefacts),
+            raise_on_error=False,
+            enable_caching=True,
+            cache_root=str(store.cache),
+        )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # "may be ... non-Python base image"
+                return pipeline().outputs
+        finally:
+            LocalExecutionConfig.instance = None
 
 
 def _terminal() -> str | None:

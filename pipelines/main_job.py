@@ -21,30 +21,32 @@ PACKAGES = ("withanyone", "kfp", "torch", "diffusers")
 
 
 def run_main_job(
-    runs: Runs, settings: Mapping[str, BaseModel], console: Console, verbose: bool = False
+    runs: Runs, settings: Mapping[str, BaseModel], console: Console, verbose: bool = False, in_containers: bool = False
 ) -> dict[str, Any]:
     """Run the graph with `settings` and return the run's record; failures are in the record (`failure`), not raised.
 
     The champion of `runs`, when there is one and the settings name no other, is what the gate compares with.
     """
+    from pipelines.containers import containers
     from pipelines.local import run_pipeline
     from pipelines.retrain import retrain_pipeline, steps_of
     from pipelines.runners import LOCAL
 
     settings = _complete(runs, settings)
+    steps = steps_of(settings)
     facts = {
         "commit": code_commit(),
         "settings": {name: values.model_dump(mode="json") for name, values in settings.items()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
     with runs.store.only_user():
+        boxes = containers(steps, settings, runs.store) if in_containers else None
+        runner = boxes.runner if boxes else LOCAL
         run = runs.begin(facts)
         console.print(f"run {run.name}: {run}", markup=False, highlight=False, soft_wrap=True)
-        (run / LOG).write_text(f"{LOCAL.notice()}\n", encoding="utf-8")
+        (run / LOG).write_text(f"{runner.notice()}\n", encoding="utf-8")
         try:
-            outcome = run_pipeline(
-                retrain_pipeline(settings, LOCAL), steps_of(settings), runs.store, run, console, verbose
-            )
+            outcome = run_pipeline(retrain_pipeline(settings, runner), steps, runs.store, run, console, verbose, boxes)
         except BaseException as error:
             failure = {
                 "step": None,

@@ -28,6 +28,9 @@ def run(
     runs: RunsFolder = RUNS,
     as_json: Json = False,
     verbose: Verbose = False,
+    in_containers: Annotated[
+        bool, typer.Option("--in-containers", help="Run each step in its container, by podman or docker.")
+    ] = False,
 ) -> None:
     """Run the whole job: photos in, a judged and packaged model out; steps with nothing changed are not redone."""
     from rich.console import Console
@@ -40,7 +43,7 @@ def run(
     first = [f"photos.{key}={json.dumps(str(path.resolve()))}" for key, path in sources.items() if path]
     last = ["package.anyway=true"] if package_anyway else []
     settings = settings_of(params, [*first, *(changes or []), *last])
-    record = run_main_job(Runs(runs), settings, Console(stderr=True), verbose)
+    record = run_main_job(Runs(runs), settings, Console(stderr=True), verbose, in_containers)
     folder = (runs / record["id"]).absolute()
     summary = summarise(folder, record)
     if as_json:

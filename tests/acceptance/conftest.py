@@ -1,16 +1,23 @@
-"""Tests of the whole product take minutes each: they run when asked for, `pytest -m acceptance`."""
+"""Tests of the whole product take minutes each: they run when asked for, `pytest -m acceptance` or `-m containers`."""
 
 import pytest
 
+ASKED = {
+    "acceptance": "runs the whole product, minutes long",
+    "containers": "runs the whole product in its containers, minutes long; `make test-containers`",
+}
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "acceptance: runs the whole product, minutes long")
+    for name, words in ASKED.items():
+        config.addinivalue_line("markers", f"{name}: {words}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "acceptance" in config.getoption("markexpr"):
-        return
-    skip = pytest.mark.skip(reason="takes minutes: pytest -m acceptance")
-    for item in items:
-        if item.get_closest_marker("acceptance"):
-            item.add_marker(skip)
+    for name in ASKED:
+        if name in config.getoption("markexpr"):
+            continue
+        skip = pytest.mark.skip(reason=f"takes minutes: pytest -m {name}")
+        for item in items:
+            if item.get_closest_marker(name):
+                item.add_marker(skip)

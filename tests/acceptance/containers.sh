@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Build the images and run the whole pipeline in its containers: `make test-containers`.
+#
+# Where podman is absent and cannot be installed, or cannot run a container, it says so in a line that begins with SKIPPED
+# and ends well; whatever fails after that is a failure.
+#   BASE     base image (default: made of Debian's packages)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+service=
+trap '[ -z "$service" ] || kill "$service" || true; rm -rf "$work"' EXIT
+
+skip() {
+    echo "SKIPPED: the pipeline was not run in its containers, for $1"
+    exit 0
+}
+
+[ "$(id -u)" -eq 0 ] || skip "podman without root gives the steps' user no right to write the run's folder"
+tools=(podman buildah runc netavark aardvark-dns slirp4netns iptables catatonit mmdebstrap)
+if ! command -v podman >/dev/null || ! command -v mmdebstrap >/dev/null; then
+    bash .ci/system "${tools[@]}" || command -v podman >/dev/null || skip "podman is not installed and could not be"
+fi
+
+# Defaults first; then what machines need whose root may not raise limits or that mix two versions of cgroups.
+printf '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' \
+    >"$work/containers.conf"
+base=${BASE:-localhost/withanyone-python:3.11}
+podman image exists "$base" || components/base-image.sh "$base" || skip "no base image could be made; give one in BASE"
+if ! podman run --rm --network none "$base" true 2>"$work/why"; then
+    export CONTAINERS_CONF="$work/containers.conf"
+    podman run --rm --network none "$base" true 2>"$work/why" || skip "podman runs no container here: $(tail -1 "$work/why")"
+fi
+
+.venv/bin/python components/pip_settings.py "$work" >"$work/volumes"
+BASE=$base BUILD_ARGS="--network host $(cat "$work/volumes") ${BUILD_ARGS:-}" components/build.sh >"$work/build.log" 2>&1 ||
+    { tail -50 "$work/build.log" && exit 1; }
+tail -12 "$work/build.log"
+
+podman system service --time=0 "unix://$work/podman.sock" &
+service=$!
+DOCKER_HOST="unix://$work/podman.sock" .venv/bin/python -m pytest -m containers tests/acceptance/test_containers.py -s

@@ -1,0 +1,156 @@
+"""The whole pipeline in its containers: the images as they should be, failures told, the artefacts of the processes.
+
+`make test-containers` installs podman, builds the images and runs this with a socket in DOCKER_HOST.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kfp import dsl, local
+
+from components.steps import GATE, STEPS, Step
+from model.artefacts import file_digest, folder_digest
+from model.errors import UserError
+from pipelines.containers import Containers, containers
+from pipelines.settings import load_settings
+from pipelines.sources import ROOT
+from pipelines.store import Store
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600)]
+TINY: dict[str, dict[str, Any]] = {
+    "photos": {"people": 8, "photos": 5, "scenes": 16, "strangers": 2, "places": 2},
+    "train": {"effort": 0.01, "batch": 4},
+    "evaluate": {"cases": 1, "seeds": [1], "steps": 2},
+    "package": {"anyway": True},
+}
+IMAGES = list({step.image: step for step in STEPS}.values())
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Any]:
+    """A client of the container engine; without one, or without the images, these tests are skipped."""
+    import docker
+
+    settings = load_settings(None)
+    try:
+        containers(STEPS, settings, Store(Path("none")))
+    except UserError as error:
+        pytest.skip(str(error))
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
+def said(engine: Any, step: Step, *command: str) -> str:
+    return str(
+        engine.containers.run(
+            f"localhost/{step.image}", list(command), remove=True, read_only=True, network_mode="none", stderr=True
+        ).decode()
+    )
+
+
+@pytest.mark.parametrize("step", IMAGES, ids=lambda step: step.name)
+def test_an_image_has_its_labels_its_user_and_nothing_to_build_with(engine: Any, step: Step) -> None:
+    image = engine.images.get(f"localhost/{step.image}")
+    labels = {name.rpartition(".")[2]: value for name, value in image.labels.items()}
+    assert labels["version"] == step.image.partition(":")[2]
+    assert len(labels["revision"].removesuffix("-dirty")) == 40
+    assert image.attrs["Config"]["User"] == "1000:0"
+    variables = {entry.partition("=")[0] for entry in image.attrs["Config"]["Env"]}
+    assert not {name for name in variables if "PIP" in name or "TOKEN" in name or "SECRET" in name}
+    program = (
+        "import glob, json, os, shutil; from components.steps import STEPS;"
+        f"next(step for step in STEPS if step.name == {step.name!r}).run();"
+        "tools = [name for name in ('gcc', 'cc', 'g++', 'make', 'git', 'apt-key') if shutil.which(name)];"
+        "rooms = [place.split('/')[-2] for place in glob.glob('/opt/withanyone/components/*/')];"
+        "print(json.dumps([os.getuid(), tools, rooms]))"
+    )
+    user, tools, rooms = json.loads(said(engine, step, "python3", "-c", program).splitlines()[-1])
+    assert user == 1000
+    assert tools == []
+    assert rooms == [step.folder]
+
+
+@dsl.component(base_image=f"localhost/{GATE.image}", install_kfp_package=False)
+def work(how: str, out: dsl.Output[dsl.Artifact]) -> None:
+    """End as `how` says."""
+    import os
+    import signal
+    import sys
+
+    if how == "exit":
+        sys.exit(3)
+    if how == "raise":
+        raise ValueError("wrong")
+    if how == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    with open(out.path, "w") as file:
+        file.write("fine")
+
+
+@pytest.mark.parametrize("how", ["good", "exit", "raise", "kill"])
+def test_a_container_that_fails_is_a_failure_each_time(engine: Any, tmp_path: Path, how: str) -> None:
+    tmp_path.chmod(0o755)
+    with Containers(Store(tmp_path / "store"), (), {}).kfp_runner() as runner:
+        local.init(runner=runner, pipeline_root=str(tmp_path / "store" / "artefacts"), raise_on_error=True)
+        for _ in range(4):
+            if how == "good":
+                assert Path(work(how=how).outputs["out"].path).read_text() == "fine"
+            else:
+                with pytest.raises(RuntimeError, match="failed"):
+                    work(how=how)
+    assert engine.containers.list(all=True, filters={"label": f"withanyone.store={tmp_path / 'store'}"}) == []
+
+
+def run(
+    home: Path, runs: str, *options: str, changes: dict[str, dict[str, Any]] = TINY
+) -> tuple[int, dict[str, Any], str]:
+    """Exit code, record and last words of `withanyone run` in `home`."""
+    words = [f"{part}.{key}={json.dumps(value)}" for part, values in changes.items() for key, value in values.items()]
+    command = [sys.executable, "-m", "pipelines.cli", "run", "--json", "--runs", runs, *options]
+    command += [word for change in words for word in ("--set", change)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    begin = time.monotonic()
+    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
+    sys.stderr.write(f"withanyone run {' '.join(options)}: {time.monotonic() - begin:.0f} s\n")
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
+
+
+def test_the_pipeline_makes_in_containers_what_it_makes_in_processes(engine: Any, tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)  # the steps' user goes through them
+    code, boxed, words = run(tmp_path, "boxed", "--in-containers")
+    assert code == 0, words
+    assert {step["status"] for step in boxed["steps"].values()} == {"done"}
+    code, plain, words = run(tmp_path, "plain")
+    assert code == 0, words
+    one, other = Path(boxed["folder"]), Path(plain["folder"])
+    same = [name for name in ("photos", "dataset") if folder_digest(one / name) == folder_digest(other / name)]
+    assert same == ["photos", "dataset"]
+    for file in ("model/adapter.safetensors", "scores/faces.parquet", "scores/cases.parquet"):
+        assert file_digest(one / file) == file_digest(other / file), file
+    assert (boxed["verdict"], boxed["decision"]["rules"]) == (plain["verdict"], plain["decision"]["rules"])
+    assert (one / "bento" / "bento.yaml").is_file()
+    code, again, words = run(tmp_path, "boxed", "--in-containers")
+    assert code == 0, words
+    assert {step["status"] for step in again["steps"].values()} == {"cached"}
+
+
+def test_a_step_that_refuses_its_input_ends_the_run_with_its_sentence(engine: Any, tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    (tmp_path / "empty").mkdir()
+    code, record, words = run(
+        tmp_path, "runs", "--in-containers", changes={"photos": {"folder": str(tmp_path / "empty")}}
+    )
+    assert code == 3, words
+    assert record["status"] == "failed"
+    assert record["failure"]["expected"]
+    assert words.rstrip().endswith(record["failure"]["sentence"])
