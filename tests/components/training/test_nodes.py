@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from kubeflow_trainer_api import models
 
@@ -19,6 +20,7 @@ from pipelines.cluster import Cluster
 from pipelines.retrain import retrain_pipeline
 from pipelines.runners import cluster_runner
 from pipelines.settings import load_settings
+from tests.components.training.trainjob_schema import TRAIN_JOB
 
 CLUSTER = Cluster.model_validate(
     {
@@ -66,8 +68,11 @@ def test_the_object_holds_what_the_cluster_file_says(job: Job) -> None:
 @pytest.mark.parametrize(
     "change", [{}, {"gpu": 0, "cache": None, "secrets": {}, "tolerations": (), "pull_secrets": ()}]
 )
-def test_the_object_is_one_that_kubeflows_own_models_read_without_loss(job: Job, change: dict[str, Any]) -> None:
+def test_the_object_obeys_its_crd_and_is_read_without_loss_by_kubeflows_own_models(
+    job: Job, change: dict[str, Any]
+) -> None:
     made = train_job(job.model_copy(update=change), "withanyone-train-1", ["/w/dataset", "{}"])
+    jsonschema.validate(made, TRAIN_JOB)
     read = models.TrainerV1alpha1TrainJob.from_dict(made)
     assert read is not None
     assert json.loads(read.to_json()) == made  # a field that the models do not know would be gone
@@ -79,6 +84,8 @@ def test_a_field_that_is_not_of_the_kind_would_be_found(job: Job) -> None:
     read = models.TrainerV1alpha1TrainJob.from_dict(made)
     assert read is not None
     assert json.loads(read.to_json()) != made
+    with pytest.raises(jsonschema.ValidationError, match="'nodes' was unexpected"):
+        jsonschema.validate(made, TRAIN_JOB)
 
 
 def test_the_graph_trains_on_nodes_where_the_cluster_says_so() -> None:
@@ -196,6 +203,7 @@ def test_the_step_gives_its_inputs_to_the_nodes_and_takes_their_model(
 ) -> None:
     nodes.run(**step)
     assert (step["model"] / "adapter.safetensors").read_text() == "trained"
+    jsonschema.validate(cluster.made[0], TRAIN_JOB)
     dataset, validation, model, settings = cluster.made[0]["spec"]["trainer"]["args"]
     assert TrainingConfig.model_validate_json(settings) == TrainingConfig(effort=0.5)
     assert {Path(place).parent for place in (dataset, validation, model)} == {Path(dataset).parent}
