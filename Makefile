@@ -15,7 +15,7 @@ PROJECT := $(VENV)/.project-$(call hash,pyproject.toml)
 WEIGHTS := $(VENV)/.weights-$(call hash,model/weights.lock.json)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-containers acceptance lint format paperwork images clean
+.PHONY: help setup run airflow test test-containers acceptance lint format paperwork images clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -24,6 +24,10 @@ setup: $(LOCKED) $(PROJECT) $(WEIGHTS) ## create .venv, install the locked requi
 
 run: setup ## run the main job (ARGS="--photos DIR --set train.effort=0.5")
 	@$(BIN)/withanyone run $(ARGS)
+
+airflow: setup ## start Airflow with its DAGs on this machine, on PostgreSQL and the loopback; prints URL and login
+	@bash .ci/system psql=postgresql
+	@$(BIN)/python -m dags.servers $(ARGS)
 
 test: setup $(CHECKERS) ## run the tests (ARGS="tests/model -k name", WORKERS=2)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)

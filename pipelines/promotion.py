@@ -41,6 +41,7 @@ def promote(runs: Runs, name: str, registry: Registry, approval: Approval) -> di
         }
         if known:
             version, record = next(iter(known.items()))
+            registry.push(version)
             _finish(runs, registry, version, run)
             return {"version": version, "new": False, **record}
         _check(record, registry, approval)

@@ -103,23 +103,32 @@ class Registry:
 
         What a killed attempt left is thrown away first. The commit is no version until `register` tags it.
         """
-        from dvc.exceptions import DvcException
-
+        (self.root / ".git" / "index.lock").unlink(missing_ok=True)  # nobody else is at work: a killed git left it
         git(self.root, "reset", "--quiet", "--hard")
         for name, folder in folders.items():
             shutil.rmtree(self.root / name, ignore_errors=True)
             link_tree(folder, self.root / name)
         write_json(self.root / RECORD, record)
-        with self._dvc() as repo:
-            try:
-                repo.add([str(self.root / name) for name in folders])
-                self.commit(subject)
-                repo.push()
-            except (DvcException, OSError) as error:
-                raise UserError(
-                    f"DVC could not push to the remote of {self.root} ({error}): mend the remote (`dvc remote list` "
-                    "shows it) and promote again; nothing was promoted."
-                ) from error
+        with self.opened() as repo:
+            repo.add([str(self.root / name) for name in folders])
+            self.commit(subject)
+            self._push(repo)
+
+    def push(self, version: str) -> None:
+        """Push the data of `version` again, for the case that the remote lost it. Raises UserError."""
+        with self.opened() as repo:
+            self._push(repo, revs=[f"{NAME}@{version}"], workspace=False)
+
+    def _push(self, repo: Any, **what: Any) -> None:
+        from dvc.exceptions import DvcException
+
+        try:
+            repo.push(**what)
+        except (DvcException, OSError) as error:
+            raise UserError(
+                f"DVC could not push to the remote of {self.root} ({error}): mend the remote (`dvc remote list` "
+                "shows it) and promote again; nothing was promoted."
+            ) from error
 
     def register(self, message: str) -> str:
         """Tag the present commit as the next version; returns its name."""
@@ -171,7 +180,7 @@ class Registry:
         return git(self.root, "rev-parse", "--quiet", "--verify", "HEAD", check=False)
 
     @contextmanager
-    def _dvc(self) -> Iterator[Any]:
+    def opened(self) -> Iterator[Any]:
         """The repository opened by DVC; a lock file of its own that it cannot read any more is removed."""
         from dvc.repo import Repo
 

