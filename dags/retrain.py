@@ -44,7 +44,9 @@ def retrain() -> None:
         task_id="approve",
         subject='Promote the run {{ ti.xcom_pull(task_ids="read_decision")["run"] }}?',
         body=BODY,
-        params={"reason": Param("", type="string", description="Why, where the verdict is hold: it is recorded.")},
+        params={
+            "reason": Param(None, type=["null", "string"], description="Why, where the verdict is hold: recorded.")
+        },
         response_timeout=timedelta(days=7),
         retries=0,
     )
@@ -100,7 +102,7 @@ def hand_over(decided: dict[str, str], answer: dict[str, Any]) -> dict[str, str]
         "decision": decided["decision"],
         "approved_by": str(user.get("name") or user.get("id") or "unknown"),
         "approved_at": pendulum.parse(str(answer["responded_at"])).isoformat(),  # type: ignore[union-attr]
-        "override": str((answer["params_input"] or {}).get("reason", "")) if decided["verdict"] != "promote" else "",
+        "override": str((answer["params_input"] or {}).get("reason") or "") if decided["verdict"] != "promote" else "",
     }
 
 

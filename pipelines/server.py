@@ -46,16 +46,20 @@ class Server:
 
     def start(self, bento: Path) -> None:
         """Serve `bento` in the place of what is served. Raises UserError where it does not become ready."""
+        from components.curation.forgotten import FORGOTTEN, Forgotten
         from components.packaging.serve import command, environment
 
         self.stop()
         if self._answers():
             raise UserError(f"The port {self.port} is taken by another program: name another one.")
+        denied = self.folder / FORGOTTEN  # the service reads it again when it changes
+        if not denied.exists():
+            Forgotten().write(self.folder)
         with (self.folder / "server.log").open("ab") as output:
             process = subprocess.Popen(
                 command(bento, port=self.port),
                 cwd=self.folder,
-                env=environment(self.folder / "home"),
+                env={**environment(self.folder / "home"), "WITHANYONE_FORGOTTEN": str(denied)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -34,7 +34,7 @@ def shoot(url: str, picture: Path) -> None:
 
 def main() -> int:
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(prefix="withanyone-") as scratch:
         home = Path(scratch)
         program = home / "withanyone"
         program.write_text(PROGRAM.format(python=sys.executable))
