@@ -1,9 +1,9 @@
 """Presets: one function a system size, and how its frozen parts are loaded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from model.errors import UserError
 from model.parts import BASE, FLUX_KONTEXT, Parts, pack_folder, read_part
@@ -73,6 +73,17 @@ class Preset:
     def blocks(self) -> int:
         """Number of backbone blocks, double and single."""
         return int(self.backbone["num_layers"] + self.backbone["num_single_layers"])
+
+    def with_branches(self, branches: Sequence[str]) -> Self:
+        """The preset with some of its adapter's branches alone, or all for none; UserError for one it does not have."""
+        own = self.adapter.branches
+        missing = sorted(set(branches) - set(own))
+        if missing:
+            raise UserError(
+                f"branches: the preset {self.name} has no branch '{missing[0]}'; choose from {', '.join(own)}."
+            )
+        chosen = tuple(branch for branch in own if branch in branches) or own
+        return replace(self, adapter=replace(self.adapter, branches=chosen))
 
     def bucket(self, people: int) -> tuple[int, int]:
         """The (width, height) that suits a picture of that many people."""

@@ -1,6 +1,6 @@
 """Settings of the train step."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +19,12 @@ class TrainingConfig(BaseModel):
         min_length=1,
         description="adapter to start from: 'preset' is the one that ships with the preset, 'scratch' is an untrained "
         "one, anything else is the path of a model folder",
+    )
+    branches: tuple[Literal["arc", "sig"], ...] = Field(
+        (),
+        strict=False,
+        description="branches of the adapter to train: 'arc' (embeddings), 'sig' (face crops) or both; empty: all that "
+        "the preset has. Branches trained apart become one model by `withanyone merge-branches`",
     )
     phases: tuple[Phase, ...] = Field(
         retrain_phases(), min_length=1, strict=False, description="stretches of training, one after the other"

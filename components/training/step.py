@@ -38,7 +38,7 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     """
     _refuse_unvalidated(dataset, validation)
     config = config.planned()
-    opened, chosen = Dataset.open(dataset), preset(config.preset)
+    opened, chosen = Dataset.open(dataset), preset(config.preset).with_branches(config.branches)
     start = find_start(config.start, chosen, config.seed)
     key = _key(opened, chosen, start, config)
     work = work_folder("train", key)

@@ -40,6 +40,14 @@ def test_the_flux_preset_is_of_the_shape_of_diffusers_own_flux() -> None:
     assert flux_dev().blocks == 57
 
 
+def test_some_branches_of_a_preset_are_chosen() -> None:
+    assert flux_dev().with_branches(()) == flux_dev()
+    assert flux_dev().with_branches(("sig", "arc")) == flux_dev()
+    assert flux_dev().with_branches(("sig",)).adapter.branches == ("sig",)
+    with pytest.raises(UserError, match="branches: the preset nano has no branch 'sig'; choose from arc"):
+        nano().with_branches(("sig",))
+
+
 def test_kontext_edits_with_the_arcface_branch_alone() -> None:
     assert flux_kontext().edits
     assert flux_kontext().adapter.branches == ("arc",)

@@ -56,8 +56,8 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = "model.training.assemble"
     monkeypatch.setattr(f"{place}.load_autoencoder", lambda _: tiny_autoencoder())
     monkeypatch.setattr(f"{place}.load_backbone", lambda _: tiny_backbone())
-    monkeypatch.setattr(f"{place}.load_recogniser", lambda _: TinyRecogniser())
-    monkeypatch.setattr(f"{place}.TextEncoder", SimpleNamespace(load=lambda _: SimpleNamespace(encode=encode_text)))
+    monkeypatch.setattr(f"{place}.load_judge", lambda _: TinyRecogniser())
+    monkeypatch.setattr(f"{place}.load_text", lambda _: SimpleNamespace(encode=encode_text))
     return folder / "tiny"
 
 
