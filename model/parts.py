@@ -1,5 +1,6 @@
 """Where the frozen parts of a preset for large machines lie, and how one of them is read."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from model.errors import UserError
 BASE, SIGLIP, PACK = "WITHANYONE_BASE", "WITHANYONE_SIGLIP", "WITHANYONE_PACK"
 FLUX_DEV = "black-forest-labs/FLUX.1-dev"
 FLUX_KONTEXT = "black-forest-labs/FLUX.1-Kontext-dev"
+BEGINNING = 2**20  # bytes of a file that tell it from another
 SIGLIP_BASE = "google/siglip-base-patch16-256-i18n"
 
 
@@ -33,6 +35,19 @@ class Parts:
         """
         named = os.environ.get
         return cls(named(BASE) or base, named(SIGLIP) or SIGLIP_BASE, named(PACK) or cls.pack)
+
+    @property
+    def digest(self) -> str:
+        """Tells what lies here from other parts, in hex: names, sizes and beginnings of files, or names on the hub."""
+        total = hashlib.sha256()
+        for where in (self.base, self.siglip, self.pack):
+            place, local = located(where)
+            total.update(b"folder" if local else f"{where}\n".encode())
+            for file in sorted(path for path in Path(place).rglob("*") if local and path.is_file()):
+                total.update(f"{file.relative_to(place).as_posix()}\0{file.stat().st_size}\n".encode())
+                with open(file, "rb") as handle:
+                    total.update(handle.read(BEGINNING))
+        return total.hexdigest()
 
 
 def located(where: str) -> tuple[str, bool]:

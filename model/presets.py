@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from model.artefacts import folder_digest
 from model.errors import UserError
 from model.parts import BASE, FLUX_KONTEXT, Parts, pack_folder, read_part
 
@@ -252,6 +253,11 @@ def load_judge(chosen: Preset, device: str = "cpu") -> "Recogniser":
     from model.faces.recogniser import load_recogniser
 
     return load_recogniser(chosen.recogniser, device)
+
+
+def frozen_digest(chosen: Preset) -> str:
+    """Names the frozen parts of a preset, in hex: what was computed with others is not taken up again."""
+    return chosen.parts.digest if chosen.parts else folder_digest(ASSETS / chosen.name)
 
 
 def precision(chosen: Preset) -> "torch.dtype":

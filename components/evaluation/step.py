@@ -19,7 +19,7 @@ from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from model.presets import ASSETS
+from model.presets import frozen_digest
 from model.sampler import Sampler
 from model.training.cache import digest_of
 from validation.benchmark.cases import Cases, build_cases
@@ -38,7 +38,7 @@ def run(*, dataset: Path, model: Path, scores: Path, config: EvaluationConfig) -
     pipe = Sampler.load(model, config.device)
     judges = standing(config.judges, pipe.preset.recogniser)
     panel = Panel.load(config.judges, config.device)
-    frozen = folder_digest(ASSETS / pipe.preset.name)
+    frozen = frozen_digest(pipe.preset)
     if config.release:
         drawer = Drawer(pipe, pipe.preset.buckets, pipe.preset.recogniser, folder_digest(model), frozen)
         evaluate_release(

@@ -12,11 +12,11 @@ from components.training.config import TrainingConfig
 from components.training.samples import sampler
 from components.training.start import Start, find_start
 from model.adapter.checkpoint import save_adapter
-from model.artefacts import cache_folder, folder_digest, new_folder, read_json, work_folder, write_json
+from model.artefacts import cache_folder, new_folder, read_json, work_folder, write_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.losses.contrastive import TEMPERATURE
-from model.presets import ASSETS, Preset, preset
+from model.presets import Preset, frozen_digest, preset
 from model.training.assemble import assemble
 from model.training.cache import digest_of
 from model.training.live import METRICS
@@ -70,8 +70,7 @@ def _refuse_unvalidated(dataset: Path, validation: Path) -> None:
 def _key(dataset: Dataset, chosen: Preset, start: Start, config: TrainingConfig) -> str:
     """Names the job by all that its result depends on, so that only the same job goes on from its checkpoints."""
     settings = config.model_dump_json(exclude={"start", "samples_every"})
-    frozen = folder_digest(ASSETS / chosen.name)
-    return digest_of(dataset.digest, frozen, start.digest, settings, version("withanyone"))
+    return digest_of(dataset.digest, frozen_digest(chosen), start.digest, settings, version("withanyone"))
 
 
 def _loop(config: TrainingConfig) -> Loop:

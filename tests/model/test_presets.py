@@ -13,6 +13,7 @@ from model.parts import BASE, FLUX_DEV, PACK, SIGLIP, SIGLIP_BASE, Parts, pack_f
 from model.presets import (
     flux_dev,
     flux_kontext,
+    frozen_digest,
     load_autoencoder,
     load_backbone,
     load_faces,
@@ -149,3 +150,15 @@ def test_parts_that_the_hub_has_put_into_its_cache_are_read_by_their_names(
     assert load_faces(named).dim == BOTH.embedding
     with pytest.raises(UserError, match="insightface pack 'acme/none': the hub gives none"):
         pack_folder("acme/none")
+
+
+def test_the_digest_of_frozen_parts_tells_other_parts(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "weights").write_bytes(b"one")
+    parts = Parts(str(tmp_path / "base"), "acme/siglip", "pack")
+    first = frozen_digest(flux_dev(parts))
+    assert first == frozen_digest(flux_dev(parts))
+    assert first != frozen_digest(flux_dev(replace(parts, siglip="acme/other")))
+    (tmp_path / "base" / "weights").write_bytes(b"two")
+    assert first != frozen_digest(flux_dev(parts))
+    assert len({first, frozen_digest(nano())}) == 2

@@ -51,7 +51,7 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save_file(tiny_backbone().state_dict(), folder / "tiny" / "backbone.safetensors")
     monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setitem(presets.PRESETS, "tiny", tiny_preset)
-    for module in ("model.presets", "components.training.step", "components.training.start"):
+    for module in ("model.presets", "components.training.start"):
         monkeypatch.setattr(f"{module}.ASSETS", folder)
     place = "model.training.assemble"
     monkeypatch.setattr(f"{place}.load_autoencoder", lambda _: tiny_autoencoder())
