@@ -9,8 +9,9 @@ again, so a stopped run goes on where it was.
 import argparse
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -23,9 +24,9 @@ from components.evaluation.judging import Known
 from components.evaluation.looking import samples, truths
 from components.training.start import find_start
 from model.adapter.network import IdentityAdapter
-from model.artefacts import new_folder, write_json
+from model.artefacts import new_folder, read_json, write_json
 from model.dataset.dataset import Dataset
-from model.errors import Preempted
+from model.errors import Preempted, UserError
 from model.presets import Preset, load_autoencoder, load_backbone, load_text, preset
 from model.sampler import Sampler
 from model.training.assemble import prepare
@@ -90,7 +91,7 @@ class Laboratory:
         except Preempted as end:
             log.warning("%s", end)
         trained = time.monotonic()
-        rows = self._scores(trainer.adapter, work / "pictures")
+        rows = self._scores(trainer.adapter, work / f"pictures-{trainer.progress.step}")
         facts = {"arm": arm, "seed": seed, "start": start.name, "steps": trainer.progress.step}
         spent = {"training": round(trained - began, 1), "scoring": round(time.monotonic() - trained, 1)}
         with new_folder(folder) as draft:
@@ -141,7 +142,11 @@ def main() -> None:
 
 
 def run(dataset: Dataset, plan: Plan, seeds: list[int], out: Path) -> list[Path]:
-    """The folders of all arms and seeds, made where they are missing: seed by seed, so that arms stay comparable."""
+    """The folders of all arms and seeds, made where they are missing: seed by seed, so that arms stay comparable.
+
+    UserError where `out` holds arms of another dataset or plan; the limit of time may differ.
+    """
+    _refuse_another(out / "plan.json", {"dataset": dataset.digest} | {**asdict(plan), "minutes": None})
     folders = {(seed, arm): out / f"{arm[1]}-seed{seed}" for seed in seeds for arm in ARMS}
     missing = {key: folder for key, folder in folders.items() if not folder.exists()}
     if missing:
@@ -151,6 +156,13 @@ def run(dataset: Dataset, plan: Plan, seeds: list[int], out: Path) -> list[Path]
             laboratory.arm(arm, seed, folder)
             write_page(out, [folder for folder in folders.values() if folder.exists()])
     return list(folders.values())
+
+
+def _refuse_another(file: Path, plan: dict[str, Any]) -> None:
+    if not file.exists():
+        write_json(file, plan)
+    elif read_json(file) != plan:
+        raise UserError(f"{file} is of another dataset or other options; give another folder, or the same options.")
 
 
 if __name__ == "__main__":

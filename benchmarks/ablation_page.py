@@ -37,11 +37,13 @@ def write_page(out: Path, folders: Sequence[Path]) -> None:
 
 def _notes(rows: pd.DataFrame, facts: Sequence[dict[str, Any]]) -> list[str]:
     """How the figures were made."""
-    steps = sorted({fact["steps"] for fact in facts})
+    steps = max(fact["steps"] for fact in facts)
+    cut = [f"{fact['arm']} with seed {fact['seed']} ({fact['steps']})" for fact in facts if fact["steps"] < steps]
     seeds = sorted({fact["seed"] for fact in facts})
     spent = sum(fact["seconds"]["training"] for fact in facts) / 60
     return [
-        f"All arms start from {facts[0]['start']}; {' to '.join(map(str, steps))} steps each; training seeds {seeds}.",
+        f"All arms start from {facts[0]['start']}; {steps} steps each; training seeds {seeds}.",
+        f"Cut short by the limit of time: {', '.join(cut) or 'none'}.",
         f"{rows['case_id'].nunique()} cases of held-out people, {rows['seed'].nunique()} pictures a case and "
         "seed; the first judge was not in the loss, the second was.",
         "Intervals are 95 %, bootstrap over cases, of the mean over pictures and seeds; the range is of the seeds' "
