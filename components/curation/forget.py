@@ -20,6 +20,7 @@ from components.photos.step import run as bring
 from model.artefacts import cache_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from model.training.feature_files import FEATURES, forget_features
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,14 @@ def _earlier(person: str, forgotten: Forgotten, dataset: Dataset) -> Tombstone:
 
 def _drop_kept(stone: Tombstone) -> None:
     """Drop what is kept of the person's photos, under whatever settings they were looked at."""
+    forget_features(stone.photos, cache_folder(FEATURES))
     for folder in sorted(work_folder("curate", ".").iterdir()):
         with Looks(folder) as looks:
             keys = looks.showing(set(stone.photos), np.array(stone.centre, np.float32), stone.similarity)
             looks.forget(keys)
-            forget_marks({*stone.photos, *(key[:ID_DIGITS] for key in keys)}, cache_folder("marks"))
+            photos = {*stone.photos, *(key[:ID_DIGITS] for key in keys)}
+            forget_marks(photos, cache_folder("marks"))
+            forget_features(photos, cache_folder(FEATURES))
 
 
 def _nearest(stone: Tombstone, dataset: Dataset) -> float | None:

@@ -16,6 +16,7 @@ from model.presets import Preset, load_autoencoder, load_backbone, load_judge, l
 from model.training.batches import Batches
 from model.training.cache import compute_features
 from model.training.data import TrainingSet, training_set
+from model.training.feature_files import FEATURES
 from model.training.patches import compute_patches
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
@@ -38,7 +39,7 @@ def assemble(
     """
     accelerator = Accelerator(gradient_accumulation_steps=loop.accumulate)
     with accelerator.main_process_first():
-        batches, judges = prepare(dataset, chosen, batch, seed, cache_folder("features"), accelerator.device)
+        batches, judges = prepare(dataset, chosen, batch, seed, cache_folder(FEATURES), accelerator.device)
     return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
 
 

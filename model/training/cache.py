@@ -23,6 +23,7 @@ from model.latents import encode, pack
 from model.losses.decode import face_embeddings
 from model.progress import track
 from model.training.data import Target, TrainingSet
+from model.training.feature_files import feature_file
 
 EncodeText = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
 CHUNK = 16
@@ -61,7 +62,7 @@ def compute_features(
     `text_name` names the text encoder with its settings.
     """
     networks = digest_of(weights_digest(autoencoder), weights_digest(recognise))
-    pictures = tuple(store / "pictures" / _key(dataset, target, networks) for target in data.targets)
+    pictures = tuple(feature_file(store, t.image_id, _digest(dataset, t, networks)) for t in data.targets)
     prompts = sorted({target.caption for target in data.targets} | {compose(len(t.faces)) for t in data.targets})
     texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in prompts}
     missing = [number for number, file in enumerate(pictures) if not file.is_file()]
@@ -92,11 +93,9 @@ def weights_digest(network: nn.Module) -> str:
     return total.hexdigest()
 
 
-def _key(dataset: Dataset, target: Target, networks: str) -> Path:
-    """A picture's file: in one of 256 folders, since a folder of a million files is slow."""
+def _digest(dataset: Dataset, target: Target, networks: str) -> str:
     photo = hashlib.sha256(dataset.encoded(target.image_id)).hexdigest()
-    digest = digest_of(networks, photo, target.placement, target.landmarks.tolist())
-    return Path(digest[:2]) / f"{digest}.safetensors"
+    return digest_of(networks, photo, target.placement, target.landmarks.tolist())
 
 
 def _encode_pictures(
