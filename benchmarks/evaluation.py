@@ -36,7 +36,7 @@ from validation.benchmark.cases import build_cases
 from validation.benchmark.judges import Panel
 from validation.benchmark.matching import MISSING, assign, likeness
 
-JUDGES = EvaluationConfig().judges
+JUDGES: tuple[str, ...] = EvaluationConfig().judges
 SIDE = 512  # px of the pictures
 Picture = NDArray[np.uint8]
 Faces = dict[str, NDArray[np.float32]]

