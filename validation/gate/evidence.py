@@ -62,9 +62,9 @@ class Scores:
         summary = read_json(folder / "scores.json")
         if summary["schema"] != 1:
             raise UserError(f"{folder.name}/scores.json has schema {summary['schema']}, this version reads 1")
-        tables = [pq.read_table(folder / f"{name}.parquet").to_pandas() for name in ("faces", "cases")]
+        faces, cases = (pq.read_table(folder / f"{name}.parquet").to_pandas() for name in ("faces", "cases"))
         costs = folder / "costs.json"
-        return cls(summary, *tables, read_json(costs) if costs.is_file() else {})
+        return cls(summary, faces, cases, read_json(costs) if costs.is_file() else {})
 
     @property
     def people(self) -> frozenset[str]:

@@ -1,0 +1,48 @@
+"""`withanyone gate`: decides, replays and overrides, with the exit codes that its help tells."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model.artefacts import read_json
+from pipelines.cli import app
+from tests.validation.gate.evidence import Wishes, make
+
+RUN = CliRunner()
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """The decision of a run, made by the command."""
+    made = make(tmp_path / "run")
+    folders = [part for name, path in made.paths().items() for part in (f"--{name}", str(path))]
+    done = RUN.invoke(app, ["gate", *folders, "--out", str(tmp_path / "run" / "decision"), "--json"])
+    assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (0, "promote")
+    return tmp_path / "run" / "decision"
+
+
+def test_a_replay_tells_whether_the_bytes_are_the_same(out: Path) -> None:
+    done = RUN.invoke(app, ["gate", "--replay", str(out)])
+    assert (done.exit_code, done.stdout) == (0, "the same bytes again: promote\n")
+    (out.parent / "model" / "adapter.safetensors").write_text("another")
+    done = RUN.invoke(app, ["gate", "--replay", str(out), "--json"])
+    assert done.exit_code == 5
+    assert "input model" in json.loads(done.stdout)["changes"]
+
+
+def test_an_override_needs_only_the_decision(out: Path) -> None:
+    words = ["gate", "--override", "hold", "--by", "Ada", "--reason", "not before Monday"]
+    done = RUN.invoke(app, [*words, "--out", str(out)])
+    assert (done.exit_code, done.stdout) == (0, "hold (the rules said promote)\n")
+    assert read_json(out / "decision.json")["overrides"][0]["by"] == "Ada"
+    nowhere = RUN.invoke(app, words)
+    assert nowhere.exit_code == 2
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    made = make(tmp_path, Wishes())
+    done = RUN.invoke(app, ["gate", "--dataset", str(made.dataset)], env={"COLUMNS": "200"})
+    assert done.exit_code == 2
+    assert "give --validation, --model, --scores, --out too" in done.output
