@@ -112,7 +112,7 @@ def request(run: Path, decision: dict[str, Any]) -> str:
         f"| {rule['name']} | {rule['state']} | {_number(rule['figure'])} | {_number(rule['threshold'])} |"
         for rule in decision["rules"]
     ]
-    report = (run / "scores" / "report.html").resolve().as_uri()
+    report = (run / "decision" / "report.html").resolve().as_uri()
     return "\n".join(
         [
             f"**{decision['verdict']}**: {decision['reason']}",

@@ -73,5 +73,5 @@ def test_a_request_holds_verdict_report_and_figures(tmp_path: Path) -> None:
     rules = [{"name": "better", "state": "failed", "figure": 0.12345, "threshold": None}]
     text = request(tmp_path, {"verdict": "hold", "reason": "a tie", "rules": rules})
     assert "**hold**: a tie" in text
-    assert f"({(tmp_path / 'scores' / 'report.html').as_uri()})" in text
+    assert f"({(tmp_path / 'decision' / 'report.html').as_uri()})" in text
     assert "| better | failed | 0.123 |  |" in text
