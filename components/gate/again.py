@@ -41,6 +41,10 @@ def replay_decision(folder: Path, given: Mapping[str, Path | None], champion: st
             raise UserError(f"{path} is no folder: name the {name} that the decision was made from with --{name}")
     wanted = stated["inputs"].get("champion_scores")
     reigning = Path(champion) if champion else _champion(folder, wanted) if wanted else None
+    if "forgotten" in stated["inputs"] and not forgotten:
+        raise UserError(
+            "the decision was made with a list of people to be forgotten: name it, --set gate.forgotten=FILE"
+        )
     listed = Path(forgotten) if forgotten else None
     inputs = Inputs(**paths, champion=reigning, forgotten=listed)
     rules = [no_open_request(listed)]

@@ -64,6 +64,15 @@ def test_a_replay_without_its_champion_or_its_inputs_says_what_to_name(decision:
         replayed(decision)
 
 
+def test_a_replay_asks_for_the_list_of_people_to_be_forgotten(decision: Path, tmp_path: Path) -> None:
+    rewrite(decision / "decision.json", lambda value: value | {"inputs": value["inputs"] | {"forgotten": "0" * 64}})
+    with pytest.raises(UserError, match=r"gate\.forgotten"):
+        replayed(decision)
+    (tmp_path / "forgotten.json").write_text('{"people": []}')
+    found = replay_decision(decision, {}, "", str(tmp_path / "forgotten.json"))
+    assert found.changes[0] == "input forgotten"
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"schema": 1}', '{"schema": 2}', '{"schema": 2, "inputs": {}}'])
 def test_what_is_no_decision_is_refused(decision: Path, content: str) -> None:
     (decision / "decision.json").write_text(content)
