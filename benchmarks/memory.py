@@ -98,7 +98,7 @@ def passes(photos: Path, place: Path) -> Peak:
     curated = _run(["curate", "--photos", str(photos), "--out", dataset, *changes], place)
     validated = _run(["validate", "--dataset", dataset, "--out", result, *limits], place)
     counts = read_json(place / "dataset" / "manifest.json")["counts"]
-    memory, seconds = zip(curated, validated, strict=True)
+    memory, seconds = (curated[0], validated[0]), (curated[1], validated[1])
     return Peak(counts["photos"], memory, seconds, counts["images"], counts["faces"])
 
 

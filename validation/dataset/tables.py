@@ -163,8 +163,9 @@ def _measure_identities(
     nearest, similarity = nearest_others(centres)
     names = identities["identity"].to_numpy()
     columns = {"references_found": references, "spread_found": spread, "centre_agreement": agreement}
-    columns |= {"nearest": [names[other] if other >= 0 else None for other in nearest]}
-    return identities.assign(**columns, nearest_similarity=similarity, centre_finite=stored.finite), centres
+    people = np.array([names[other] if other >= 0 else None for other in nearest], object)
+    frame = identities.assign(**columns, centre_finite=stored.finite, nearest=people, nearest_similarity=similarity)
+    return frame, centres
 
 
 def _rows_of(names: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
