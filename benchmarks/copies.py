@@ -25,6 +25,7 @@ from components.curation.found import Found
 from components.curation.items import Item
 from components.curation.looked import Looks
 from components.curation.networks import load, look_digest, recogniser
+from components.curation.registered import same_content
 from model.artefacts import file_digest, work_folder
 
 LEAST = 0.55  # of a photo's width and height that a crop keeps
@@ -98,9 +99,15 @@ def fates(found: Found, edits: dict[str, Edit]) -> list[tuple[str, str]]:
         inside = bool((box[:2] >= edit.part[:2]).all() and (box[2:] <= edit.part[2:]).all())
         fate = "gone"
         if path in first:
-            fate = "known" if found.copies(np.array([face]), np.array([first[path]]))[0, 0] else "missed"
+            fate = "known" if told_as_copies(found, np.array([face, first[path]]))[0, 1] else "missed"
         told.append(("whole" if inside else "cut", fate))
     return told
+
+
+def told_as_copies(found: Found, faces: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """[N, N] which photos of one person's faces [N] curation takes for copies."""
+    same = found.copies(faces, faces)
+    return same | same_content(found, faces, same)
 
 
 def alarms(found: Found, edits: dict[str, Edit]) -> tuple[int, int]:
@@ -114,7 +121,7 @@ def alarms(found: Found, edits: dict[str, Edit]) -> tuple[int, int]:
     for faces in people.values():
         rows = np.array(faces)
         apart = found.photo[rows][:, None] < found.photo[rows][None, :]
-        false += int((found.copies(rows, rows) & apart).sum())
+        false += int((told_as_copies(found, rows) & apart).sum())
         total += int(apart.sum())
     return false, total
 

@@ -15,6 +15,7 @@ from components.curation.cluster import density_clusters
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
+from components.curation.registered import same_content
 from components.curation.vectors import BLOCK, Vectors
 from model.dataset.pairs import quality
 from model.similarity import neighbours
@@ -143,6 +144,7 @@ def _copies(found: Found, faces: Indices) -> dict[int, int]:
     """The near-duplicates among `faces`, each with the better one that is kept."""
     order = faces[np.argsort(-quality(found.score[faces], found.box[faces], found.sharpness[faces]), kind="stable")]
     same = found.copies(order, order)
+    same |= same_content(found, order, same)
     _, picture = connected_components(same, directed=False)  # two copies may differ more than each from the original
     _, best = np.unique(picture, return_index=True)
     kept = order[best[picture]]

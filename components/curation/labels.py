@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from components.curation.found import Found
 from components.curation.items import Reject
+from components.curation.registered import same_content
 
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
 
@@ -53,6 +54,8 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_]) -> tuple[Labels,
     for _, found_faces in labels.faces_of():
         faces = found_faces[np.argsort(rank[found_faces], kind="stable")]
         same = found.copies(faces, faces)
+        banked = labels.reference[faces]
+        same |= same_content(found, faces, same | (banked[:, None] & banked))
         for later, earlier in np.argwhere(np.tril(same, -1)):
             photo, original = int(found.photo[faces[later]]), int(found.photo[faces[earlier]])
             if photo != original and not labels.reference[faces[later]]:
