@@ -34,7 +34,7 @@ from model.sampler import Predicted, Request, Sampler
 
 PROMPT = "a person smiling"
 ROUNDS, STEPS = 41, 8
-CLIENTS, EACH = (1, 4, 16), 24
+CLIENTS = (1, 4, 16)
 
 
 class Repeating(Sampler):
@@ -47,12 +47,12 @@ class Repeating(Sampler):
         return super()._guided(x_t, t, again, predicted)
 
 
-def overhead(client: httpx.Client, plain: Callable[[], Image.Image], order: dict[str, Any]) -> None:
+def overhead(client: httpx.Client, plain: Callable[[], Image.Image], order: dict[str, Any], rounds: int) -> None:
     """Print the medians of the plain call and of the service, taken in turn, and whether the pictures are the same."""
     answer = client.post("/generate", json=order).raise_for_status()
     same = Image.open(BytesIO(answer.content)).tobytes() == plain().tobytes()
     ways = {"plain pipeline call": plain, "service": lambda: client.post("/generate", json=order).raise_for_status()}
-    medians = side_by_side("One picture", ways, ROUNDS)
+    medians = side_by_side("One picture", ways, rounds)
     before, after = medians.values()
     extra = after - before
     kept = extra <= max(0.005, 0.03 * before)
@@ -61,7 +61,7 @@ def overhead(client: httpx.Client, plain: Callable[[], Image.Image], order: dict
     )
 
 
-def throughput(client: httpx.Client, order: dict[str, Any]) -> None:
+def throughput(client: httpx.Client, order: dict[str, Any], rounds: int) -> None:
     """Print pictures a second and latencies with several clients, none of whom sends before it has its answer."""
 
     def ask(seed: int) -> float:
@@ -73,19 +73,19 @@ def throughput(client: httpx.Client, order: dict[str, Any]) -> None:
     for clients in CLIENTS:
         with ThreadPoolExecutor(clients) as pool:
             start = time.perf_counter()
-            taken = list(pool.map(ask, range(EACH)))
+            taken = list(pool.map(ask, range(rounds)))
             seconds = time.perf_counter() - start
         p50, p95 = np.percentile(taken, [50, 95]) * 1000
-        table.add_row(str(clients), f"{EACH / seconds:.2f}", f"{p50:.0f}", f"{p95:.0f}")
+        table.add_row(str(clients), f"{rounds / seconds:.2f}", f"{p50:.0f}", f"{p95:.0f}")
     Console().print(table)
 
 
-def identity_path(model: Path, request: Request) -> None:
+def identity_path(model: Path, request: Request, rounds: int) -> None:
     """Print steps a second with the identity's keys and values kept, and made again in each step."""
     kept, repeating = Sampler.load(model), Repeating.load(model)
     repeating.embeddings = torch.from_numpy(request.embeddings)[None]
     ways = {"again each step": lambda: repeating([request], steps=STEPS), "kept": lambda: kept([request], steps=STEPS)}
-    medians = side_by_side(f"{STEPS} steps", ways, 15)
+    medians = side_by_side(f"{STEPS} steps", ways, rounds)
     Console().print(", ".join(f"{name}: {STEPS / seconds:.2f} steps a second" for name, seconds in medians.items()))
 
 
@@ -106,18 +106,19 @@ def batches(pipeline: Sampler, request: Request) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Start the Bento and measure."""
     bento, reference = Path(arguments[0]), Path(arguments[1]).read_bytes()
+    rounds = int(arguments[2]) if len(arguments) > 2 else ROUNDS
     model = bento / "src" / "bundle" / MODEL
     pipeline = Sampler.load(model)
     pixels = read_bytes(reference, "reference")
     face = only_face(load_analyser(pipeline.preset.recogniser).analyse([pixels])[0], "reference")
     request = Request(PROMPT, face.embedding[None], *pipeline.layout(1), seed=7)
     order = {"prompt": PROMPT, "references": [base64.b64encode(reference).decode()], "seed": 7}
-    identity_path(model, request)
-    batches(pipeline, request)
     with tempfile.TemporaryDirectory() as scratch, serving(bento, Path(scratch), 600) as (client, ready):
         Console().print(f"ready in {ready:.1f} s")
-        overhead(client, lambda: pipeline([request])[0], order)
-        throughput(client, order)
+        overhead(client, lambda: pipeline([request])[0], order, rounds)
+        throughput(client, order, rounds)
+    identity_path(model, request, rounds)
+    batches(pipeline, request)
 
 
 if __name__ == "__main__":

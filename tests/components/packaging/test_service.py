@@ -13,6 +13,7 @@ import pytest
 from bentoml._internal.utils.analytics import usage_stats
 from PIL import Image
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from components.packaging import limits, service
 from components.packaging.engine import Engine
@@ -209,6 +210,30 @@ def test_ready_means_a_picture_was_made(client: TestClient, served: tuple[TestCl
     assert client.get("/readyz").status_code == 503
     served[1].warm_up()
     assert client.get("/readyz").status_code == 200
+
+
+def test_a_forgotten_person_is_refused_also_where_the_face_is_remembered(
+    client: TestClient, served: tuple[TestClient, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Everybody:
+        def holds(self, embedding: object) -> bool:
+            return True
+
+    generated(client)
+    monkeypatch.setattr(served[1].references.consent, "forgotten", Everybody())
+    for path, body in (("/generate", ORDER), ("/faces", {"picture": FACE})):
+        answer = client.post(path, json=body)
+        told = answer.json()["detail"] if path == "/generate" else answer.json()["refusal"]
+        assert "shows a person whose face may not be used" in told
+    assert client.post("/generate", json=ORDER).status_code == 403
+
+
+def test_others_than_this_machine_need_a_token(app: ASGIApp, served: tuple[TestClient, Engine]) -> None:
+    other = TestClient(app, base_url="http://10.0.0.1", client=("10.0.0.9", 5))
+    for path in ("/generate", "/tasks", "/faces", "/layout", "/model"):
+        assert other.post(path, json=ORDER).status_code == 401
+    assert other.get("/metrics").status_code == 401
+    assert [other.get(path).status_code for path in ("/livez", "/readyz", "/", "/docs.json")] == [200] * 4
 
 
 def test_schema_tells_the_fields(client: TestClient) -> None:
