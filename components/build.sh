@@ -27,4 +27,6 @@ for step in "$@"; do
         --label "org.opencontainers.image.version=$version" \
         --label "org.opencontainers.image.revision=$commit"
 done
-"$engine" images --filter reference='localhost/withanyone-*' --format '{{.Repository}}:{{.Tag}}  {{.Size}}'
+for step in "$@"; do
+    "$engine" image inspect --format '{{index .RepoTags 0}}  {{.Size}} bytes' "localhost/withanyone-$step:$version"
+done

@@ -19,6 +19,7 @@ from pipelines.runners import DOCKER, Runner
 from pipelines.store import Store
 
 LABEL = "withanyone.store"  # names the store that a container works for
+PATIENCE = 300  # seconds for an answer of an engine that is at work on images
 USER = 1000  # of the images; containers of root get it too
 THREADS = "OMP_NUM_THREADS"  # as here: sums of numbers depend on how many threads make them
 START = "start docker, or as root `podman system service --time=0 unix://SOCKET`, and set DOCKER_HOST=unix://SOCKET"
@@ -86,7 +87,7 @@ def containers(steps: Sequence[Step], settings: Mapping[str, BaseModel], store: 
     from model.weights import fetch_all
 
     try:
-        with _closing(docker.from_env) as client:
+        with _closing(lambda: docker.from_env(timeout=PATIENCE)) as client:
             if any("rootless" in option for option in client.info().get("SecurityOptions") or []):
                 raise UserError(
                     f"The container engine is rootless, where the steps' user may not write the run's folder: {START}."

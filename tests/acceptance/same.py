@@ -1,7 +1,6 @@
 """Whether two runs made the same: photos and dataset by content, models and scores up to the rounding of sums.
 
-The bytes of arrays in a dataset follow the patch version of Python, which writes zip headers another way, while their
-content does not.
+The bytes of arrays follow the patch version of Python, which writes zip headers another way; their content does not.
 """
 
 import io

@@ -42,6 +42,8 @@ def engine() -> Iterator[Any]:
     try:
         containers(STEPS, settings, Store(Path("none")))
     except UserError as error:
+        if os.environ.get("CONTAINERS_MUST_RUN"):  # set where they were built a moment ago
+            raise
         pytest.skip(str(error))
     client = docker.from_env()
     yield client
@@ -51,7 +53,7 @@ def engine() -> Iterator[Any]:
 def said(engine: Any, step: Step, *command: str) -> str:
     return str(
         engine.containers.run(
-            f"localhost/{step.image}", list(command), remove=True, read_only=True, network_mode="none", stderr=True
+            f"localhost/{step.image}", list(command), remove=True, read_only=True, network_mode="none", stderr=False
         ).decode()
     )
 

@@ -43,7 +43,7 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
-    monkeypatch.setattr(docker, "from_env", lambda: made)
+    monkeypatch.setattr(docker, "from_env", lambda timeout: made)
     monkeypatch.setattr(weights, "fetch_all", list)
     return made
 
