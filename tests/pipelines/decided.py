@@ -24,6 +24,9 @@ def decided_run(
     write_json(made / "validation" / "result.json", {"success": True})
     model = folder_digest(made / "model")
     write_json(made / "scores" / "scores.json", _scores(model, dataset))
+    reference = made / "scores" / "images" / "case" / "reference-0.jpg"
+    reference.parent.mkdir(parents=True)
+    reference.write_bytes(b"a face")
     digests = {name: folder_digest(made / name) for name in ("validation", "model", "scores")}
     decision: dict[str, Any] = {
         "verdict": verdict,
