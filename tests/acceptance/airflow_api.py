@@ -17,7 +17,7 @@ class Api:
     def __init__(self, servers: Servers, everybody: bool = False) -> None:
         login = {"username": USER, "password": servers.secret("password")}
         how = {"method": "GET"} if everybody else {"method": "POST", "json": login}
-        token = httpx.request(url=f"{servers.url}/auth/token", trust_env=False, **how).raise_for_status().json()  # type: ignore[arg-type]
+        token = httpx.request(url=f"{servers.url}/auth/token", trust_env=False, **how).raise_for_status().json()
         headers = {"Authorization": f"Bearer {token['access_token']}"}
         self._client = httpx.Client(base_url=f"{servers.url}/api/v2", headers=headers, timeout=60, trust_env=False)
 

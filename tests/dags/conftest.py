@@ -21,6 +21,11 @@ print("curate  done in 3.0 s", file=sys.stderr)
 if "train.seed=13" in sys.argv:
     print("The folder is empty: give one with photos.", file=sys.stderr)
     sys.exit(3)
+if sys.argv[1] == "versions":
+    print(json.dumps({{"champion": "v2.0.0", "affected": {{"v1.0.0": ["a", "b", "c"], "v2.0.0": ["a", "b"]}}}}))
+if sys.argv[1] == "drift":
+    row = {{"before": {{"mean": 0.5}}, "after": {{"mean": 0.25}}}}
+    print(json.dumps({{"metrics": {{"sim_gt": row}}, "drifted": ["sim_gt"], "report": "drift.json"}}))
 if sys.argv[1] == "run":
     decision = home / "runs" / "one" / "decision"
     decision.mkdir(parents=True, exist_ok=True)
@@ -70,6 +75,24 @@ class Home:
 def results(output: str) -> list[dict[str, Any]]:
     """What a program of a test printed in lines that begin with RESULT."""
     return [json.loads(line.removeprefix("RESULT ")) for line in output.splitlines() if line.startswith("RESULT ")]
+
+
+TEST = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({dags!r})
+for name, conf in json.loads(sys.argv[1]):
+    run = bag.dags[name].test(run_conf=conf, mark_success_pattern="^(approve|hand_over|promote)$")
+    state = str(getattr(run.state, "value", run.state))
+    tried = {{ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances()}}
+    print("RESULT " + json.dumps({{"state": state, "tasks": tried}}))
+"""
+
+
+def try_out(home: Home, *runs: tuple[str, dict[str, Any]]) -> str:
+    """What runs of DAGs print, a line RESULT each; what the command was asked starts anew."""
+    (home.folder / "asked.jsonl").unlink(missing_ok=True)
+    return home.python("-c", TEST.format(dags=str(DAGS)), json.dumps(runs))
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """The DAGs: they load fast, pass their parameters unchanged, and nobody is asked about a rejected model."""
 
-import json
-
 import pytest
 
-from tests.dags.conftest import DAGS, Home, results
+from tests.dags.conftest import DAGS, Home, results, try_out
 
 LOAD = """
 import json, time
@@ -19,26 +17,15 @@ print("RESULT " + json.dumps({{
     "runs": sorted({{dag.max_active_runs for dag in bag.dags.values()}}),
     "catchup": sorted({{dag.catchup for dag in bag.dags.values()}})}}))
 """
-TEST = """
-import json, sys
-from airflow.dag_processing.dagbag import DagBag
-dag = DagBag({dags!r}).dags[sys.argv[1]]
-for conf in json.loads(sys.argv[2]):
-    run = dag.test(run_conf=conf, mark_success_pattern="approve|hand_over|promote")
-    state = str(getattr(run.state, "value", run.state))
-    tried = {{ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances()}}
-    print("RESULT " + json.dumps({{"state": state, "tasks": tried}}))
-"""
 MENDABLE = {"settings": ["train.seed=13"]}
 REJECTED = {"settings": ["train.seed=5"]}
 PLAIN = {"photos": '/it\'s "here" {{ run_id }} $HOME', "settings": ["train.seed=7", "curate.pack='a b'"]}
 
 
 @pytest.fixture(scope="module")
-def tested(home: Home) -> str:
+def printed(home: Home) -> str:
     """What three runs print: one that people must mend, one that the gate rejects, one that goes through."""
-    (home.folder / "asked.jsonl").unlink(missing_ok=True)
-    return home.python("-c", TEST.format(dags=str(DAGS)), "retrain", json.dumps([MENDABLE, REJECTED, PLAIN]))
+    return try_out(home, *(("retrain", conf) for conf in (MENDABLE, REJECTED, PLAIN)))
 
 
 def test_the_dags_load_within_a_second_each(home: Home) -> None:
@@ -58,19 +45,19 @@ def test_the_dags_load_within_a_second_each(home: Home) -> None:
     assert (loaded["runs"], loaded["catchup"]) == ([1], [False])
 
 
-def test_what_people_must_mend_fails_at_once_with_its_sentence(tested: str) -> None:
-    first = results(tested)[0]
+def test_what_people_must_mend_fails_at_once_with_its_sentence(printed: str) -> None:
+    first = results(printed)[0]
     assert (first["state"], first["tasks"]["run"]) == ("failed", "failed")
-    assert "The folder is empty: give one with photos." in tested
+    assert "The folder is empty: give one with photos." in printed
 
 
-def test_nobody_is_asked_about_a_rejected_model(tested: str) -> None:
-    tasks = results(tested)[1]["tasks"]
+def test_nobody_is_asked_about_a_rejected_model(printed: str) -> None:
+    tasks = results(printed)[1]["tasks"]
     assert (tasks["run"], tasks["read_decision"]) == ("success", "skipped")
     assert {tasks[name] for name in ("approve", "hand_over", "promote")} == {"skipped"}
 
 
-def test_a_run_passes_its_parameters_unchanged(home: Home, tested: str) -> None:
-    assert results(tested)[2]["tasks"]["read_decision"] == "success"
+def test_a_run_passes_its_parameters_unchanged(home: Home, printed: str) -> None:
+    assert results(printed)[2]["tasks"]["read_decision"] == "success"
     changes = [word for change in PLAIN["settings"] for word in ("--set", change)]
     assert home.asked()[-1] == ["run", "--json", "--photos", PLAIN["photos"], *changes]
