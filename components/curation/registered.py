@@ -8,6 +8,7 @@ sitting agree in tones.
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -108,8 +109,8 @@ def _agreement(whole: Grey, part: NDArray[np.uint8], size: float, mirrored: bool
     if min(height, width) < LEAST:
         return 0.0
     method = cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR
-    looked: Grey = np.asarray(cv2.resize(part, (width, height), interpolation=method), np.uint8)
-    looked = _details(looked) if detail else looked
+    resized: Grey = np.asarray(cv2.resize(part, (width, height), interpolation=method), np.uint8)
+    looked: NDArray[Any] = _details(resized) if detail else resized
     turned = np.ascontiguousarray(looked[:, ::-1] if mirrored else looked)
     return float(cv2.matchTemplate(whole, turned, cv2.TM_CCOEFF_NORMED).max())
 

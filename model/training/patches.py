@@ -16,6 +16,7 @@ from model.progress import track
 from model.siglip import VisionTower, face_crop
 from model.training.cache import digest_of, put, weights_digest
 from model.training.data import TrainingSet
+from model.training.feature_files import feature_file
 
 CHUNK = 32
 
@@ -35,7 +36,7 @@ def compute_patches(dataset: Dataset, data: TrainingSet, tower: VisionTower, sto
     """The patches of all faces of a training set and of their references; what `store` lacks is put there."""
     network = weights_digest(nn.ModuleList([tower.model]))  # alone it has a config that names its folder
     wanted = sorted({row for t in data.targets for rows in (t.faces, *t.references) for row in rows})
-    files = {row: store / "patches" / _name(dataset, row, network) for row in wanted}
+    files = {row: _file(store, dataset, row, network) for row in wanted}
     missing = [row for row in wanted if not files[row].is_file()]
     parts = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     for part in track(parts, "looking at faces", unit="batches"):
@@ -44,11 +45,11 @@ def compute_patches(dataset: Dataset, data: TrainingSet, tower: VisionTower, sto
     return Patches(files)
 
 
-def _name(dataset: Dataset, row: int, network: str) -> Path:
+def _file(store: Path, dataset: Dataset, row: int, network: str) -> Path:
     face = dataset.faces.iloc[row]
-    photo = hashlib.sha256(dataset.encoded(str(face["image_id"]))).hexdigest()
-    digest = digest_of(network, photo, [float(value) for value in face["box"]])
-    return Path(digest[:2]) / f"{digest}.safetensors"
+    image_id = str(face["image_id"])
+    photo = hashlib.sha256(dataset.encoded(image_id)).hexdigest()
+    return feature_file(store, image_id, digest_of(network, photo, [float(value) for value in face["box"]]))
 
 
 def _crop(dataset: Dataset, row: int) -> Image:

@@ -13,7 +13,7 @@ FORGET = {"photos": "/it's {{ here }}", "dataset": "data"}
 def ran(home: Home) -> tuple[list[dict[str, Any]], list[list[str]]]:
     """Results of runs of each, and what the command was asked."""
     approved = {"run": "one", "approved_by": "ada", "override": "it's a trial", "decision": "d" * 64}
-    runs = [
+    runs: list[tuple[str, dict[str, Any]]] = [
         ("forget", {**FORGET, "limit": 1}),
         ("forget", {**FORGET, "limit": 2}),
         ("rollback", {}),

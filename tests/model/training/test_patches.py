@@ -15,6 +15,7 @@ from model.siglip import VisionTower, face_crop
 from model.training.batches import Batches
 from model.training.cache import compute_features
 from model.training.data import training_set
+from model.training.feature_files import forget_features
 from model.training.patches import compute_patches
 from model.training.phases import Phase
 from model.training.step import Judges
@@ -76,6 +77,14 @@ def test_patches_are_computed_once_for_each_tower(
     assert compute_patches(dataset, data, tower(), tmp_path) == first
     assert sum(looked) == len(first.files)
     assert not set(compute_patches(dataset, data, tower(1), tmp_path).files.values()) & set(first.files.values())
+
+
+def test_patches_of_a_forgotten_photo_are_deleted_with_its_features(dataset: Dataset, tmp_path: Path) -> None:
+    files = compute_patches(dataset, training_set(dataset, BUCKETS), tower(), tmp_path).files
+    forgotten = str(dataset.faces.iloc[next(iter(files))]["image_id"])
+    assert forget_features([forgotten], tmp_path) > 0
+    gone = {row for row, file in files.items() if not file.is_file()}
+    assert gone == {row for row in files if dataset.faces.iloc[row]["image_id"] == forgotten}
 
 
 def test_both_branches_are_trained_together_through_the_trainer(dataset: Dataset, tmp_path: Path) -> None:
