@@ -95,6 +95,7 @@ async function card(file) {
   const url = URL.createObjectURL(file);
   const item = document.createElement("li");
   const image = Object.assign(new Image(), { src: url, alt: `${at("prompt").value}, seed ${seed}` });
+  await image.decode(); // so that it has its height when it is scrolled to
   const save = Object.assign(document.createElement("a"), { href: url, download: `withanyone-${seed}.png`, textContent: "Save" });
   const caption = document.createElement("figcaption");
   const named = Object.assign(document.createElement("span"), { textContent: `Seed ${seed}` });
