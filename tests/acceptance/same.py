@@ -22,15 +22,13 @@ def differences(one: Path, other: Path) -> list[str]:
     """What differs between the run folders `one` and `other`; nothing where they are the same."""
     found = [] if folder_digest(one / "photos") == folder_digest(other / "photos") else ["photos"]
     found += [f"dataset/{name}" for name in _dataset(one / "dataset", other / "dataset")]
-    weights = [load_file(run / "model" / "adapter.safetensors") for run in (one, other)]
-    found += [f"weight {k}" for k in weights[0] if not np.allclose(weights[0][k], weights[1][k], rtol=0, atol=ROUNDING)]
-    scores = [dict(_leaves(read_json(run / "scores" / "scores.json")["systems"])) for run in (one, other)]
-    found += [
-        f"score {key}" for key, mean in scores[0].items() if not np.isclose(mean, scores[1][key], rtol=0, atol=SCORES)
-    ]
-    mine, yours = (read_json(run / "decision" / "decision.json") for run in (one, other))
-    states = [[(rule["name"], rule["state"]) for rule in decision["rules"]] for decision in (mine, yours)]
-    return found + ([] if mine["verdict"] == yours["verdict"] and states[0] == states[1] else ["decision"])
+    mine, yours = (load_file(run / "model" / "adapter.safetensors") for run in (one, other))
+    found += [f"weight {key}" for key in mine if not np.allclose(mine[key], yours[key], rtol=0, atol=ROUNDING)]
+    left, right = (dict(_leaves(read_json(run / "scores" / "scores.json")["systems"])) for run in (one, other))
+    found += [f"score {key}" for key in left if not np.isclose(left[key], right[key], rtol=0, atol=SCORES)]
+    first, second = (read_json(run / "decision" / "decision.json") for run in (one, other))
+    states = [[(rule["name"], rule["state"]) for rule in decision["rules"]] for decision in (first, second)]
+    return found + ([] if first["verdict"] == second["verdict"] and states[0] == states[1] else ["decision"])
 
 
 def _dataset(one: Path, other: Path) -> Iterator[str]:
