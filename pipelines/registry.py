@@ -105,6 +105,8 @@ class Registry:
         """
         (self.root / ".git" / "index.lock").unlink(missing_ok=True)  # nobody else is at work: a killed git left it
         git(self.root, "reset", "--quiet", "--hard")
+        ours = [RECORD, ".gitignore", *folders, *(f"{name}.dvc" for name in folders)]
+        git(self.root, "clean", "--quiet", "--force", "-d", "--", *ours)
         for name, folder in folders.items():
             shutil.rmtree(self.root / name, ignore_errors=True)
             link_tree(folder, self.root / name)
