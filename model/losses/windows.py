@@ -9,7 +9,7 @@ from torch import Tensor
 from model.faces.geometry import TEMPLATE_SIZE, similarity
 
 PIXELS = 8  # of a latent cell
-CONTEXT = 2  # cells around the crop that a decoder's tail looks at; what it sees beyond them is below the tolerance
+CONTEXT = 3  # cells around the crop that a decoder's tail looks at; what it sees beyond them is below the tolerance
 
 
 class Windows(NamedTuple):
