@@ -165,5 +165,5 @@ def test_sharded_models_are_refused_and_the_file_for_gpus_is_one_that_accelerate
     nothing: Any = None
     with pytest.raises(UserError, match="sharded by FSDP"):
         Trainer(nothing, nothing, nothing, nothing, Loop(PHASES), tmp_path, sharded)
-    config = load_config_from_file(ROOT / "components" / "training" / "accelerate" / "ddp.yaml")
+    config = load_config_from_file(str(ROOT / "components/training/accelerate/ddp.yaml"))
     assert config.distributed_type == DistributedType.MULTI_GPU
