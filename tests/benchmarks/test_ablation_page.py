@@ -43,6 +43,6 @@ def test_the_page_draws_the_differences_and_escapes_names(tmp_path: Path) -> Non
     write_page(tmp_path, finished(tmp_path))
     page = (tmp_path / "ablation.html").read_text()
     assert page.count("<svg") == 2
-    assert 'class="mark better"' in page
+    assert "SimGT" in page
     assert "second &lt;b&gt;" in page
     assert "<b>" not in page

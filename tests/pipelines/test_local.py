@@ -240,7 +240,7 @@ def test_nothing_of_a_run_stays_in_this_process(bench: Bench) -> None:
 def test_nothing_of_tasks_side_by_side_stays_either(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     before = state_of_process()
 
-    def leaving(pipeline: Callable[[], Any], store: Store) -> dict[str, Any]:
+    def leaving(pipeline: Callable[[], Any], store: Store, containers: object) -> dict[str, Any]:
         """What the threads of kfp do when their ends cross, without waiting for it to happen."""
         monkeypatch.setattr(builtins, "print", lambda *_, **__: None)
         logging.getLogger().addHandler(logging.StreamHandler(sys.stdout))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from components.steps import STEPS
 from model.errors import UserError
-from pipelines import server as server_module
+from pipelines import kubeflow as server_module
 from pipelines.cli import app
 from pipelines.cluster import Cluster
 from pipelines.kubeflow import OutOfReachError, Server

@@ -21,7 +21,7 @@ class Text:
 def test_samples_follow_the_adapter_and_leave_it_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.setattr("components.training.samples.load_autoencoder", lambda _chosen: tiny_autoencoder())
-    monkeypatch.setattr("components.training.samples.load_text", lambda _chosen: Text())
+    monkeypatch.setattr("components.training.samples.load_text", lambda _chosen, _device: Text())
     trainer = tiny_trainer(tiny_dataset(tmp_path / "dataset"), tmp_path / "work")
     draw = sampler(trainer, replace(nano(), steps=2))
     first = [np.asarray(picture) for picture in draw()]

@@ -92,6 +92,7 @@ def test_a_killed_download_goes_on_where_it_was(tmp_path: Path, cache: Path) -> 
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.wait()
+        time.sleep(0.5)  # until the server has counted what was on its way when the process died
         (book,) = cache.rglob("outcomes.jsonl")
         done = book.read_text().count("\n")
         before = site.asked.copy()
