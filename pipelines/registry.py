@@ -187,13 +187,12 @@ class Registry:
         from dvc.repo import Repo
 
         locks = self.root / ".dvc" / "tmp" / "rwlock"
-        try:
-            json.loads(locks.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            pass
-        except ValueError:
-            log.warning("%s is broken and was removed", locks)
-            locks.unlink()
+        if locks.is_file():
+            try:
+                json.loads(locks.read_text(encoding="utf-8"))
+            except ValueError:
+                log.warning("%s is broken and was removed", locks)
+                locks.unlink()
         with quiet_dvc(), Repo(self._url) as repo:
             yield repo
 
