@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.stats import t
 
-from validation.gate.comparison import CHAMPION, Comparison
+from validation.benchmark.metrics import CHAMPION
+from validation.gate.comparison import Comparison
 from validation.gate.outcome import Verdict, verdict
 from validation.gate.rules import judge_scores
 from validation.gate.sheets import Sheet

@@ -118,7 +118,7 @@ EVALUATE = Step(
     output="scores",
     config="EvaluationConfig",
     resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
-    external=("release", "clip", "aesthetic"),
+    external=("release", "champion", "clip", "aesthetic"),
 )
 GATE = Step(
     name="gate",

@@ -93,6 +93,11 @@ class Sampler:
         backbone, autoencoder = load_backbone(chosen).to(device), load_autoencoder(chosen).to(device)
         return cls(chosen, backbone, autoencoder, load_text(chosen, device).encode, adapter, device)
 
+    def with_model(self, model: Path) -> Self:
+        """The sampler of another model folder of the same preset; it shares the frozen networks with this one."""
+        adapter = load_adapter(model, precision(self.preset)).to(self.device)
+        return type(self)(self.preset, self.backbone, self.autoencoder, self.encode_text, adapter, self.device)
+
     def layout(self, n: int) -> tuple[NDArray[np.float32], int, int]:
         """Boxes [n, 4] in pixels for n people, with the width and height of the picture they are for."""
         size = self.preset.bucket(n)

@@ -58,7 +58,7 @@ class Secret(_Strict):
 
 
 class Volume(_Strict):
-    """A PersistentVolumeClaim that every step sees, such as photos or a champion's scores."""
+    """A PersistentVolumeClaim that every step sees, such as photos or a champion's run."""
 
     claim: str = Field(pattern=NAME, description="name of the claim")
     path: str = Field(pattern=r"^/.+", description="where the steps see it; settings name paths below")

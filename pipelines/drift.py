@@ -3,30 +3,39 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model.artefacts import read_json, write_json
 from pipelines.runs import Runs
 
+if TYPE_CHECKING:
+    from components.evaluation.config import EvaluationConfig
+
 Evaluate = Callable[..., None]
 
 
-def measure_drift(runs: Runs, dataset: Path | None, out: Path, evaluate: Evaluate, config: Any) -> dict[str, Any]:
+def measure_drift(
+    runs: Runs, dataset: Path | None, out: Path, evaluate: Evaluate, config: "EvaluationConfig"
+) -> dict[str, Any]:
     """Score the champion's model on `dataset` (None: the latest run's) into a new folder of `out`; returns the report.
 
-    A metric has drifted where the two 95 % intervals do not meet. Raises UserError where there is no champion.
+    A metric has drifted where the two 95 % intervals do not meet. Cases of people whom the champion was trained on, who
+    are held out by now, are left out and counted. Raises UserError where there is no champion.
     """
     champion = runs.find("champion")
     place = out / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     measured = dataset or runs.find() / "dataset"
-    evaluate(dataset=measured, model=champion / "model", scores=place / "scores", config=config)
+    alone = config.model_copy(update={"champion": ""})
+    evaluate(dataset=measured, model=champion / "model", scores=place / "scores", config=alone)
     before, after = read_json(champion / "scores" / "scores.json"), read_json(place / "scores" / "scores.json")
+    figures, left_out = _unseen(champion, measured, place / "scores", after["judge"], config)
     report: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
         "champion": champion.name,
         "dataset": {"before": before["dataset"]["digest"], "after": after["dataset"]["digest"]},
         "judge": {"before": before["judge"], "after": after["judge"]},
-        "metrics": compare(_figures(before), _figures(after)),
+        "left_out": left_out,
+        "metrics": compare(before["systems"]["model"][before["judge"]], figures),
     }
     report["drifted"] = sorted(name for name, row in report["metrics"].items() if row["drifted"])
     write_json(place / "drift.json", report)
@@ -46,5 +55,22 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _figures(scores: dict[str, Any]) -> dict[str, Any]:
-    return dict(scores["systems"]["model"][scores["judge"]])
+def _unseen(
+    champion: Path, dataset: Path, scores: Path, judge: str, config: "EvaluationConfig"
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The champion's figures over the cases of people whom it has not seen, and which cases and people are left out."""
+    import pyarrow.parquet as pq
+
+    from components.evaluation.champion import Seen, seen_people
+    from model.dataset.dataset import Dataset
+    from validation.benchmark.score import figures
+
+    faces, cases = (pq.read_table(scores / f"{name}.parquet").to_pandas() for name in ("faces", "cases"))
+    if config.release:
+        seen = Seen({}, "not searched: a release has the same people each time")
+    else:
+        seen = seen_people(champion, Dataset.open(dataset), set(faces["identity"]), config.leak_rate)
+    left_out = set(faces.loc[faces["identity"].isin(list(seen.people)), "case_id"])
+    found = figures(cases[~cases["case_id"].isin(left_out)], "model", judge)
+    facts = {"cases": sorted(left_out), "people": dict(seen.people), "searched": seen.searched}
+    return {name: figure.as_json() for name, figure in found.items()}, facts

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from components.steps import GATE, PHOTOS, STEPS
+from components.steps import EVALUATE, GATE, PHOTOS, STEPS, Step
 from model.artefacts import read_json
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
@@ -25,7 +25,8 @@ def run_main_job(
 ) -> dict[str, Any]:
     """Run the graph with `settings` and return the run's record; failures are in the record (`failure`), not raised.
 
-    The champion of `runs`, when there is one and the settings name no other, is what the gate compares with.
+    The champion of `runs`, when there is one and the settings name no other, is drawn beside the model, and what the
+    gate compares with.
     """
     from pipelines.containers import containers
     from pipelines.local import run_pipeline
@@ -69,19 +70,35 @@ def run_main_job(
 
 
 def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
-    """`settings` with what the gate looks up filled in, and with every outside folder and file as an absolute path."""
+    """`settings` with champion and tombstones filled in, and with every outside folder and file as an absolute path."""
     complete = dict(settings)
-    forgotten = [
-        path / "forgotten.json" for name, path in PHOTOS.paths(settings[PHOTOS.name]).items() if name == "folder"
-    ]
-    known = {"champion": runs.champion_scores(), "forgotten": next((f for f in forgotten if f.is_file()), None)}
-    gate = complete[GATE.name].model_dump()
-    found = {name: str(path) for name, path in known.items() if path and not gate[name]}
-    complete[GATE.name] = complete[GATE.name].model_copy(update=found)
+    filled = [*_champion(runs, settings), (GATE, "forgotten", _tombstones(settings))]
+    for step, name, path in filled:
+        if path and not getattr(complete[step.name], name):
+            complete[step.name] = complete[step.name].model_copy(update={name: str(path)})
     for step in STEPS:
         paths = {name: str(path) for name, path in step.paths(complete[step.name]).items()}
         complete[step.name] = complete[step.name].model_copy(update=paths)
     return complete
+
+
+def _champion(runs: Runs, settings: Mapping[str, BaseModel]) -> list[tuple[Step, str, Path | None]]:
+    """The champion's run for the evaluation, so that both draw the same cases whatever the photos are by now.
+
+    The cases of a release are always the same: there the gate takes the scores that the champion has on them.
+    """
+    evaluate, gate = settings[EVALUATE.name].model_dump(), settings[GATE.name].model_dump()
+    run = runs.champion()
+    if run is None or evaluate["champion"] or gate["champion"]:
+        return []
+    return [(GATE, "champion", run / "scores") if evaluate["release"] else (EVALUATE, "champion", run)]
+
+
+def _tombstones(settings: Mapping[str, BaseModel]) -> Path | None:
+    """The list of forgotten people in the photo folder, if there is one."""
+    folder = PHOTOS.paths(settings[PHOTOS.name]).get("folder")
+    file = folder / "forgotten.json" if folder else None
+    return file if file and file.is_file() else None
 
 
 def _report(report: StepReport) -> dict[str, Any]:

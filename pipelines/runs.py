@@ -66,10 +66,10 @@ class Runs:
         self._point(CHAMPION, run)
         return run
 
-    def champion_scores(self) -> Path | None:
-        """The champion's scores, or None while there is no champion."""
+    def champion(self) -> Path | None:
+        """The champion's run, or None while there is no champion."""
         link = self.folder / CHAMPION
-        return self.find(CHAMPION) / "scores" if link.is_symlink() else None
+        return self.find(CHAMPION) if link.is_symlink() else None
 
     def records(self) -> list[dict[str, Any]]:
         """The records of all runs, oldest first; one that a kill left at `running` is `interrupted`."""

@@ -1,8 +1,8 @@
 """Settings of the step `evaluate`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 
@@ -35,8 +35,23 @@ class EvaluationConfig(BaseModel):
         description="Share of pairs of different people taken for one person where leakage is looked for.",
     )
     release: str = Field("", description="Parquet file of a MultiID-Bench release to draw; empty: the held-out people.")
+    champion: str = Field(
+        "",
+        description="Folder of the champion's run, with its `model`, and its `dataset` and `scores` where they are: "
+        "it is drawn beside the model; empty: none.",
+    )
     clip: str = Field("", description="Folder of a CLIP model for CLIP-I and CLIP-T; empty: not measured.")
     aesthetic: str = Field(
         "", description="Folder of SigLIP's vision model and an aesthetic head; empty: not measured."
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run.")
+
+    @model_validator(mode="after")
+    def _one_benchmark(self) -> Self:
+        """A release has the same cases each time, so that the scores which a champion has on it can be compared."""
+        if self.champion and self.release:
+            raise ValueError(
+                "evaluate.champion is drawn on the held-out people, not on evaluate.release: leave one out, and name "
+                "the champion's scores on the release in gate.champion"
+            )
+        return self

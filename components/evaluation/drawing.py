@@ -18,9 +18,11 @@ from model.dataset.dataset import Dataset
 from model.progress import track
 from model.sampler import Request
 from validation.benchmark.cases import Case
+from validation.benchmark.metrics import CHAMPION
 
 Known = Mapping[str, NDArray[np.float32]]
-WEIGHTS = {"model": 1.0, "adapter_off": 0.0}  # of the adapter, in the systems that are drawn
+OWN = ("model", "adapter_off")  # the systems that the model in question draws
+WEIGHTS = {"model": 1.0, "adapter_off": 0.0, CHAMPION: 1.0}  # of the adapter, in the systems that are drawn
 
 
 class Pipe(Protocol):
@@ -47,9 +49,15 @@ class Drawing:
         return int(hashlib.sha256(f"{self.case.case_id}/{self.seed}".encode()).hexdigest()[:7], 16)
 
 
-def drawings(cases: Iterable[Case], seeds: Sequence[int]) -> list[Drawing]:
-    """Every case with every drawn system and seed."""
-    return [Drawing(case, system, seed) for case in cases for system in WEIGHTS for seed in seeds]
+def drawings(cases: Iterable[Case], seeds: Sequence[int], systems: Sequence[str] = OWN) -> list[Drawing]:
+    """Every case with every system and seed."""
+    return [Drawing(case, system, seed) for case in cases for system in systems for seed in seeds]
+
+
+def places(wanted: Sequence[Drawing], known: Known, folder: Path, steps: int | None) -> list[Path]:
+    """The file of each picture in `folder`, named by all that the picture depends on besides the model."""
+    requests = (_request(drawing, known[drawing.case.case_id]) for drawing in wanted)
+    return [folder / f"{_key(r, steps, WEIGHTS[d.system])}.png" for r, d in zip(requests, wanted, strict=True)]
 
 
 def draw(
@@ -60,8 +68,8 @@ def draw(
     `known` has the raw embeddings [P, d] of each case's references, by case id, from the recogniser of the training.
     """
     requests = [_request(drawing, known[drawing.case.case_id]) for drawing in wanted]
-    places = [folder / f"{_key(r, steps, WEIGHTS[d.system])}.png" for r, d in zip(requests, wanted, strict=True)]
-    missing = [index for index, place in enumerate(places) if not place.exists()]
+    files = places(wanted, known, folder, steps)
+    missing = [index for index, file in enumerate(files) if not file.exists()]
     # Pictures of one system and size go together, because the pipeline batches by size.
     missing.sort(key=lambda index: (wanted[index].system, requests[index].width * requests[index].height, index))
     chunks = [
@@ -75,9 +83,9 @@ def draw(
         drawn = pipe([requests[i] for i in chunk], steps=steps, id_weight=weight)
         note(folder, len(chunk), time.monotonic() - start)
         for index, picture in zip(chunk, drawn, strict=True):
-            with new_file(places[index]) as draft:
+            with new_file(files[index]) as draft:
                 picture.save(draft, "PNG")
-    return [_read(place) for place in places]
+    return [_read(file) for file in files]
 
 
 def dataset_references(dataset: Dataset, cases: Iterable[Case]) -> dict[str, NDArray[np.float32]]:

@@ -1,6 +1,5 @@
 """The scores artefact: its tables, its summary and its pictures."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -19,12 +18,13 @@ from components.evaluation.looking import FITTED_TRUTH, PASTED, Picture
 from model.dataset.dataset import Dataset
 from validation.benchmark import paper, sanity
 from validation.benchmark.bootstrap import RESAMPLES, SEED
-from validation.benchmark.cases import Case, Cases
+from validation.benchmark.cases import Case, Cases, case_set
 from validation.benchmark.impostors import Threshold
 from validation.benchmark.metrics import ILL_CONDITIONED
 from validation.benchmark.notes import (
     METHOD_NOTES,
     case_notes,
+    champion_notes,
     comparison_notes,
     judge_notes,
     leakage_notes,
@@ -41,7 +41,7 @@ class Outcome:
     """All rows of an evaluation, the cases they are of, and the judges with whether they were in the loss.
 
     `same` is the cosine of one person by judge, `absent` the metrics that were not measured with the reason, `systems`
-    those that were judged, the one in question first.
+    those that were judged, the one in question first; `champion` is what was found out of one that was named.
     """
 
     faces: pd.DataFrame
@@ -53,9 +53,12 @@ class Outcome:
     absent: Mapping[str, str]
     leakage: Leakage | None
     systems: Sequence[str] = SYSTEMS
+    champion: Mapping[str, Any] | None = None
 
-    def summary(self, model: str, dataset: str, seeds: Sequence[int], steps: int | None) -> dict[str, Any]:
-        """What `scores.json` holds; `model` and `dataset` are the digests of what was judged."""
+    def summary(
+        self, model: str, dataset: str, seeds: Sequence[int], steps: int | None, base: str | None = None
+    ) -> dict[str, Any]:
+        """What `scores.json` holds; `model`, its frozen `base` and `dataset` are the digests of what was judged."""
         judges = list(self.judges)
         compared = differences(self.cases, self.systems[0], self.systems[1:], judges)
         people = {person.identity for case in self.built.chosen for person in case.people}
@@ -64,14 +67,15 @@ class Outcome:
             "schema": 1,
             "protocol": "strict",
             "version": version("withanyone"),
-            "model": {"digest": model},
+            "model": {"digest": model, "base": base},
+            "champion": dict(self.champion) if self.champion else None,
             "dataset": {"digest": dataset},
             "judges": {name: {"in_loss": in_loss} for name, in_loss in self.judges.items()},
             "judge": judges[0],
             "seeds": list(seeds),
             "steps": steps,
             "cases": len(self.built.chosen),
-            "case_set": hashlib.sha256(repr(self.built.chosen).encode()).hexdigest(),
+            "case_set": case_set(self.built.chosen),
             "identities": len(people),
             "intervals": {"method": "percentile bootstrap by case, 95 %", "resamples": RESAMPLES, "seed": SEED},
             "systems": table(self.cases, self.systems, judges),
@@ -92,6 +96,7 @@ class Outcome:
                 *METHOD_NOTES[self.assignment],
                 *protocol_notes(self.absent, self._ill_conditioned()),
                 *leakage_notes(self.leakage.as_json() if self.leakage else None),
+                *champion_notes(self.champion),
             ],
         }
 

@@ -3,17 +3,20 @@
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from components.evaluation.appearance import KEYS, Appearance, Shown
+from components.evaluation.champion import Champion, lend
 from components.evaluation.config import EvaluationConfig
 from components.evaluation.costs import costs
-from components.evaluation.drawing import Drawing, Pipe, dataset_references, draw, drawings
+from components.evaluation.drawing import OWN, Drawing, Pipe, dataset_references, draw, drawings, places
 from components.evaluation.judging import Known, judge, sound
 from components.evaluation.leakage import Leakage, find_leaks, heldout_centres, refuse_leaks
 from components.evaluation.looking import Eyes, Picture, all_pictures, paper_faces, samples, truths
-from components.evaluation.outcome import Outcome, face_picture, write_pictures, write_tables
+from components.evaluation.outcome import SYSTEMS, Outcome, face_picture, write_pictures, write_tables
 from components.evaluation.released import Drawer, evaluate_release
 from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
@@ -22,8 +25,9 @@ from model.errors import UserError
 from model.presets import frozen_digest
 from model.sampler import Sampler
 from model.training.cache import digest_of
-from validation.benchmark.cases import Cases, build_cases
+from validation.benchmark.cases import Case, Cases, build_cases, case_set
 from validation.benchmark.judges import Panel, standing
+from validation.benchmark.metrics import CHAMPION
 from validation.benchmark.score import Truth
 from validation.report.scores_page import scores_page
 
@@ -45,7 +49,8 @@ def run(*, dataset: Path, model: Path, scores: Path, config: EvaluationConfig) -
             Path(config.release).expanduser(), Dataset.open(dataset), drawer, scores, config, panel, judges
         )
         return
-    evaluate(Dataset.open(dataset), model, frozen, scores, config, pipe, pipe.preset.buckets, panel, judges)
+    champion = Champion.of(Path(config.champion).expanduser(), pipe) if config.champion else None
+    evaluate(Dataset.open(dataset), model, frozen, scores, config, pipe, pipe.preset.buckets, panel, judges, champion)
 
 
 def evaluate(
@@ -58,35 +63,71 @@ def evaluate(
     buckets: tuple[Size, ...],
     panel: Eyes,
     judges: Mapping[str, bool],
+    champion: Champion | None = None,
 ) -> None:
     """The step with its networks given: `pipe` draws, `panel` sees, `judges` says which of them was in the loss.
 
-    `frozen` is the digest of what draws besides the model folder: pictures of another base are not taken up again.
+    `frozen` is the digest of what draws besides the model folder: pictures of another base are not taken up again. The
+    `champion` draws the same cases with the same seeds, but those of people whom it has seen.
     """
     digest = folder_digest(model)
     appearance = Appearance(config)
     cases, truth = _sound_cases(panel, dataset, buckets, config)
     leakage = _leakage(dataset, cases, scores, config)
     log.info("%d cases of held-out people, %d seeds", len(cases.chosen), len(config.seeds))
-    scratch = work_folder("evaluate", digest_of(digest, frozen, version("withanyone")))
-    wanted = drawings(cases.chosen, config.seeds)
-    references = dataset_references(dataset, cases.chosen)
-    drawn = draw(pipe, wanted, references, scratch, steps=config.steps, batch=config.batch)
+    studio = Studio(dataset, cases.chosen, frozen, config, champion)
+    drawn = studio.draw(digest, pipe, OWN, cases.chosen)
+    spent = costs(studio.scratch(digest), config.device)  # before the champion draws: its memory is not the model's
+    meeting = champion.meet(digest, dataset, cases.chosen, config.leak_rate) if champion else None
+    if champion and meeting and meeting.cases:
+        log.info("%d cases of people whom the champion has not seen", len(meeting.cases))
+        drawn |= studio.draw(champion.digest, champion.load(), (CHAMPION,), meeting.cases)
     fitted = {case.case_id: case.placement.image(dataset.image(case.case_id)) for case in cases.chosen}
-    pictures = all_pictures(dataset, dict(zip(wanted, drawn, strict=True)), cases.chosen, fitted)
+    pictures = all_pictures(dataset, drawn, cases.chosen, fitted)
     log.info("judging %d pictures", len(pictures))
     compared = paper_faces(panel, dataset, cases.chosen, fitted)
     known = Known.of(cases.chosen, truth, compared, config.same_person_rate, "place")
     faces, rows = judge(known, samples(panel, pictures), config.seeds[0])
     rows = rows.merge(appearance.measure(_shown(pictures, fitted)), on=KEYS, how="left")
-    outcome = Outcome(faces, rows, cases, judges, known.same, known.by, appearance.absent, leakage)
+    systems = (*SYSTEMS, CHAMPION) if meeting and meeting.cases else SYSTEMS
+    met = meeting.facts if meeting else None
+    outcome = Outcome(faces, rows, cases, judges, known.same, known.by, appearance.absent, leakage, systems, met)
     with new_folder(scores) as draft:
         write_pictures(draft / "images", dataset, pictures, cases.chosen)
         write_tables(draft, outcome)
-        write_json(draft / "scores.json", outcome.summary(digest, dataset.digest, config.seeds, config.steps))
-        write_json(draft / "costs.json", costs(scratch, config.device))
+        write_json(draft / "scores.json", outcome.summary(digest, dataset.digest, config.seeds, config.steps, frozen))
+        write_json(draft / "costs.json", spent)
         (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
-    shutil.rmtree(scratch)
+    for one in {digest, champion.digest if champion else digest}:
+        shutil.rmtree(studio.scratch(one))
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Where models draw the `cases` of a dataset, each in a scratch of its own that a killed evaluation finds again."""
+
+    dataset: Dataset
+    cases: Sequence[Case]
+    base: str
+    config: EvaluationConfig
+    champion: Champion | None
+
+    def draw(self, model: str, pipe: Pipe, systems: Sequence[str], cases: Sequence[Case]) -> dict[Drawing, Picture]:
+        """What `pipe`, with the model of this digest, draws of some of the cases as each of the `systems`."""
+        wanted = drawings(cases, self.config.seeds, systems)
+        references, steps = dataset_references(self.dataset, cases), self.config.steps
+        scratch = self.scratch(model)
+        if self.champion and self.champion.digest == model:
+            facts: dict[str, Any] = {"model": {"digest": model, "base": self.base}}
+            facts |= {"dataset": {"digest": self.dataset.digest}, "case_set": case_set(self.cases)}
+            facts |= {"steps": steps, "version": version("withanyone")}
+            lend(self.champion.folder, facts, wanted, places(wanted, references, scratch, steps))
+        drawn = draw(pipe, wanted, references, scratch, steps=steps, batch=self.config.batch)
+        return dict(zip(wanted, drawn, strict=True))
+
+    def scratch(self, model: str) -> Path:
+        """The folder of what the model with this digest has drawn."""
+        return work_folder("evaluate", digest_of(model, self.base, version("withanyone")))
 
 
 def _sound_cases(

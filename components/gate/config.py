@@ -10,7 +10,11 @@ from validation.gate.thresholds import Thresholds
 class GateConfig(Thresholds):
     """The thresholds of the gate, the champion that a model must not be worse than, and who is to be forgotten."""
 
-    champion: str = Field("", description="Scores folder of the model in production; empty: none, absolute rules only.")
+    champion: str = Field(
+        "",
+        description="Scores folder of the model in production, where the evaluation drew no champion beside the model "
+        "(`evaluate.champion`); both empty: no champion, absolute rules only.",
+    )
     forgotten: str = Field(
         "",
         description="The `forgotten.json` of the photo folder: nobody in it may be in dataset or model; empty: none.",

@@ -71,12 +71,14 @@ def drift(
     as_json: Json = False,
 ) -> None:
     """Score the champion again on the current benchmark, and say which figures have drifted since its promotion."""
+    from components.evaluation.config import EvaluationConfig
     from components.steps import EVALUATE
     from pipelines.commands.step import show_progress
     from pipelines.drift import measure_drift
     from pipelines.runs import Runs
 
     settings = settings_of(params, changes or [])[EVALUATE.name]
+    assert isinstance(settings, EvaluationConfig)
     show_progress()
     report = measure_drift(Runs(runs), dataset, out, EVALUATE.run(), settings)
     if as_json:
@@ -85,4 +87,8 @@ def drift(
     for name, row in report["metrics"].items():
         mark = "  drifted" if row["drifted"] else ""
         typer.echo(f"{name}  {row['before']['mean']:.3f} to {row['after']['mean']:.3f}{mark}")
+    left_out = report["left_out"]
+    if left_out["cases"]:
+        seen = ", ".join(left_out["people"])
+        typer.echo(f"{len(left_out['cases'])} cases are left out, of people whom the champion was trained on: {seen}")
     typer.echo(f"report: {report['report']}")

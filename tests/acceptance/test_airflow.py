@@ -113,7 +113,7 @@ def test_a_rejection_changes_nothing(place: Place) -> None:
     assert (tasks["hand_over"], tasks["promote"]) == ("skipped", "skipped")
     assert place.api.get("/dags/promote/dagRuns")["dag_runs"] == []
     assert not place.registry.exists
-    assert Runs(place.home / "runs").champion_scores() is None
+    assert Runs(place.home / "runs").champion() is None
 
 
 def test_an_approval_ends_in_a_tag_pushed_data_and_a_running_bento(place: Place) -> None:

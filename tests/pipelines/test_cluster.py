@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.steps import PHOTOS, STEPS, TRAIN, VALIDATE
+from components.steps import EVALUATE, PHOTOS, STEPS, TRAIN, VALIDATE
 from pipelines.cluster import Cluster, cluster_version, load_cluster
 from pipelines.settings import SettingsError, load_settings
 from pipelines.sources import ROOT
@@ -105,3 +105,11 @@ def test_a_file_without_a_dvc_hash_is_refused(tmp_path: Path, text: str) -> None
 def test_a_path_of_this_machine_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"photos.folder = '/home/me' is a path of this machine.* \(now /in\)"):
         photos_version("/home/me")
+
+
+def test_a_champion_is_on_a_volume_or_refused_by_name() -> None:
+    settings = load_settings(None, ["evaluate.champion=/in/runs/one"])["evaluate"]
+    with pytest.raises(SettingsError, match=r"evaluate.champion = '/in/runs/one' is a path of this machine"):
+        cluster_version(EVALUATE, settings, Cluster())
+    volumes = {"volumes": [{"claim": "runs", "path": "/in"}]}
+    assert cluster_version(EVALUATE, settings, Cluster.model_validate(volumes))[1] is False

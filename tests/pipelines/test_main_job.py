@@ -1,15 +1,22 @@
 """What the main job fills in before it runs: the champion, and the tombstones of the photo folder."""
 
 from pathlib import Path
+from typing import Any
 
+from components.steps import EVALUATE
 from pipelines.main_job import _complete
 from pipelines.runs import Runs
 from pipelines.settings import load_settings
+from pipelines.sources import step_version
+from tests.pipelines.decided import decided_run
+
+
+def completed(folder: Path, step: str, changes: list[str]) -> dict[str, Any]:
+    return _complete(Runs(folder / "runs"), load_settings(None, changes))[step].model_dump()
 
 
 def forgotten(folder: Path, changes: list[str]) -> str:
-    settings = _complete(Runs(folder / "runs"), load_settings(None, changes))
-    return str(settings["gate"].model_dump()["forgotten"])
+    return str(completed(folder, "gate", changes)["forgotten"])
 
 
 def test_the_gate_reads_the_tombstones_of_the_photo_folder(tmp_path: Path) -> None:
@@ -20,3 +27,29 @@ def test_the_gate_reads_the_tombstones_of_the_photo_folder(tmp_path: Path) -> No
     (photos / "forgotten.json").write_text("{}")
     assert forgotten(tmp_path, changes) == str(photos / "forgotten.json")
     assert forgotten(tmp_path, [*changes, f'gate.forgotten="{own}"']) == str(own)
+
+
+def champions(folder: Path, *changes: str) -> tuple[str, str]:
+    """Who is drawn beside the model, and whose stored scores the gate takes."""
+    return tuple(completed(folder, step, list(changes))["champion"] for step in ("evaluate", "gate"))
+
+
+def test_the_champion_is_drawn_beside_the_model_unless_the_settings_name_another(tmp_path: Path) -> None:
+    assert champions(tmp_path) == ("", "")
+    run = decided_run(tmp_path)
+    Runs(tmp_path / "runs").crown(run.name)
+    assert champions(tmp_path) == (str(run.resolve()), "")
+    assert champions(tmp_path, "evaluate.champion=/in/other") == ("/in/other", "")
+    assert champions(tmp_path, "gate.champion=/in/scores") == ("", "/in/scores")
+    assert champions(tmp_path, "evaluate.release=/in/bench.parquet") == ("", str(run.resolve() / "scores"))
+
+
+def test_another_champion_or_a_change_of_it_has_the_evaluation_done_anew(tmp_path: Path) -> None:
+    first, second = decided_run(tmp_path), decided_run(tmp_path, seed=2)
+    versions = []
+    for change in (lambda: None, lambda: (first / "model" / "training.json").write_text("{}"), lambda: None):
+        change()
+        settings = load_settings(None, [f"evaluate.champion={first}"])
+        versions.append(step_version(EVALUATE, settings["evaluate"]))
+    assert versions[0] != versions[1] == versions[2]
+    assert step_version(EVALUATE, load_settings(None, [f"evaluate.champion={second}"])["evaluate"]) not in versions

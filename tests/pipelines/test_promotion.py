@@ -70,7 +70,7 @@ def test_what_may_not_be_promoted_changes_nothing(
     with pytest.raises(UserError, match=words):
         promote(runs, "latest", registry, approval)
     assert tags(registry) == []
-    assert runs.champion_scores() is None
+    assert runs.champion() is None
 
 
 def test_an_override_is_recorded(runs: Runs, registry: Registry) -> None:

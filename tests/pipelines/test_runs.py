@@ -65,7 +65,7 @@ def test_a_second_run_at_the_same_time_is_refused(runs: Runs) -> None:
 
 
 def test_the_champion_is_a_run_with_scores(runs: Runs, tmp_path: Path) -> None:
-    assert runs.champion_scores() is None
+    assert runs.champion() is None
     bare = finished(runs)
     with pytest.raises(UserError, match="has no scores"):
         runs.crown(bare.name)
@@ -73,7 +73,7 @@ def test_the_champion_is_a_run_with_scores(runs: Runs, tmp_path: Path) -> None:
     scored = finished(runs, {"scores": tmp_path / "scores"})
     runs.crown("latest")
     finished(runs)
-    assert runs.champion_scores() == scored.resolve() / "scores"
+    assert runs.champion() == scored.resolve()
     assert [record["id"] for record in runs.records() if record["champion"]] == [scored.name]
 
 

@@ -45,6 +45,11 @@ class Case:
         return np.array([person.box for person in self.people], np.float32).reshape(-1, 4)
 
 
+def case_set(cases: Sequence[Case]) -> str:
+    """Digest of all that the cases say: two systems with the same one were asked for the same pictures."""
+    return hashlib.sha256(repr(tuple(cases)).encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class Cases:
     """The chosen cases, sorted by people and id, and how many held-out photos could not be a case, by reason."""

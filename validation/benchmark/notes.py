@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from validation.benchmark.metrics import METRICS
+from validation.benchmark.metrics import CHAMPION, METRICS
 
 NAMES = {
     "model": "the model",
     "adapter_off": "the adapter switched off",
     "reference_pasted": "the reference face pasted in",
+    CHAMPION: "the champion",
 }
 
 
@@ -93,4 +94,18 @@ def leakage_notes(leakage: Mapping[str, Any] | None) -> list[str]:
         f"{leakage['trained_people']} trained ones; the nearest pair has a cosine of "
         f"{leakage['pairs'][0]['similarity']:.3f}, and one person is seen from {bound['cosine']:.3f} (false-match rate "
         f"{bound['false_match_rate']:.2g} a pair)."
+    ]
+
+
+def champion_notes(champion: Mapping[str, Any] | None) -> list[str]:
+    """On which cases the champion was drawn, and whom it has seen."""
+    if champion is None:
+        return []
+    if champion["absent"]:
+        return [f"The champion was not drawn: {champion['absent']}."]
+    seen = ", ".join(f"{name} ({how})" for name, how in champion["seen"].items())
+    return [
+        f"The champion was drawn, too, with the same cases and seeds; whom it was trained on was searched "
+        f"{champion['searched']}: {seen or 'nobody of the benchmark'}."
+        + (" Cases that show one of them are left out of its figures and of the comparison." if seen else "")
     ]

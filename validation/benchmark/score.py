@@ -182,9 +182,12 @@ def table(rows: pd.DataFrame, systems: Iterable[str], judges: Sequence[str]) -> 
 
 
 def slices(rows: pd.DataFrame, systems: Sequence[str], judges: Sequence[str]) -> dict[str, Any]:
-    """The same table for each number of people, under names such as `people=2`."""
-    counts = sorted(int(count) for count in rows["people"].unique())
-    return {f"people={count}": table(rows[rows["people"] == count], systems, judges) for count in counts}
+    """The same table for each number of people, under names such as `people=2`, of those who have such a case."""
+    parts = {f"people={count}": rows[rows["people"] == count] for count in sorted(map(int, rows["people"].unique()))}
+    return {
+        name: table(part, [system for system in systems if (part["system"] == system).any()], judges)
+        for name, part in parts.items()
+    }
 
 
 def differences(rows: pd.DataFrame, system: str, others: Iterable[str], judges: Sequence[str]) -> dict[str, Any]:

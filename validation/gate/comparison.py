@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from validation.benchmark.metrics import METRICS
+from validation.benchmark.metrics import CHAMPION, METRICS
 from validation.gate.sheets import Sheet
 from validation.gate.statistics import Estimate, estimate
-
-CHAMPION = "champion"
 
 
 @dataclass(frozen=True)
@@ -25,14 +23,27 @@ class Slice:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The sheets of a decision, by system; the champion's under `CHAMPION`, none where there is no champion."""
+    """The sheets of a decision, by system; the champion's under `CHAMPION`, none where there is no champion.
+
+    `left_out` are the cases, by id, that are not compared with the champion, because it has seen their people.
+    """
 
     ours: Sheet
     others: Mapping[str, Sheet]
+    left_out: frozenset[str] = frozenset()
 
     @property
     def has_champion(self) -> bool:
         return CHAMPION in self.others
+
+    def with_champion(self) -> "Comparison":
+        """The model and the champion on the cases that are compared: for all rules against the champion."""
+        kept = np.array([row[0] not in self.left_out for row in self.ours.who], bool)
+        return Comparison(self.ours.where(kept), {CHAMPION: self.others[CHAMPION]})
+
+    def without_champion(self) -> "Comparison":
+        """The model and its baselines on all cases."""
+        return Comparison(self.ours, {name: sheet for name, sheet in self.others.items() if name != CHAMPION})
 
     def alike(self, other: str) -> bool:
         """Whether the other system was scored on the same people in the same cases with the same references."""

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from validation.benchmark.metrics import CHAMPION
 from validation.gate.code import code
-from validation.gate.comparison import CHAMPION
 from validation.gate.costs import budgets
 from validation.gate.evidence import UNREADABLE, Evidence, Inputs
 from validation.gate.figures import figures
@@ -33,7 +33,8 @@ def decide(inputs: Inputs, limits: Thresholds, further: Further = ()) -> dict[st
             "inputs": evidence.digests,
             "judge": evidence.scores.judge,
             "figures": figures(evidence.comparison, limits),
-            "not_measured": not_measured(limits, evidence.comparison) if reigning else [],
+            "left_out": _left_out(evidence),
+            "not_measured": not_measured(limits, evidence.comparison) if evidence.comparison.has_champion else [],
         }
     except UNREADABLE as error:
         broken = Outcome("evidence readable", "failed", inputs.without_paths(f"{type(error).__name__}: {error}"))
@@ -57,32 +58,65 @@ def _outcomes(evidence: Evidence, limits: Thresholds) -> list[Outcome]:
     ]
     if evidence.champion is None:
         return [*outcomes, *judge_scores(evidence.comparison, limits)]
-    comparable = _comparable(evidence)
+    comparable = _comparable(evidence, limits)
     if comparable.state == "passed":
         return [*outcomes, comparable, *judge_scores(evidence.comparison, limits)]
     return [*outcomes, comparable, *(judge(rule, evidence.comparison) for rule in floors(limits))]
 
 
-def _comparable(evidence: Evidence) -> Outcome:
-    """Champion and challenger were scored alike: the same people, cases and references, judge, seeds and steps."""
-    assert evidence.champion is not None
-    ours, theirs = evidence.scores.summary, evidence.champion.summary
-    name = f"comparable with the {CHAMPION}"
+def _comparable(evidence: Evidence, limits: Thresholds) -> Outcome:
+    """Champion and challenger were scored alike: the same people, cases and references, judge, seeds and steps.
+
+    Cases of people whom the champion was trained on are left out for both; enough must remain.
+    """
+    champion, comparison = evidence.champion, evidence.comparison
+    assert champion is not None
+    name = "comparable with the champion"
+    if champion.absent:
+        return Outcome(name, "unproven", f"the champion was not drawn: {champion.absent}")
+    ours, theirs = evidence.scores.summary, champion.scores.summary
     differing = [key for key in SAME if ours[key] != theirs[key]]
-    if not evidence.comparison.alike(CHAMPION) or ours.get("case_set") != theirs.get("case_set"):
+    both = comparison.with_champion()
+    if not both.alike(CHAMPION) or ours.get("case_set") != theirs.get("case_set"):
         differing.append("set of cases")
     if differing:
-        why = f"the champion was scored with another {', '.join(differing)}: evaluate it again as this model was"
+        why = (
+            f"the champion was scored with another {', '.join(differing)}: have it drawn beside this model "
+            "(evaluate.champion), or evaluate it again as this model was"
+        )
         return Outcome(name, "unproven", why)
-    if evidence.champion.judge != evidence.scores.judge:
+    if champion.scores.judge != evidence.scores.judge:
         return Outcome(name, "failed", "the champion was judged by another judge")
-    return Outcome(name, "passed", "same cases, people, references, judge, seeds, steps and protocol")
+    words = "same cases, people, references, judge, seeds, steps and protocol" + _without(evidence)
+    compared = len({row[0] for row in both.ours.who})
+    if compared < limits.minimum_cases:
+        why = f"{words}; {compared} cases are left, at least {limits.minimum_cases} are asked for"
+        return Outcome(name, "unproven", why, float(compared), None, float(limits.minimum_cases))
+    return Outcome(name, "passed", words)
+
+
+def _without(evidence: Evidence) -> str:
+    """Which cases are left out, in words; nothing where none is."""
+    champion, left_out = evidence.champion, evidence.comparison.left_out
+    if not champion or not left_out:
+        return ""
+    seen = ", ".join(f"{name} ({how})" for name, how in champion.seen.items())
+    return f"; {len(left_out)} cases are left out for both, for the champion was trained on {seen}"
+
+
+def _left_out(evidence: Evidence) -> dict[str, Any] | None:
+    """What is not compared with the champion, and how those whom it has seen were looked for; None without one."""
+    champion = evidence.champion
+    if champion is None or not champion.searched:
+        return None
+    cases = sorted(evidence.comparison.left_out)
+    return {"cases": cases, "people": dict(champion.seen), "searched": champion.searched}
 
 
 def _decision(
     found: Verdict, words: str, outcomes: list[Outcome], champion: str | None, limits: Thresholds, **rest: Any
 ) -> dict[str, Any]:
-    empty: dict[str, Any] = {"inputs": {}, "figures": {}, "judge": None, "not_measured": []}
+    empty: dict[str, Any] = {"inputs": {}, "figures": {}, "judge": None, "not_measured": [], "left_out": None}
     return {
         "schema": 2,
         "verdict": found,

@@ -1,6 +1,7 @@
 """What a decision rests on, read from the artefacts: scores, provenance, licences, and the digest of every input."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,11 +12,15 @@ import pyarrow.parquet as pq
 from model.artefacts import file_digest, folder_digest, read_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from validation.gate.comparison import CHAMPION, Comparison
+from validation.benchmark.metrics import CHAMPION
+from validation.gate.comparison import Comparison
 from validation.gate.sheets import Sheet, read_sheet
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, UserError)
 BASELINES = ("adapter_off", "reference_pasted")
+
+
+MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,43 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Champion:
+    """The digest of the champion's model, its scores, their folder, and the name that it goes by in them.
+
+    `seen` are the people of the benchmark whom it was trained on, each with how that is known, `searched` how they were
+    looked for; `absent` says why it was not drawn, where it was not.
+    """
+
+    model: str
+    scores: Scores
+    folder: Path
+    system: str
+    seen: Mapping[str, str] = field(default_factory=dict)
+    searched: str = ""
+    absent: str = ""
+
+    @classmethod
+    def find(cls, inputs: Inputs, scores: Scores) -> Self | None:
+        """The champion that was drawn beside the model, or else that of the scores in `inputs.champion`."""
+        stored = Scores.read(inputs.champion) if inputs.champion else None
+        met = scores.summary.get("champion")
+        if met is None:
+            return cls(stored.model, stored, inputs.champion, MODEL) if stored and inputs.champion else None
+        if stored and stored.model != met["digest"]:
+            raise UserError(
+                "the scores have another champion beside the model than gate.champion: leave gate.champion out"
+            )
+        seen = {str(name): str(how) for name, how in met["seen"].items()}
+        words = str(met["searched"]), str(met["absent"])
+        return cls(str(met["digest"]), scores, inputs.scores, CHAMPION, seen, *words)
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that the rules look at; `training` is the model's training.json, `validation` the suite's result."""
 
     scores: Scores
-    champion: Scores | None
+    champion: Champion | None
     comparison: Comparison
     training: dict[str, Any]
     validation: dict[str, Any]
@@ -107,7 +144,7 @@ class Evidence:
     def read(cls, inputs: Inputs, slices: tuple[str, ...]) -> Self:
         """Read everything; raises one of `UNREADABLE` where something is missing or broken."""
         scores = Scores.read(inputs.scores)
-        champion = Scores.read(inputs.champion) if inputs.champion else None
+        champion = Champion.find(inputs, scores)
         return cls(
             scores,
             champion,
@@ -120,14 +157,16 @@ class Evidence:
         )
 
 
-def _comparison(scores: Scores, champion: Scores | None, slices: tuple[str, ...]) -> Comparison:
+def _comparison(scores: Scores, champion: Champion | None, slices: tuple[str, ...]) -> Comparison:
     """The sheets of the model, its baselines and the champion; raises UserError where the model has none."""
-    ours = scores.sheet("model", slices)
+    ours = scores.sheet(MODEL, slices)
     if ours is None:
         raise UserError("the scores hold no picture of the model by the judge that decides: evaluate again")
     others = {system: scores.sheet(system, slices) for system in BASELINES}
-    if champion is not None:
-        others[CHAMPION] = champion.sheet("model", slices)
+    if champion is not None and not champion.absent:
+        others[CHAMPION] = champion.scores.sheet(champion.system, slices)
         if others[CHAMPION] is None:
             raise UserError("the champion's scores hold no picture of it by the judge that decides: evaluate it again")
-    return Comparison(ours, {system: sheet for system, sheet in others.items() if sheet is not None})
+    seen = champion.seen if champion else {}
+    left_out = frozenset(case for case, _, person, _ in ours.who if person in seen)
+    return Comparison(ours, {system: sheet for system, sheet in others.items() if sheet is not None}, left_out)

@@ -9,12 +9,19 @@ from validation.gate.statistics import Estimate
 from validation.gate.thresholds import Thresholds
 
 MODEL = "model"
+COMPARED = "compared"  # the cases whose people the champion has not seen, where these are not all
 
 
 def figures(comparison: Comparison, limits: Thresholds) -> dict[str, Any]:
-    """`{"all" or slice: {system: {metric: figure}}}`; metrics that were not measured are absent."""
-    parts: list[Slice | None] = [None, *comparison.slices(limits.slices)]
-    return {str(part) if part else "all": _systems(comparison, part) for part in parts}
+    """`{"all" or slice: {system: {metric: figure}}}`; metrics that were not measured are absent.
+
+    Where cases are not compared with the champion, it stands only under `COMPARED`, beside the model on the same cases.
+    """
+    some = comparison.has_champion and comparison.left_out
+    whole = comparison.without_champion() if some else comparison
+    parts: list[Slice | None] = [None, *whole.slices(limits.slices)]
+    found = {str(part) if part else "all": _systems(whole, part) for part in parts}
+    return found | ({COMPARED: _systems(comparison.with_champion(), None)} if some else {})
 
 
 def _systems(comparison: Comparison, part: Slice | None) -> dict[str, Any]:

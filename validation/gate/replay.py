@@ -11,7 +11,18 @@ from validation.gate.override import Override, override
 from validation.gate.thresholds import Thresholds
 
 Decide = Callable[[Thresholds], dict[str, Any]]
-PARTS = ("statistics", "thresholds", "champion", "judge", "figures", "not_measured", "by_rules", "verdict", "schema")
+PARTS = (
+    "statistics",
+    "thresholds",
+    "champion",
+    "judge",
+    "figures",
+    "left_out",
+    "not_measured",
+    "by_rules",
+    "verdict",
+    "schema",
+)
 
 
 def replay(stated: dict[str, Any], decide: Decide) -> list[str]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
 
-from validation.benchmark.metrics import METRICS
-from validation.gate.comparison import CHAMPION, Comparison, Slice
+from validation.benchmark.metrics import CHAMPION, METRICS
+from validation.gate.comparison import Comparison, Slice
 from validation.gate.outcome import Outcome, State
 from validation.gate.statistics import LEVEL, Estimate, holm
 from validation.gate.thresholds import Thresholds
@@ -66,7 +66,7 @@ def not_worse(limits: Thresholds, comparison: Comparison) -> list[Rule]:
     rules = [_margin(METRICS[name].label, name, margin) for name, margin in {**margins, **further}.items()]
     for part in comparison.slices(limits.slices):
         rule = _margin("SimGT", "sim_gt", limits.margin_slice)
-        rules.append(replace(rule, name=f"{rule.name}, {part}", where=part))
+        rules.append(replace(rule, name=_sliced(rule.name, part), where=part))
     return rules
 
 
@@ -87,9 +87,12 @@ def judge_scores(comparison: Comparison, limits: Thresholds) -> list[Outcome]:
     """Every rule on scores: the floors, and against the champion, where there is one, margins, slices and claims."""
     outcomes = [judge(rule, comparison) for rule in floors(limits)]
     if comparison.has_champion:
-        outcomes += [judge(rule, comparison) for rule in not_worse(limits, comparison)]
+        both = comparison.with_champion()
+        outcomes += [judge(rule, both) for rule in not_worse(limits, both)]
         outcomes += [_no_slice(column) for column in limits.slices if column not in comparison.ours.slices]
-        outcomes.append(one_of("better than the champion", better(), comparison))
+        compared = both.slices(limits.slices)
+        outcomes += [_seen_slice(part) for part in comparison.slices(limits.slices) if part not in compared]
+        outcomes.append(one_of("better than the champion", better(), both))
     return outcomes
 
 
@@ -145,6 +148,15 @@ def one_of(name: str, rules: Sequence[Rule], comparison: Comparison) -> Outcome:
 def _margin(label: str, metric: str, margin: float) -> Rule:
     bound = -margin if METRICS[metric].better == "higher" else margin
     return Rule(f"{label} not worse", metric, _side(metric), bound, CHAMPION, group=NOT_WORSE)
+
+
+def _sliced(name: str, part: Slice) -> str:
+    return f"{name}, {part}"
+
+
+def _seen_slice(part: Slice) -> Outcome:
+    why = "the champion was trained on somebody in each of these cases, so that none of them can be compared"
+    return Outcome(_sliced("SimGT not worse", part), "unproven", why, group=NOT_WORSE)
 
 
 def _no_slice(column: str) -> Outcome:

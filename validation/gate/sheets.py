@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import compress
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from model.errors import UserError
 from validation.benchmark.metrics import METRICS
@@ -29,6 +31,16 @@ class Sheet:
     design: Design
     values: dict[str, Floats]
     slices: dict[str, tuple[str, ...]]
+
+    def where(self, chosen: NDArray[np.bool_]) -> Self:
+        """The sheet of the rows that the mask [F] keeps, without metrics that have no value in them."""
+        kept = {metric: values[chosen] for metric, values in self.values.items()}
+        return type(self)(
+            tuple(compress(self.who, chosen)),
+            self.design.where(chosen),
+            {metric: values for metric, values in kept.items() if not np.isnan(values).all()},
+            {column: tuple(compress(words, chosen)) for column, words in self.slices.items()},
+        )
 
 
 def read_sheet(

@@ -11,6 +11,7 @@ from PIL import Image
 
 TEMPLATES = Path(__file__).with_name("templates")
 QUALITY = 88  # of pictures inside a page
+WHOLE = {"all": "All cases", "compared": "The cases that the champion has not seen"}
 LARGEST = 512  # px of a side of such a picture: a page with a hundred of them must open on a phone
 
 
@@ -55,10 +56,10 @@ def sentence(words: str) -> str:
 
 
 def part(name: str) -> str:
-    """A slice of the cases as a heading; `all` is no slice."""
+    """A slice of the cases as a heading; `all` and `compared` are no slices."""
     column, _, value = name.partition("=")
-    if name == "all":
-        return "All cases"
+    if name in WHOLE:
+        return WHOLE[name]
     if column == "people":
         return "1 person" if value == "1" else f"{value} people"
     return f"{column}: {value}"

@@ -8,7 +8,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from validation.benchmark.metrics import METRICS
-from validation.gate.evidence import Inputs, Scores
+from validation.gate.evidence import Champion, Inputs, Scores
+from validation.gate.figures import COMPARED
 from validation.report import published
 from validation.report.charts import Bar, Interval, Point, intervals, plane
 from validation.report.facts import facts
@@ -38,7 +39,8 @@ def reviewer_page(decision: Mapping[str, Any], inputs: Inputs) -> str:
         names=NAMES,
         metrics=METRICS,
         figures={part: _ordered(systems) for part, systems in figures.items()},
-        plane=_plane(figures["all"]) if figures else None,
+        plane=_plane(figures.get(COMPARED, figures["all"])) if figures else None,
+        compared=COMPARED,
         landmarks=published,
         rules=_rules_chart(decision["rules"]),
         groups=_grouped(decision["rules"]),
@@ -101,25 +103,27 @@ def _grouped(rules: Rules) -> dict[str, list[Mapping[str, Any]]]:
 
 def _worst(decision: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:
     """The twenty cases in which the candidate loses most to the champion, or, without one, is least like the person."""
-    nothing: dict[str, Any] = {"worst": [], "worst_by": ""}
+    nothing: dict[str, Any] = {"worst": [], "worst_by": "", "against": False}
     if not decision["figures"]:
         return nothing
     judge = decision["judge"]
-    tables = {"model": _rows(Scores.read(inputs.scores), judge)}
-    shown = [Shown("candidate", inputs.scores, "model", tables["model"].faces)]
-    values = _sim_gt(tables["model"])
+    scores = Scores.read(inputs.scores)
+    ours = _rows(scores, judge)
+    shown = [Shown("candidate", inputs.scores, "model", ours.faces)]
+    values = _sim_gt(ours, "model")
     by = "lowest SimGT"
-    if inputs.champion is not None:
-        tables["champion"] = _rows(Scores.read(inputs.champion), judge)
-        shown.insert(0, Shown("champion", inputs.champion, "model", tables["champion"].faces))
-        both = values.to_frame("ours").join(_sim_gt(tables["champion"]).rename("theirs"), how="inner")
+    champion = Champion.find(inputs, scores)
+    if champion and not champion.absent:
+        theirs = _rows(champion.scores, judge)
+        shown.insert(0, Shown("champion", champion.folder, champion.system, theirs.faces))
+        both = values.to_frame("ours").join(_sim_gt(theirs, champion.system).rename("theirs"), how="inner")
         values, by = both["ours"] - both["theirs"], "SimGT that is furthest below the champion's"
     ranked = values.sort_values(kind="stable").reset_index(name="value").drop_duplicates("case_id").head(SHOWN)
     worst = [
         strip(str(row["case_id"]), int(row["seed"]), shown) | {"value": row["value"]}
         for row in ranked.to_dict("records")
     ]
-    return {"worst": worst, "worst_by": by}
+    return {"worst": worst, "worst_by": by, "against": len(shown) > 1}
 
 
 def _rows(scores: Scores, judge: str) -> Scores:
@@ -127,7 +131,7 @@ def _rows(scores: Scores, judge: str) -> Scores:
     return replace(scores, faces=faces, cases=cases)
 
 
-def _sim_gt(scores: Scores) -> "pd.Series[float]":
-    """The model's SimGT by case and seed."""
-    rows = scores.cases[scores.cases["system"] == "model"]
+def _sim_gt(scores: Scores, system: str) -> "pd.Series[float]":
+    """The system's SimGT by case and seed."""
+    rows = scores.cases[scores.cases["system"] == system]
     return rows.set_index(["case_id", "seed"])["sim_gt"].sort_index()

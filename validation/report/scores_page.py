@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 
 from model.artefacts import read_json
-from validation.benchmark.metrics import METRICS
+from validation.benchmark.metrics import CHAMPION, METRICS
 from validation.report.charts import BOUND, Bar, Interval, Point, intervals, plane
 from validation.report.page import picture_uri, render
 
-NAMES = {"model": "model", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
+NAMES = {"model": "model", CHAMPION: "champion", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
 SHOWN = 6  # cases at each end
 Row = Mapping[Any, Any]
 
@@ -69,6 +69,7 @@ def _plane(scores: Mapping[str, Any], judge: str) -> Markup:
     points = [
         Point(NAMES[system], system, _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
         for system, found in _by_name(scores["systems"]).items()
+        if "copy_paste" in found[judge]
     ]
     bounds = [
         Point(name, BOUND, _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))

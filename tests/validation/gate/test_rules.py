@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validation.gate.comparison import CHAMPION, Comparison
+from validation.benchmark.metrics import CHAMPION
+from validation.gate.comparison import Comparison
 from validation.gate.outcome import Outcome, State, reason, verdict
 from validation.gate.rules import Rule, better, floors, judge, judge_scores, not_worse, one_of
 from validation.gate.sheets import Sheet
