@@ -128,7 +128,7 @@ GATE = Step(
     output="decision",
     config="GateConfig",
     resources=Resources(retries=1, cpu="1", memory="2Gi"),
-    external=("champion", "forgotten"),
+    external=("champion", "forgotten", "shadow"),
 )
 PACKAGE = Step(
     name="package",

@@ -17,6 +17,7 @@ from validation.report.reviewer_page import with_overrides
 
 FILE, PAGE = "decision.json", "report.html"
 PARTS = {"verdict", "by_rules", "overrides", "thresholds", "inputs"}
+FURTHER = {"forgotten": "a list of people to be forgotten", "shadow": "the report of a trial in the service's shadow"}
 ARTEFACTS = ("dataset", "validation", "model", "scores")
 
 
@@ -28,11 +29,13 @@ class Replayed:
     changes: list[str]
 
 
-def replay_decision(folder: Path, given: Mapping[str, Path | None], champion: str, forgotten: str) -> Replayed:
+def replay_decision(
+    folder: Path, given: Mapping[str, Path | None], champion: str, forgotten: str, shadow: str = ""
+) -> Replayed:
     """Make the decision in `folder` again, from the folders `given` or else those beside it, by their names.
 
     The champion's scores are `champion`, or those with the stated digest in a run beside this one; `forgotten` is the
-    file of people to be forgotten. Raises UserError where something is not to be found.
+    file of people to be forgotten, `shadow` the report of a trial. Raises UserError where something is not to be found.
     """
     stated = _read(folder)
     paths = {name: given.get(name) or folder.resolve().parent / name for name in ARTEFACTS}
@@ -41,12 +44,11 @@ def replay_decision(folder: Path, given: Mapping[str, Path | None], champion: st
             raise UserError(f"{path} is no folder: name the {name} that the decision was made from with --{name}")
     wanted = stated["inputs"].get("champion_scores")
     reigning = Path(champion) if champion else _champion(folder, wanted) if wanted else None
-    if "forgotten" in stated["inputs"] and not forgotten:
-        raise UserError(
-            "the decision was made with a list of people to be forgotten: name it, --set gate.forgotten=FILE"
-        )
-    listed = Path(forgotten) if forgotten else None
-    inputs = Inputs(**paths, champion=reigning, forgotten=listed)
+    for name, file in (("forgotten", forgotten), ("shadow", shadow)):
+        if name in stated["inputs"] and not file:
+            raise UserError(f"the decision was made with {FURTHER[name]}: name it, --set gate.{name}=FILE")
+    listed, trial = (Path(file) if file else None for file in (forgotten, shadow))
+    inputs = Inputs(**paths, champion=reigning, forgotten=listed, shadow=trial)
     rules = [no_open_request(listed)]
     return Replayed(str(stated["verdict"]), replay(stated, lambda limits: decide(inputs, limits, rules)))
 

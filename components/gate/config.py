@@ -19,6 +19,11 @@ class GateConfig(Thresholds):
         "",
         description="The `forgotten.json` of the photo folder: nobody in it may be in dataset or model; empty: none.",
     )
+    shadow: str = Field(
+        "",
+        description="What `withanyone shadow report --out` wrote of the model's trial beside the champion; empty: no "
+        "rule on live traffic.",
+    )
 
     @field_validator("forgotten")
     @classmethod

@@ -17,7 +17,8 @@ def run(*, dataset: Path, validation: Path, model: Path, scores: Path, decision:
     """Write `decision.json` and the reviewer's page; broken evidence is a decision too: `reject`."""
     champion = Path(config.champion) if config.champion else None
     forgotten = Path(config.forgotten) if config.forgotten else None
-    inputs = Inputs(dataset, validation, model, scores, champion, forgotten)
+    shadow = Path(config.shadow) if config.shadow else None
+    inputs = Inputs(dataset, validation, model, scores, champion, forgotten, shadow)
     found = decide(inputs, config.limits(), [no_open_request(forgotten)])
     with new_folder(decision) as draft:
         write_json(draft / "decision.json", found)

@@ -62,7 +62,7 @@ def _replay(
     from components.gate.again import replay_decision
 
     settings = settings_of(params, changes or [])[GATE.name].model_dump()
-    found = replay_decision(folder, inputs, settings["champion"], settings["forgotten"])
+    found = replay_decision(folder, inputs, settings["champion"], settings["forgotten"], settings["shadow"])
     if as_json:
         typer.echo(json.dumps({"verdict": found.verdict, "same": not found.changes, "changes": found.changes}))
     elif found.changes:

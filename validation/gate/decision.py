@@ -10,7 +10,7 @@ from validation.gate.evidence import UNREADABLE, Evidence, Inputs
 from validation.gate.figures import figures
 from validation.gate.outcome import Outcome, Verdict, reason, verdict
 from validation.gate.provenance import dataset_proved, enough_cases, licences_admit, no_leakage, one_origin
-from validation.gate.rules import floors, judge, judge_scores, not_measured
+from validation.gate.rules import floors, judge, judge_scores, judge_trial, not_measured
 from validation.gate.statistics import METHOD, RESAMPLES, SEED
 from validation.gate.thresholds import Thresholds
 
@@ -34,6 +34,7 @@ def decide(inputs: Inputs, limits: Thresholds, further: Further = ()) -> dict[st
             "judge": evidence.scores.judge,
             "figures": figures(evidence.comparison, limits),
             "left_out": _left_out(evidence),
+            "shadow": dict(evidence.shadow.report) if evidence.shadow else None,
             "not_measured": not_measured(limits, evidence.comparison) if evidence.comparison.has_champion else [],
         }
     except UNREADABLE as error:
@@ -55,6 +56,7 @@ def _outcomes(evidence: Evidence, limits: Thresholds) -> list[Outcome]:
         licences_admit(evidence, limits),
         enough_cases(evidence, limits),
         *budgets(evidence, limits),
+        *(judge_trial(evidence.shadow, limits) if evidence.shadow else []),
     ]
     if evidence.champion is None:
         return [*outcomes, *judge_scores(evidence.comparison, limits)]
@@ -116,7 +118,8 @@ def _left_out(evidence: Evidence) -> dict[str, Any] | None:
 def _decision(
     found: Verdict, words: str, outcomes: list[Outcome], champion: str | None, limits: Thresholds, **rest: Any
 ) -> dict[str, Any]:
-    empty: dict[str, Any] = {"inputs": {}, "figures": {}, "judge": None, "not_measured": [], "left_out": None}
+    empty: dict[str, Any] = {"inputs": {}, "figures": {}, "judge": None, "not_measured": []}
+    empty |= {"left_out": None, "shadow": None}
     return {
         "schema": 2,
         "verdict": found,

@@ -1,7 +1,7 @@
 """What a decision rests on, read from the artefacts: scores, provenance, licences, and the digest of every input."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from model.dataset.dataset import Dataset
 from model.errors import UserError
 from validation.benchmark.metrics import CHAMPION
 from validation.gate.comparison import Comparison
+from validation.gate.shadow import Trial
 from validation.gate.sheets import Sheet, read_sheet
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, UserError)
@@ -25,7 +26,9 @@ MODEL = "model"
 
 @dataclass(frozen=True)
 class Inputs:
-    """Folders of the artefacts that a decision is made from, and the list of people to be forgotten, if any."""
+    """Folders of the artefacts that a decision is made from, and the list of people to be forgotten and the report of a
+    shadow, if any.
+    """
 
     dataset: Path
     validation: Path
@@ -33,6 +36,7 @@ class Inputs:
     scores: Path
     champion: Path | None = None
     forgotten: Path | None = None
+    shadow: Path | None = None
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of every input, by name."""
@@ -42,11 +46,13 @@ class Inputs:
             found["champion_scores"] = folder_digest(self.champion)
         if self.forgotten:
             found["forgotten"] = file_digest(self.forgotten)
+        if self.shadow:
+            found["shadow"] = file_digest(self.shadow)
         return found
 
     def without_paths(self, words: str) -> str:
         """`words` that are the same wherever the artefacts lie."""
-        for path in (self.dataset, self.validation, self.model, self.scores, self.champion, self.forgotten):
+        for path in (getattr(self, one.name) for one in fields(self)):
             if path is not None:
                 words = words.replace(str(path), path.name)
         return words
@@ -138,6 +144,7 @@ class Evidence:
     validation: dict[str, Any]
     dataset: Dataset
     forgotten: Path | None
+    shadow: Trial | None
     digests: dict[str, str]
 
     @classmethod
@@ -153,6 +160,7 @@ class Evidence:
             read_json(inputs.validation / "result.json"),
             Dataset.open(inputs.dataset),
             inputs.forgotten,
+            Trial.read(inputs.shadow, scores.model, champion.model if champion else None) if inputs.shadow else None,
             inputs.digests(),
         )
 

@@ -18,6 +18,7 @@ PARTS = (
     "judge",
     "figures",
     "left_out",
+    "shadow",
     "not_measured",
     "by_rules",
     "verdict",

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Literal
 
+from validation.benchmark.bootstrap import Figure
 from validation.benchmark.metrics import CHAMPION, METRICS
 from validation.gate.comparison import Comparison, Slice
 from validation.gate.outcome import Outcome, State
+from validation.gate.shadow import Trial
 from validation.gate.statistics import LEVEL, Estimate, holm
 from validation.gate.thresholds import Thresholds
 
@@ -25,6 +27,7 @@ WORDS = {
     CHAMPION: "the champion",
 }
 FLOORS, NOT_WORSE, BETTER = "what every model must reach", "must not be worse", "must be better"
+LIVE = "on live traffic"
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,34 @@ def better() -> list[Rule]:
         Rule("more like the person", "sim_gt", "above", 0.0, CHAMPION, group=BETTER),
         Rule("copies less", "copy_paste", "below", 0.0, CHAMPION, group=BETTER),
     ]
+
+
+def on_live_traffic(limits: Thresholds) -> list[Rule]:
+    """Where a challenger that was tried in the service's shadow must not be worse than the champion."""
+    return [
+        Rule("live similarity not worse", "similarity", "above", -limits.margin_shadow, CHAMPION, group=LIVE),
+        Rule("live copying not worse", "copy", "below", limits.margin_shadow_copy, CHAMPION, group=LIVE),
+    ]
+
+
+def judge_trial(trial: Trial, limits: Thresholds) -> list[Outcome]:
+    """What a trial in the service's shadow comes to: it drew every order, and no worse than the champion."""
+    why = f"the shadow drew {trial.orders - trial.failed} of {trial.orders} orders"
+    why += "; the service's log says why it failed" if trial.failed else ""
+    state: State = "unproven" if trial.failed else "passed"
+    drew = Outcome("drew every live order", state, why, float(trial.failed), None, 0.0, group=LIVE)
+    return [drew, *(_live(rule, trial.differences.get(rule.metric)) for rule in on_live_traffic(limits))]
+
+
+def _live(rule: Rule, found: Figure | None) -> Outcome:
+    if found is None:
+        why = "no order was drawn by both"
+        return Outcome(rule.name, "unproven", why, None, None, rule.bound, group=LIVE, side=rule.side)
+    why = f"mean {rule.metric} of the shadow minus that of the champion is {found.mean:+.3f} (95 % interval "
+    why += f"{found.low:+.3f} to {found.high:+.3f}, {found.n} orders); asked is an interval wholly {rule.side} "
+    state = "unproven" if found.n < 2 else _state(rule, found)
+    ends = (found.low, found.high)
+    return Outcome(rule.name, state, f"{why}{rule.bound:g}", found.mean, ends, rule.bound, group=LIVE, side=rule.side)
 
 
 def judge_scores(comparison: Comparison, limits: Thresholds) -> list[Outcome]:
@@ -194,7 +225,7 @@ def _plan(more: int | None) -> str:
     return f"; about {more} more cases of as many people each would decide"
 
 
-def _state(rule: Rule, figure: Estimate) -> State:
+def _state(rule: Rule, figure: Estimate | Figure) -> State:
     sign = 1.0 if rule.side == "above" else -1.0
     low, high = sorted((sign * figure.low, sign * figure.high))
     wanted = sign * rule.bound

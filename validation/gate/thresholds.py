@@ -37,6 +37,12 @@ class Thresholds(BaseModel):
         ("people",), strict=False, description="Columns of cases.parquet; each of their values is a slice."
     )
     margin_slice: Margin = Field(0.08, description="How much less SimGT than the champion's is no loss in one slice.")
+    margin_shadow: Margin = Field(
+        0.02, description="How much less similarity to the references than the champion's on live traffic is no loss."
+    )
+    margin_shadow_copy: Margin = Field(
+        0.05, description="How much more copying of the references than the champion's on live traffic is no loss."
+    )
     seconds: float | None = Field(None, gt=0.0, description="Most seconds that a picture may take; none: no limit.")
     memory: float | None = Field(None, gt=0.0, description="Most GiB that drawing may take; none: no limit.")
     commercial_licences: Licences = Field(

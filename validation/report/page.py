@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def render(template: str, **context: Any) -> str:
         "sentence": sentence,
         "part": part,
         "counted": counted,
+        "moment": moment,
     }
     return environment.get_template(template).render(**context)
 
@@ -69,6 +71,11 @@ def counted(figure: Mapping[str, int]) -> str:
     """How many cases of how many people a figure rests on."""
     cases, people = figure["cases"], figure["people"]
     return f"{cases} {'case' if cases == 1 else 'cases'} of {people} {'person' if people == 1 else 'people'}"
+
+
+def moment(seconds: float) -> str:
+    """A time in seconds since 1970 as date and minute, UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def picture_uri(path: Path) -> str:
