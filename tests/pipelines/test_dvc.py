@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dvc.utils.serialize import parse_yaml
 
 from components.steps import STEPS
 from pipelines.sources import ROOT
@@ -37,7 +38,7 @@ class Clone:
     def __init__(self, root: Path) -> None:
         self.root = root
         root.mkdir()
-        described = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+        described = parse_yaml((ROOT / "dvc.yaml").read_text(), "dvc.yaml")  # as DVC does, which refuses a key twice
         for name, stage in described["stages"].items():
             (output,) = (next(iter(out)) if isinstance(out, dict) else out for out in stage["outs"])
             stage["cmd"] = f"{sys.executable} stand_in.py {name} {output}"
