@@ -38,11 +38,11 @@ if sys.argv[1] == "run":
 
 
 class Home:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: str = PROGRAM) -> None:
         self.folder = folder
-        program = folder / "withanyone"
-        program.write_text(PROGRAM.format(python=sys.executable))
-        program.chmod(0o755)
+        command = folder / "withanyone"
+        command.write_text(program.format(python=sys.executable, root=ROOT))
+        command.chmod(0o755)
         self.python("-m", "airflow", "db", "migrate")
 
     def python(self, *arguments: str) -> str:
@@ -62,7 +62,7 @@ class Home:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=1200,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
