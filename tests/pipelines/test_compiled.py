@@ -70,6 +70,35 @@ def test_kubernetes_objects_are_of_their_kinds_and_hold_the_same_graph(tmp_path:
     graph, platform = compiled(tmp_path / "ir" / "graph.yaml", *arguments)
     assert objects[1]["spec"]["pipelineSpec"] == graph
     assert objects[1]["spec"]["platformSpec"] == platform
+    read_by_kubeflow(objects[1]["spec"])
+
+
+def read_by_kubeflow(spec: dict[str, Any]) -> None:
+    """Read graph and Kubernetes part by the messages that the server reads them by: an unknown field is an error."""
+    from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
+    from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig
+    from kfp.pipeline_spec.pipeline_spec_pb2 import PipelineSpec, PlatformSpec
+
+    ParseDict(spec["pipelineSpec"], PipelineSpec())
+    ParseDict(spec["platformSpec"], PlatformSpec())
+    for executor in platform_of(spec).values():
+        ParseDict(executor, KubernetesExecutorConfig())
+
+
+def test_a_field_that_kubeflow_does_not_know_would_be_found(tmp_path: Path) -> None:
+    from google.protobuf.json_format import ParseError
+
+    spec = compiled(tmp_path / "sub" / "objects.yaml", "--form", "kubernetes")[1]["spec"]
+    for part in (spec["pipelineSpec"], next(iter(platform_of(spec).values()))):
+        part["podd"] = {}
+        with pytest.raises(ParseError, match="podd"):
+            read_by_kubeflow(spec)
+        del part["podd"]
+    read_by_kubeflow(spec)
+
+
+def platform_of(spec: dict[str, Any]) -> dict[str, Any]:
+    return dict(spec["platformSpec"]["platforms"]["kubernetes"]["deploymentSpec"]["executors"])
 
 
 def test_another_content_is_another_version_and_the_same_is_the_same(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Training on several nodes: the TrainJob against its models, and the step against a Kubernetes API on loopback."""
+"""Training on several nodes: the TrainJob against models and schemas, the step against a Kubernetes API on loopback."""
 
 import json
 import threading
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import kubernetes_validate
 import pytest
 from kubeflow_trainer_api import models
 
@@ -76,6 +77,7 @@ def test_the_object_obeys_its_crd_and_is_read_without_loss_by_kubeflows_own_mode
     read = models.TrainerV1alpha1TrainJob.from_dict(made)
     assert read is not None
     assert json.loads(read.to_json()) == made  # a field that the models do not know would be gone
+    kubernetes_validate.validate(pod_of(made), "1.37", strict=True)
 
 
 def test_a_field_that_is_not_of_the_kind_would_be_found(job: Job) -> None:
@@ -86,6 +88,17 @@ def test_a_field_that_is_not_of_the_kind_would_be_found(job: Job) -> None:
     assert json.loads(read.to_json()) != made
     with pytest.raises(jsonschema.ValidationError, match="'nodes' was unexpected"):
         jsonschema.validate(made, TRAIN_JOB)
+    pod = pod_of(made)
+    pod["spec"]["volume"] = []
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(pod, "1.37", strict=True)
+
+
+def pod_of(made: dict[str, Any]) -> dict[str, Any]:
+    """The pod of the nodes as the object that Kubernetes' own schemas describe."""
+    jobs = made["spec"]["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]
+    spec = json.loads(json.dumps(jobs[0]["template"]["spec"]["template"]["spec"]))
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "node"}, "spec": spec}
 
 
 def test_the_graph_trains_on_nodes_where_the_cluster_says_so() -> None:

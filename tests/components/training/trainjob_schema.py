@@ -1,6 +1,7 @@
 """The rules of the TrainJob's CRD (trainer.kubeflow.org/v1alpha1) for what we send, down to the pod of its nodes.
 
-Objects are closed: a field that an API server would drop is found. The pod itself is read by Kubeflow's own models.
+Objects are closed: a field that an API server would drop is found. No package carries the CRD itself. The pod is read
+by Kubeflow's own models and by Kubernetes' schemas, which packages do carry.
 """
 
 from typing import Any
