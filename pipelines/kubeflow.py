@@ -14,7 +14,8 @@ from model.errors import UserError
 from pipelines.cluster import Cluster
 from pipelines.compiled import PIPELINE
 
-ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
+UNSUCCESSFUL = ("FAILED", "CANCELED", "SKIPPED")
+ENDED = ("SUCCEEDED", *UNSUCCESSFUL)
 PATIENCE = 300.0  # seconds in which a server may be out of reach while a run is followed
 
 
@@ -43,13 +44,17 @@ class Server:
         asked = V2beta1Pipeline(display_name=PIPELINE, name=PIPELINE, namespace=self.cluster.namespace)
         return str(self.client.pipelines.pipeline_service_create_pipeline(pipeline=asked).pipeline_id)
 
-    def start(self, pipeline: str, version: str) -> str:
-        """Start a run of a version; returns its id."""
-        name = f"retrain {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    def start(self, pipeline: str, version: str, name: str | None = None) -> str:
+        """Start a run of a version; returns its id. A run `name` that is there and has not failed is the one."""
         with _quiet(), _refusals(self.host):
+            experiment = self._experiment()
+            known = self.client.list_runs(experiment_id=experiment, filter=_called(name)).runs if name else None
+            for one in known or []:
+                if one.state not in UNSUCCESSFUL:
+                    return str(one.run_id)
             run = self.client.run_pipeline(
-                self._experiment(),
-                name,
+                experiment,
+                name or f"retrain {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
                 pipeline_id=pipeline,
                 version_id=version,
                 pipeline_root=self.cluster.artefacts,

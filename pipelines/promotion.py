@@ -73,7 +73,8 @@ def _check(record: dict[str, Any], registry: Registry, approval: Approval) -> No
     champion = registry.production()
     if champion and record["champion"] != registry.find(champion)["model"]:
         raise UserError(
-            f"The decision of the run {run} does not compare with the present champion {champion}: run again."
+            f"The decision of the run {run} does not compare with the present champion {champion}: run again, on a "
+            "cluster with evaluate.champion set to its run on a volume."
         )
 
 

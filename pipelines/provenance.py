@@ -12,24 +12,10 @@ from pipelines.code import code_commit
 
 
 def version_record(run: Path) -> dict[str, Any]:
-    """What the artefacts of the run folder say of themselves. Raises UserError where they are not what was decided on.
-
-    Every digest is computed here from the bytes, shards included, and compared with what the decision names.
-    """
+    """What the run folder's artefacts say of themselves. Raises UserError where they are not what was decided on."""
     from components.curation.forgotten import name_digest
-    from model.dataset.dataset import Dataset
 
-    decided = _read(run / "decision" / "decision.json")
-    found = {
-        "dataset": Dataset.open(run / "dataset").digest,
-        "validation": folder_digest(run / "validation"),
-        "model": folder_digest(run / "model"),
-        "scores": folder_digest(run / "scores"),
-    }
-    for name, digest in found.items():
-        if decided["inputs"].get(name) != digest:
-            raise UserError(f"The {name} of the run {run.name} is not the one that was decided on: run again.")
-    _check_shards(run / "dataset")
+    found, decided = decided_on(run, run.name), _read(run / "decision" / "decision.json")
     ran, training, scores = (_read(run / name) for name in ("run.json", "model/training.json", "scores/scores.json"))
     return {
         "schema": 1,
@@ -37,13 +23,34 @@ def version_record(run: Path) -> dict[str, Any]:
         "decision": file_digest(run / "decision" / "decision.json"),
         "run": run.name,
         "ran": ran["started"],
-        "code": {"version": version("withanyone"), "commit": ran.get("commit") or code_commit()},
+        "code": {"version": version("withanyone"), "commit": ran["commit"] if "commit" in ran else code_commit()},
         "photos": _photos(run / "dataset"),
         "people": sorted(name_digest(str(person)) for person in training["identities"]),
         "judge": scores["judge"],
         "figures": scores["systems"]["model"][scores["judge"]],
         **{key: decided[key] for key in ("verdict", "reason", "intended_use", "champion")},
     }
+
+
+def decided_on(folder: Path, run: str) -> dict[str, str]:
+    """Digests of the inputs of the decision in `folder`, computed from their bytes, shards included.
+
+    Raises UserError, naming the run `run`, where one is not what the decision names.
+    """
+    from model.dataset.dataset import Dataset
+
+    decided = _read(folder / "decision" / "decision.json")
+    found = {
+        "dataset": Dataset.open(folder / "dataset").digest,
+        "validation": folder_digest(folder / "validation"),
+        "model": folder_digest(folder / "model"),
+        "scores": folder_digest(folder / "scores"),
+    }
+    for name, digest in found.items():
+        if decided["inputs"].get(name) != digest:
+            raise UserError(f"The {name} of the run {run} is not the one that was decided on: run again.")
+    _check_shards(folder / "dataset")
+    return found
 
 
 def _photos(dataset: Path) -> dict[str, Any]:

@@ -48,6 +48,13 @@ class Runs:
         write_json(run / "run.json", record)
         return dict(record)
 
+    def arrived(self, run: Path) -> None:
+        """Point `latest` to a run that was made elsewhere, unless a newer one is there or one is being made here."""
+        link = self.folder / LATEST
+        newer = link.is_symlink() and link.resolve().name > run.name
+        if not (newer or self.store.busy()):
+            self._point(LATEST, run)
+
     def find(self, name: str = LATEST) -> Path:
         """The folder of the run `name`, which may be `latest` or `champion`. Raises UserError when there is none."""
         run = self.folder / name

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from components.steps import GATE, LOOK, STEPS, VALIDATE
-from model.errors import UserError
-from pipelines.cluster import FILE, Cluster
-from pipelines.compiled import PIPELINE, write_ir
+from components.steps import LOOK, STEPS, VALIDATE
+from pipelines.cluster import Cluster
+from pipelines.compiled import write_ir
+from pipelines.fetched import read_decision
 from pipelines.kubeflow import Server
 from pipelines.settings import SettingsError
 
@@ -63,6 +64,7 @@ def follow(server: Server, run: str, console: Console, every: float = 5.0) -> di
         "state": ended.state.lower(),
         "steps": steps,
         "link": f"{server.host}/#/runs/details/{run}",
+        **_times(ended.created_at, ended.finished_at),
     }
     if ended.state != "SUCCEEDED":
         failed = next((name for name, state in steps.items() if state == "failed"), None)
@@ -73,34 +75,11 @@ def follow(server: Server, run: str, console: Console, every: float = 5.0) -> di
     return {**record, "verdict": verdict, "decision": decision, "exit_code": 0 if verdict == "promote" else 5}
 
 
-def read_decision(cluster: Cluster, run: str) -> dict[str, Any]:
-    """The decision file of a run, from the root of all artefacts; never from what an orchestrator remembers.
-
-    Raises UserError where there is none, and when the store cannot be read.
-    """
-    import json
-
-    import fsspec
-
-    where = f"{artefacts_of(cluster)}/{PIPELINE}/{run}/{GATE.name}"
-    options = {"endpoint_url": cluster.endpoint} if cluster.endpoint and where.startswith("s3:") else {}
-    try:
-        store, folder = fsspec.core.url_to_fs(where, **options)
-        found = [path for path in store.find(folder) if path.endswith(f"/{GATE.output}/decision.json")]
-        texts = [store.cat_file(path) for path in found]
-    except Exception as error:  # each store has errors of its own
-        raise UserError(f"The artefacts {where} cannot be read ({error}): check {FILE} and the credentials.") from error
-    if len(texts) != 1:
-        raise UserError(
-            f"The run {run} has {len(texts)} decisions below {where}, not one: see whether the root is right."
-        )
-    return dict(json.loads(texts[0]))
-
-
-def artefacts_of(cluster: Cluster) -> str:
-    """The root of all artefacts; raises SettingsError where the cluster's settings leave it to the server."""
-    if not cluster.artefacts:
-        raise SettingsError(
-            f"{FILE} has no artefacts, so the decision could not be found: name the root, such as s3://bucket/withanyone."
-        )
-    return cluster.artefacts.rstrip("/")
+def _times(started: datetime, finished: datetime | None) -> dict[str, Any]:
+    """When a run was made and ended (where the server says so), as the record of a local run has it."""
+    begin, end = started.astimezone(UTC), (finished or datetime.now(UTC)).astimezone(UTC)
+    return {
+        "started": begin.isoformat(timespec="seconds"),
+        "finished": end.isoformat(timespec="seconds"),
+        "seconds": round((end - begin).total_seconds(), 1),
+    }

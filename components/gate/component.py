@@ -16,6 +16,7 @@ def gate(
     version: str,
 ) -> None:
     """Decide: promote, hold or reject."""
+    from components.gate.sources import note_sources
     from components.shell import run_step
     from components.steps import GATE
 
@@ -29,3 +30,4 @@ def gate(
         scores=scores.path,
         decision=decision.path,
     )
+    note_sources(decision, dataset=dataset, validation=validation, model=model, scores=scores)

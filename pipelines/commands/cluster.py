@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import Changes, Json, Params, settings_of
+from pipelines.commands.options import RUNS, Changes, Json, Params, RunsFolder, settings_of
 
 TOKEN = "WITHANYONE_KFP_TOKEN"  # environment variable: a bearer token for the server
 ClusterFile = Annotated[
@@ -52,7 +52,17 @@ def submit(
         typer.Option(metavar="CRON", help="Run whenever it says (UTC), in the place of an earlier schedule."),
     ] = None,
     run: Annotated[str | None, typer.Option(metavar="ID", help="Follow this run instead of starting one.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Name of the run; one of this name that has not failed is followed instead of started."
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Follow the run to its decision.")] = True,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Bring the decided run home, into the folder of all runs.")
+    ] = False,
+    runs: RunsFolder = RUNS,
     changes: Changes = None,
     params: Params = None,
     cluster: ClusterFile = None,
@@ -63,29 +73,35 @@ def submit(
 
     from pipelines import submit as work
     from pipelines.cluster import load_cluster
+    from pipelines.fetched import artefacts_of, fetch_run
     from pipelines.kubeflow import Server
+    from pipelines.runs import Runs
     from pipelines.settings import SettingsError
 
+    if fetch and (schedule or not wait):
+        raise SettingsError("--fetch waits for the decision of one run: leave out --schedule and --no-wait.")
     if not host.startswith(("http://", "https://")):
         raise SettingsError(f"--host '{host}' is no address: it must begin with http:// or https://.")
     if schedule:
         work.check_schedule(schedule)
     target = load_cluster(cluster)
     if wait and not schedule:
-        work.artefacts_of(target)
+        artefacts_of(target)
     if run:
         server = Server(host, target, os.environ.get(TOKEN))
     else:
         with work.packaged(settings_of(params, changes or []), target) as package:
             server = Server(host, target, os.environ.get(TOKEN))
             version = server.upload(*package)
-        made = server.schedule(*version, schedule) if schedule else server.start(*version)
+        made = server.schedule(*version, schedule) if schedule else server.start(*version, name)
         if schedule or not wait:
             kind = "schedule" if schedule else "run"
             typer.echo(json.dumps({kind: made}) if as_json else f"{kind} {made}")
             return
         run = made
     record = work.follow(server, run, Console(stderr=True))
+    if fetch and "verdict" in record:
+        record["folder"] = str(fetch_run(target, record, Runs(runs.absolute())))
     typer.echo(json.dumps(record, indent=2) if as_json else _told(record))
     raise typer.Exit(record["exit_code"])
 
@@ -93,5 +109,6 @@ def submit(
 def _told(record: dict[str, object]) -> str:
     """The end of a run in words."""
     if isinstance(record.get("decision"), dict):
-        return f"verdict   {record['verdict']}: {record['decision']['reason']}\nrun       {record['link']}"  # type: ignore[index]
+        folder = f"\nfolder    {record['folder']}" if "folder" in record else ""
+        return f"verdict   {record['verdict']}: {record['decision']['reason']}\nrun       {record['link']}{folder}"  # type: ignore[index]
     return f"{record['state']}    {record['failure']}\nrun       {record['link']}"

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,6 +26,7 @@ class Kubeflow:
         self.tokens: list[str | None] = []
         self.course: list[dict[str, str]] = [{}]  # state by task at each look; the run's own under ""
         self.refuse: list[int] = []  # status codes of the next answers about a run
+        self.started: Callable[[str], object] = lambda run: None  # called with the id of each run that is started
         self.looks = 0
         self.host = ""
 
@@ -70,7 +71,8 @@ IDS = {
     "runs": "run_id",
     "recurringruns": "recurring_run_id",
 }
-LISTS = {"pipelines": "pipelines", "experiments": "experiments", "recurringruns": "recurringRuns"}
+LISTS = {"pipelines": "pipelines", "experiments": "experiments", "runs": "runs", "recurringruns": "recurringRuns"}
+MADE = "2026-11-28T03:00:00Z"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -106,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(made)
         kept = self.state.kept(path[0])
         number = f"{path[0]}-{len(kept)}-{len(self.state.tokens)}"
-        kept[number] = {**json.loads(body), IDS[path[0]]: number}
+        kept[number] = {**json.loads(body), IDS[path[0]]: number, "created_at": MADE}
+        if path == ["runs"]:
+            self.state.started(number)
         return self._answer(kept[number])
 
     def do_DELETE(self) -> None:

@@ -13,15 +13,20 @@ import httpx
 import pytest
 import s3fs
 
-from model.artefacts import folder_digest
+from components.gate.sources import SOURCES
+from components.steps import GATE
+from model.artefacts import folder_digest, read_json, write_json
 from model.errors import UserError
+from pipelines.cluster import Cluster
+from pipelines.fetched import fetch_run
 from pipelines.promotion import Approval, promote
 from pipelines.registry import Registry
 from pipelines.runs import Runs
-from tests.pipelines.decided import decided_run
+from tests.pipelines.decided import decided_run, put_in_store
 
 KEY, SECRET, BUCKET = "key", "secret", "versions"
 WEED = str(Path(sys.executable).with_name("weed"))
+RUN, ROOT = "0f3c2a18", f"s3://{BUCKET}/runs"
 
 
 @pytest.fixture
@@ -93,3 +98,26 @@ def test_a_version_goes_to_the_store_and_comes_back_from_it(store: str, tmp_path
     for part in ("model", "dataset"):
         registry.fetch("v1.0.0", part, tmp_path / "back" / part)
         assert folder_digest(tmp_path / "back" / part) == folder_digest(run / part)
+
+
+def test_a_clusters_run_comes_home_from_the_store(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = decided_run(tmp_path / "there")
+    put_in_store(run, tmp_path / "root", RUN)
+    for file in (tmp_path / "root").rglob(SOURCES):
+        write_json(file, {k: v.replace(f"file://{tmp_path}/root", ROOT) for k, v in read_json(file).items()})
+    files = s3fs.S3FileSystem(key=KEY, secret=SECRET, endpoint_url=store, skip_instance_cache=True)
+    files.put(f"{tmp_path}/root/", f"{ROOT}/", recursive=True)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    cluster = Cluster(artefacts=ROOT, endpoint=store)
+    record: dict[str, object] = {"run": RUN, "verdict": "promote", "link": "", "started": "2026-11-28T03:00:00+00:00"}
+    record |= {"finished": "2026-11-28T04:00:00+00:00", "seconds": 3600.0}
+    s3fs.S3FileSystem.clear_instance_cache()
+    with pytest.raises(UserError, match=f"The artefacts {ROOT} cannot be read .*credentials"):
+        fetch_run(cluster, record, Runs(tmp_path / "runs"))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    s3fs.S3FileSystem.clear_instance_cache()
+    folder = fetch_run(cluster, record, Runs(tmp_path / "runs"))
+    assert {name: folder_digest(folder / name) for name in GATE.inputs} == {
+        name: folder_digest(run / name) for name in GATE.inputs
+    }

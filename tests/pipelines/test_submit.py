@@ -16,7 +16,8 @@ from pipelines.cli import app
 from pipelines.cluster import Cluster
 from pipelines.kubeflow import OutOfReachError, Server
 from pipelines.settings import SettingsError
-from pipelines.submit import check_schedule, follow, read_decision
+from pipelines.submit import check_schedule, follow
+from tests.pipelines.decided import decided_run, put_in_store
 from tests.pipelines.kubeflow import Kubeflow, kubeflow
 
 DONE = {step.name: "SUCCEEDED" for step in STEPS}
@@ -98,6 +99,33 @@ def test_what_is_sent_is_the_graph_once_a_version_and_a_run_of_it(kfp: Kubeflow)
     assert len(kfp.pipelines) == 1
 
 
+def test_a_name_is_one_run_unless_it_failed(kfp: Kubeflow) -> None:
+    def named(name: str) -> str:
+        return str(json.loads(submit(kfp, "--no-wait", "--json", "--name", name).stdout)["run"])
+
+    first = named("retrain weekly")
+    assert named("retrain weekly") == first
+    assert kfp.runs[first]["display_name"] == "retrain weekly"
+    assert named("retrain by hand") != first
+    kfp.runs[first]["state"] = "FAILED"
+    second = named("retrain weekly")
+    assert second != first
+    assert named("retrain weekly") == second
+    assert len(kfp.runs) == 3
+
+
+def test_a_followed_run_is_brought_home(kfp: Kubeflow, home: Path) -> None:
+    run = started(kfp)
+    put_in_store(decided_run(home / "there", verdict="hold"), home / "store", run)
+    kfp.course = [{**DONE, "": "SUCCEEDED"}]
+    done = submit(kfp, "--run", run, "--fetch", "--json")
+    assert done.exit_code == 5, done.output
+    folder = Path(json.loads(done.stdout)["folder"])
+    assert folder == home / "runs" / f"20261128-030000-{run[:8]}"
+    assert (folder / "model" / "training.json").is_file()
+    assert str(folder) in submit(kfp, "--run", run, "--fetch").stdout
+
+
 def test_a_schedule_takes_the_place_of_the_one_before(kfp: Kubeflow) -> None:
     assert submit(kfp, "--schedule", "0 3 * * 1").exit_code == 0
     done = submit(kfp, "--schedule", "30 4 * * *", "--json")
@@ -171,6 +199,7 @@ def test_a_token_is_sent_and_never_shown(kfp: Kubeflow, monkeypatch: pytest.Monk
     [
         (["--host", "kfp.example"], "must begin with http:// or https://"),
         (["--host", "http://127.0.0.1:9", "--schedule", "often"], "is no cron expression"),
+        (["--host", "http://127.0.0.1:9", "--fetch", "--no-wait"], "--fetch waits for the decision of one run"),
         (["--host", "http://127.0.0.1:9", "--set", "photos.folder=/home/me/photos"], "which a cluster cannot see"),
     ],
 )
@@ -184,12 +213,6 @@ def test_a_run_whose_decision_could_not_be_found_is_refused_first(home: Path) ->
     error = CliRunner().invoke(app, ["submit", "--host", "http://127.0.0.1:9"]).exception
     assert isinstance(error, SettingsError)
     assert "has no artefacts, so the decision could not be found" in str(error)
-
-
-def test_a_missing_decision_is_a_sentence(kfp: Kubeflow, home: Path) -> None:
-    (home / "store").mkdir()
-    with pytest.raises(UserError, match="The run r1 has 0 decisions below file:"):
-        read_decision(Cluster(artefacts=f"file://{home}/store"), "r1")
 
 
 def test_records_of_followed_runs_hold_a_link(kfp: Kubeflow, home: Path) -> None:
