@@ -106,6 +106,7 @@ class Servers:
             "CORE__PARALLELISM": "4",
             "CORE__DAGS_FOLDER": str(ROOT / "dags"),
             "CORE__LOAD_EXAMPLES": "False",
+            "CORE__PLUGINS_FOLDER": str(ROOT / "dags" / "plugins"),
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "CORE__FERNET_KEY": base64.urlsafe_b64encode(self.secret("fernet").ljust(32)[:32].encode()).decode(),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
@@ -125,6 +126,7 @@ class Servers:
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         } | self.more
         places = {"AIRFLOW_HOME": str(self.home), "WITHANYONE_HOME": str(self.project), "PYTHONPATH": str(ROOT)}
+        places["WITHANYONE_REPORTS"] = f"{self.url}/reports"  # dags/plugins/reports.py
         return os.environ | places | {f"AIRFLOW__{name}": value for name, value in settings.items()}
 
     def _airflow(self, *arguments: str) -> "subprocess.Popen[bytes]":

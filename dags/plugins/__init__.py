@@ -1,0 +1,1 @@
+"""What Airflow's servers load beside the DAGs: the folder of its setting `plugins_folder`."""
