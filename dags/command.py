@@ -24,6 +24,7 @@ HOME = Path(os.environ.get("WITHANYONE_HOME", Path(__file__).resolve().parents[1
 BESIDE = Path(sys.executable).with_name("withanyone")
 COMMAND = os.environ.get("WITHANYONE_COMMAND", str(BESIDE) if BESIDE.exists() else "withanyone")
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
+DONE = (0, 5)  # 5: a cluster's run was decided hold or reject, which is a result
 MENDED_BY_PEOPLE = {2: "settings", 3: "input", 4: "validation", 6: "new version, and went back to the old one"}
 START_SECONDS, LOG_LINES = 30, 200
 
@@ -45,7 +46,7 @@ class CommandOperator(BaseOperator):
     def execute(self, context: Context) -> Any:
         """Start the command, unless it is at work or done, and wait for its end in the triggerer."""
         folder = job_folder(str(context["dag_run"].dag_id), str(context["dag_run"].run_id), self.task_id)
-        if _code(folder) == 0:
+        if _code(folder) in DONE:
             return self.finished(context, {"folder": str(folder)})
         if not _held(folder):
             _start(folder, [COMMAND, *self.arguments])
@@ -60,7 +61,7 @@ class CommandOperator(BaseOperator):
         last, code = next((line for line in reversed(lines) if line.strip()), ""), _code(folder)
         if event.get("late"):
             raise AirflowFailException(f"{COMMAND} was still at work after {self.limit_s:g} s; it goes on by itself")
-        if code == 0:
+        if code in DONE:
             return _result(_text(folder / "out"))
         if code in MENDED_BY_PEOPLE:
             raise AirflowFailException(f"withanyone refused its {MENDED_BY_PEOPLE[code]}: {last}")

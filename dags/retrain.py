@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dags.assets import DELETIONS, PHOTOS
 from dags.command import CommandOperator
 
+HOST = os.environ.get("WITHANYONE_KFP_HOST", "")
+REPORTS = os.environ.get("WITHANYONE_REPORTS", "")
+WEEK = timedelta(days=7)
 BODY = """{{ ti.xcom_pull(task_ids="read_decision")["body"] }}"""
 
 
@@ -26,7 +30,13 @@ BODY = """{{ ti.xcom_pull(task_ids="read_decision")["body"] }}"""
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
     params={
-        "photos": Param("", type="string", description="Folder of photos; empty: the virtual cast."),
+        "photos": Param("", type="string", description="Folder of photos, where it runs; empty: the virtual cast."),
+        "host": Param(
+            HOST,
+            type="string",
+            pattern=r"^(https?://.+)?$",
+            description="Address of Kubeflow Pipelines; empty: it runs on this machine.",
+        ),
         "settings": Param(
             [],
             type="array",
@@ -39,7 +49,7 @@ BODY = """{{ ti.xcom_pull(task_ids="read_decision")["body"] }}"""
 )
 def retrain() -> None:
     """Photos in, a judged model, a person's word, a promoted model out."""
-    run = CommandOperator(task_id="run", arguments=run_arguments)
+    run = CommandOperator(task_id="run", arguments=run_arguments, limit_s=WEEK.total_seconds())
     ask = ApprovalOperator(
         task_id="approve",
         subject='Promote the run {{ ti.xcom_pull(task_ids="read_decision")["run"] }}?',
@@ -47,7 +57,7 @@ def retrain() -> None:
         params={
             "reason": Param(None, type=["null", "string"], description="Why, where the verdict is hold: recorded.")
         },
-        response_timeout=timedelta(days=7),
+        response_timeout=WEEK,
         retries=0,
     )
     promoted = TriggerDagRunOperator(
@@ -71,9 +81,18 @@ HANDED_OVER = ("run", "decision", "approved_by", "approved_at", "override")
 
 
 def run_arguments(context: Context, **_: Any) -> list[str]:
-    """The words of `withanyone run` for the DAG run's parameters."""
+    """The words of `withanyone run`, or with a host `withanyone submit`, for the DAG run's parameters.
+
+    On a cluster the DAG run's name is the run's: a second try follows what the first one started.
+    """
     params = context["params"]
-    words = ["run", "--json"] + (["--photos", params["photos"]] if params["photos"] else [])
+    photos = params["photos"]
+    if params["host"]:
+        name = f"{context['dag_run'].dag_id} {context['dag_run'].run_id}"
+        words = ["submit", "--host", params["host"], "--name", name, "--fetch", "--json"]
+        words += ["--set", f"photos.folder={json.dumps(photos)}"] if photos else []
+    else:
+        words = ["run", "--json"] + (["--photos", photos] if photos else [])
     return words + [word for change in params["settings"] for word in ("--set", change)]
 
 
@@ -107,23 +126,30 @@ def hand_over(decided: dict[str, str], answer: dict[str, Any]) -> dict[str, str]
 
 
 def request(run: Path, decision: dict[str, Any]) -> str:
-    """The approval request in Markdown: verdict, reason, the report's place, and each rule with its figure."""
+    """The approval request in Markdown: verdict, reason, the report, and each rule with its figure."""
     rows = [
         f"| {rule['name']} | {rule['state']} | {_number(rule['figure'])} | {_number(rule['threshold'])} |"
         for rule in decision["rules"]
     ]
-    report = (run / "decision" / "report.html").resolve().as_uri()
     return "\n".join(
         [
             f"**{decision['verdict']}**: {decision['reason']}",
             "",
-            f"Report: [{report}]({report})",
+            _report(run),
             "",
             "| rule | state | figure | threshold |",
             "| --- | --- | --- | --- |",
             *rows,
         ]
     )
+
+
+def _report(run: Path) -> str:
+    """The link to the reviewer's page where runs/ is served, else its place on this machine."""
+    page = Path("decision", "report.html")
+    if not REPORTS:
+        return f"Report, on the machine that ran it: `{run / page}`"
+    return f"[Report]({REPORTS.rstrip('/')}/{run.name}/{page})"
 
 
 def _number(value: float | None) -> str:

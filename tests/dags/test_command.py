@@ -69,9 +69,12 @@ def test_a_trigger_is_the_same_after_a_restart(tmp_path: Path) -> None:
     assert CommandTrigger(**arguments).serialize() == (name, arguments)
 
 
-def test_a_request_holds_verdict_report_and_figures(tmp_path: Path) -> None:
+def test_a_request_holds_verdict_report_and_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = [{"name": "better", "state": "failed", "figure": 0.12345, "threshold": None}]
-    text = request(tmp_path, {"verdict": "hold", "reason": "a tie", "rules": rules})
+    decision = {"verdict": "hold", "reason": "a tie", "rules": rules}
+    text = request(tmp_path / "one", decision)
     assert "**hold**: a tie" in text
-    assert f"({(tmp_path / 'decision' / 'report.html').as_uri()})" in text
+    assert f"`{tmp_path}/one/decision/report.html`" in text
     assert "| better | failed | 0.123 |  |" in text
+    monkeypatch.setattr("dags.retrain.REPORTS", "https://reports.example/runs/")
+    assert "[Report](https://reports.example/runs/one/decision/report.html)" in request(tmp_path / "one", decision)

@@ -1,8 +1,16 @@
 """The DAGs: they load fast, pass their parameters unchanged, and nobody is asked about a rejected model."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from components.steps import STEPS
+from pipelines.runs import Runs
 from tests.dags.conftest import DAGS, Home, results, try_out
+from tests.pipelines.decided import decided_run, put_in_store
+from tests.pipelines.kubeflow import kubeflow
 
 LOAD = """
 import json, time
@@ -61,3 +69,31 @@ def test_a_run_passes_its_parameters_unchanged(home: Home, printed: str) -> None
     assert results(printed)[2]["tasks"]["read_decision"] == "success"
     changes = [word for change in PLAIN["settings"] for word in ("--set", change)]
     assert home.asked()[-1] == ["run", "--json", "--photos", PLAIN["photos"], *changes]
+
+
+@pytest.fixture(scope="module")
+def on_a_cluster(home: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], list[str], str]:
+    """Two runs on a cluster, of which the second names a folder of this machine; names of what was started there."""
+    made, store = decided_run(tmp_path_factory.mktemp("there"), verdict="hold"), tmp_path_factory.mktemp("store")
+    (home.folder / "cluster.yaml").write_text(f"artefacts: file://{store}\n")
+    with kubeflow() as kfp:
+        kfp.started = lambda run: put_in_store(made, store, run)
+        kfp.course = [{**{step.name: "SUCCEEDED" for step in STEPS}, "": "SUCCEEDED"}]
+        runs = [{"host": kfp.host}, {"host": kfp.host, "photos": "/it's here"}]
+        printed = try_out(home, *(("retrain", conf) for conf in runs))
+        return results(printed), [run["display_name"] for run in kfp.runs.values()], printed
+
+
+def test_a_run_on_a_cluster_comes_home_and_is_asked_about(home: Home, on_a_cluster: Any) -> None:
+    tasks = on_a_cluster[0][0]["tasks"]
+    assert (tasks["run"], tasks["read_decision"], tasks["hand_over"]) == ("success", "success", "success")
+    (name,) = on_a_cluster[1]
+    assert name.startswith("retrain manual__")
+    run = Runs(home.folder / "runs").find()
+    assert json.loads((run / "decision" / "decision.json").read_text())["verdict"] == "hold"
+    assert Path(run / "dataset" / "manifest.json").is_file()
+
+
+def test_photos_of_this_machine_are_refused_on_a_cluster_at_once(on_a_cluster: Any) -> None:
+    assert on_a_cluster[0][1]["tasks"]["run"] == "failed"
+    assert "refused its settings: The setting photos.folder = '/it's here' is a path of this machine" in on_a_cluster[2]
