@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.gate.sources import SOURCES
+from components.shell import sentence_of
 from components.steps import GATE
 from model.artefacts import kept_folder, read_json, write_json
 from model.errors import UserError
@@ -106,7 +107,7 @@ def _store(cluster: Cluster) -> Iterator[Any]:
     options = {"endpoint_url": cluster.endpoint} if cluster.endpoint and root.startswith("s3:") else {}
     try:
         yield fsspec.core.url_to_fs(root, **options)[0]
-    except UserError:
-        raise
     except Exception as error:  # each store has errors of its own
+        if sentence_of(error):
+            raise
         raise UserError(f"The artefacts {root} cannot be read ({error}): check {FILE} and the credentials.") from error

@@ -48,10 +48,11 @@ class Server:
         """Start a run of a version; returns its id. A run `name` that is there and has not failed is the one."""
         with _quiet(), _refusals(self.host):
             experiment = self._experiment()
-            known = self.client.list_runs(experiment_id=experiment, filter=_called(name)).runs if name else None
-            for one in known or []:
-                if one.state not in UNSUCCESSFUL:
-                    return str(one.run_id)
+            if name:
+                known = self.client.list_runs(sort_by="created_at desc", experiment_id=experiment, filter=_called(name))
+                for one in known.runs or []:
+                    if one.state not in UNSUCCESSFUL:
+                        return str(one.run_id)
             run = self.client.run_pipeline(
                 experiment,
                 name or f"retrain {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",

@@ -1,5 +1,6 @@
 """A cluster's run brought home: whole, verified, once, and promoted like one that was made here."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -82,6 +83,17 @@ def test_what_is_not_what_was_decided_on_does_not_come_home(
 def test_a_decision_that_names_no_sources_is_refused(cluster: Cluster, places: dict[str, Path], tmp_path: Path) -> None:
     (places["decision"] / SOURCES).unlink()
     with pytest.raises(UserError, match=r"does not say where its inputs lie .*run again with the images"):
+        fetch_run(cluster, record(), Runs(tmp_path / "runs"))
+
+
+def test_a_full_disk_is_told_as_one(
+    cluster: Cluster, places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipelines.fetched._get", full)
+    with pytest.raises(OSError, match="No space left"):
         fetch_run(cluster, record(), Runs(tmp_path / "runs"))
 
 
