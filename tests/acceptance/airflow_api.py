@@ -24,6 +24,9 @@ class Api:
     def get(self, path: str) -> Any:
         return self._client.get(path).raise_for_status().json()
 
+    def page(self, url: str) -> str:
+        return self._client.get(url).raise_for_status().text
+
     def trigger(self, dag: str, name: str, **conf: Any) -> str:
         """Start a DAG run; returns its id. A name that is taken raises httpx.HTTPStatusError 409."""
         body = {"dag_run_id": name, "logical_date": None, "conf": conf}
