@@ -20,7 +20,8 @@ from pathlib import Path
 from dags.database import Cluster
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVERS = ("api-server", "scheduler", "dag-processor", "triggerer")
+ALONE = "--skip-serve-logs"  # logs are files of this machine; Airflow's servers of logs listen on every address
+SERVERS = {"api-server": (), "scheduler": (ALONE,), "dag-processor": (), "triggerer": (ALONE,)}  # with their options
 USER = "reviewer"
 READY_SECONDS, STOP_SECONDS = 180, 20
 
@@ -44,7 +45,7 @@ class Servers:
         words.write_text(json.dumps({USER: self.secret("password")}))
         self._airflow("db", "migrate").wait()
         for name in SERVERS:
-            self.processes[name] = self._airflow(name)
+            self.processes[name] = self._airflow(name, *SERVERS[name])
         end = time.monotonic() + READY_SECONDS
         while not self.healthy():
             if time.monotonic() > end:
@@ -56,7 +57,7 @@ class Servers:
         """Start the servers again that have died; returns their names."""
         dead = [name for name, process in self.processes.items() if process.poll() is not None]
         for name in dead:
-            self.processes[name] = self._airflow(name)
+            self.processes[name] = self._airflow(name, *SERVERS[name])
         return dead
 
     def stop(self) -> None:
@@ -121,8 +122,6 @@ class Servers:
             "API__SECRET_KEY": self.secret("api"),
             "API_AUTH__JWT_SECRET": self.secret("jwt") * 2,
             "DAG_PROCESSOR__PARSING_PROCESSES": "1",
-            "LOGGING__WORKER_LOG_SERVER_PORT": str(self.port + 1),
-            "LOGGING__TRIGGER_LOG_SERVER_PORT": str(self.port + 2),
             "USAGE_DATA_COLLECTION__ENABLED": "False",
         } | self.more
         places = {"AIRFLOW_HOME": str(self.home), "WITHANYONE_HOME": str(self.project), "PYTHONPATH": str(ROOT)}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from dags.servers import Servers
@@ -84,11 +85,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def free_ports() -> tuple[int, int]:
-    """A port with two free ones after it, and another."""
+    """Two free ports."""
     with socket.socket() as one, socket.socket() as two:
         one.bind(("127.0.0.1", 0))
         two.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1]), int(two.getsockname()[1])
+
+
+def test_everything_listens_on_the_loopback_alone(place: Place) -> None:
+    servers = [psutil.Process(process.pid) for process in place.servers.processes.values()]
+    ours = [one for server in servers for one in (server, *server.children(recursive=True))]
+    found = {end.laddr.ip for one in ours for end in one.net_connections("tcp") if end.status == "LISTEN"}
+    assert found == {"127.0.0.1"}
 
 
 def test_a_run_whose_scheduler_and_worker_are_killed_finishes_once(place: Place) -> None:
