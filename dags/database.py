@@ -42,7 +42,16 @@ class Cluster:
         with_password = {"PGPASSWORD": password}
         known = ["psql", "-h", str(self.folder), "-U", USER, "-d", DATABASE, "-c", "select 1"]
         if self._call(*known, check=False, more=with_password):
-            self._call("createdb", "-h", str(self.folder), "-U", USER, DATABASE, more=with_password)
+            try:
+                self._call("createdb", "-h", str(self.folder), "-U", USER, DATABASE, more=with_password)
+            except RuntimeError as error:
+                if "password authentication failed" not in str(error):
+                    raise
+                self.stop()
+                raise RuntimeError(
+                    f"The database in {self.folder} is of an Airflow home that was removed since: "
+                    "remove that folder, too, to start anew."
+                ) from None
 
     def stop(self) -> None:
         """Stop it, if it runs."""

@@ -4,6 +4,7 @@ Airflow is real; the command behind the DAGs is the stand-in of tests/dags, so t
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def main() -> int:
                 shoot(f"{servers.url}{path}", PICTURES / f"{name}.png")
         finally:
             servers.stop()
+            shutil.rmtree(servers.cluster.folder, ignore_errors=True)
     return 0
 
 
