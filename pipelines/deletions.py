@@ -21,7 +21,7 @@ class Deletions:
 
     def add(self, person: str) -> None:
         """Note a request; a second one for the same person is the same request."""
-        from components.curation.forgotten import name_digest
+        from components.tombstones import name_digest
 
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(self._pending(name_digest(person)), {"person": person, "requested": moment})
@@ -39,7 +39,7 @@ class Deletions:
 
     def _apply(self, person: str, photos: Path, dataset: Path, registry: Registry, deployment: Path) -> dict[str, Any]:
         from components.curation.forget import forget
-        from components.curation.forgotten import FORGOTTEN, name_digest
+        from components.tombstones import FORGOTTEN, name_digest
 
         digest = name_digest(person)
         try:

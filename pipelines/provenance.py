@@ -13,7 +13,7 @@ from pipelines.code import code_commit
 
 def version_record(run: Path) -> dict[str, Any]:
     """What the run folder's artefacts say of themselves. Raises UserError where they are not what was decided on."""
-    from components.curation.forgotten import name_digest
+    from components.tombstones import name_digest
 
     found, decided = decided_on(run, run.name), _read(run / "decision" / "decision.json")
     ran, training, scores = (_read(run / name) for name in ("run.json", "model/training.json", "scores/scores.json"))

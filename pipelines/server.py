@@ -46,15 +46,15 @@ class Server:
 
     def start(self, bento: Path) -> None:
         """Serve `bento` in the place of what is served. Raises UserError where it does not become ready."""
-        from components.curation.forgotten import FORGOTTEN, Forgotten
         from components.packaging.serve import command, environment
+        from components.tombstones import FORGOTTEN, Tombstones
 
         self.stop()
         if self._answers():
             raise UserError(f"The port {self.port} is taken by another program: name another one.")
         denied = self.folder / FORGOTTEN  # the service reads it again when it changes
         if not denied.exists():
-            Forgotten().write(self.folder)
+            Tombstones().write(self.folder)
         with (self.folder / "server.log").open("ab") as output:
             process = subprocess.Popen(
                 command(bento, port=self.port),

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from components.curation import step
 from components.curation.config import CurationConfig
 from components.curation.examine import forget_marks
-from components.curation.forgotten import Forgotten, Tombstone, name_digest
+from components.curation.forgotten import Forgotten
 from components.curation.items import ID_DIGITS
 from components.curation.looked import Looks
 from components.files import read_files
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
+from components.tombstones import Tombstone, name_digest
 from model.artefacts import cache_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError

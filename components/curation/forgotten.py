@@ -1,78 +1,20 @@
-"""People who are to be forgotten: the tombstones in a photo folder, and leaving out every photo that shows one of them.
+"""Leaving out every photo that shows a person who is to be forgotten, by the tombstones of the photo folder."""
 
-A tombstone names nobody. It holds the digest of a name, the ids of photos, and a face's centre, because photos of the
-person that come later, or under other names, can be known by the face alone.
-"""
-
-import hashlib
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from pathlib import Path, PurePosixPath
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.curation.found import Found
 from components.curation.items import ID_DIGITS, Item, Reject
-from model.artefacts import write_json
-from model.errors import UserError
+from components.tombstones import Tombstones
 from model.similarity import nearest
 
-FORGOTTEN = "forgotten.json"
 DETAIL = "it shows a person who is to be forgotten: delete the file that has this SHA-256"
 
 
-class Tombstone(BaseModel):
-    """One forgotten person: `centre` [d] is a unit embedding of the recogniser whose digest is `recogniser`.
-
-    A face is the person's from the cosine `similarity` on. Both are empty for a person who was in no dataset.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name_sha256: str
-    photos: tuple[str, ...]
-    recogniser: str = ""
-    centre: tuple[float, ...] = ()
-    similarity: float = 1.0
-    since: date
-
-
-class Forgotten(BaseModel):
-    """All tombstones of a photo folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    people: tuple[Tombstone, ...] = ()
-
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Those of `folder/forgotten.json`, none where it is absent; raises `UserError` where it cannot be trusted."""
-        path = folder / FORGOTTEN
-        try:
-            return cls.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return cls()
-        except ValidationError as error:
-            raise UserError(_unreadable(path, error.errors()[0]["msg"])) from error
-        except OSError as error:
-            raise UserError(_unreadable(path, error.strerror)) from error
-
-    def write(self, folder: Path) -> None:
-        """Write them into `folder`."""
-        try:
-            write_json(folder / FORGOTTEN, self.model_dump(mode="json"))
-        except OSError as error:
-            path = folder / FORGOTTEN
-            raise UserError(f"{path} cannot be written ({error.strerror}): make the folder writable") from error
-
-    def named(self, path: str, person: str = "") -> bool:
-        """Whether a photo bears a forgotten person's name, as its person or as a folder on its path."""
-        names = {name_digest(name) for name in (person, *PurePosixPath(path).parts[:-1]) if name}
-        return any(stone.name_sha256 in names for stone in self.people)
+class Forgotten(Tombstones):
+    """The tombstones, applied to what curation finds."""
 
     def spare(self, items: Sequence[Item], digests: Mapping[str, str]) -> tuple[list[Item], list[Reject]]:
         """The items that neither bear a forgotten name nor are known to show a forgotten person, and the others."""
@@ -97,13 +39,3 @@ class Forgotten(BaseModel):
     def rejects(paths: Iterable[str], digests: Mapping[str, str]) -> list[Reject]:
         """Rejects that tell a photo by its digest: its path may say who it shows."""
         return [Reject(digests.get(path) or "unreadable", "source", "forgotten", DETAIL) for path in paths]
-
-
-def _unreadable(path: Path, why: str | None) -> str:
-    return f"{path} cannot be read ({why}): bring it back from a copy, or somebody would be remembered"
-
-
-def name_digest(name: str) -> str:
-    """SHA-256 in hex of a person's name, in whatever case, spacing and Unicode form it is written."""
-    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-    return hashlib.sha256(plain.encode("utf-8", "surrogateescape")).hexdigest()

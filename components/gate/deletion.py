@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from components.curation.forgotten import Forgotten, Tombstone, name_digest
+from components.tombstones import Tombstone, Tombstones, name_digest
 from model.dataset.dataset import Dataset
 from model.similarity import nearest
 from validation.gate.evidence import Evidence
@@ -20,7 +20,7 @@ def no_open_request(file: Path | None) -> Callable[[Evidence], Outcome]:
     def rule(evidence: Evidence) -> Outcome:
         if file is None:
             return Outcome(NAME, "passed", "no list of people to be forgotten was given (gate.forgotten)")
-        stones = Forgotten.read(file.parent).people
+        stones = Tombstones.read(file.parent).people
         named = {name_digest(str(person)) for person in evidence.training["identities"]} | {
             name_digest(person) for person in evidence.scores.people
         }

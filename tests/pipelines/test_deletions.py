@@ -6,7 +6,7 @@ import pytest
 
 from components.curation import forget as room
 from components.curation.forget import Forgetting
-from components.curation.forgotten import Forgotten, name_digest
+from components.tombstones import Tombstones, name_digest
 from model.artefacts import read_json
 from model.errors import UserError
 from pipelines.deletions import AFFECTED, Deletions
@@ -23,7 +23,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def leave_out(person: str, photos: Path, dataset: Path) -> Forgetting:
         if person == "Nobody":
             raise UserError("person 'Nobody' is not in the dataset")
-        Forgotten().write(photos)
+        Tombstones().write(photos)
         return Forgetting(3, [], None, None)
 
     monkeypatch.setattr(room, "forget", leave_out)
@@ -48,7 +48,7 @@ def test_a_request_goes_through_dataset_versions_and_deny_list(home: Path) -> No
     assert carried_out(home) == [expected]
     assert read_json(home / "registry" / AFFECTED) == {"v1.0.0": [digest]}
     assert git(home / "registry", "status", "--porcelain") == ""
-    assert Forgotten.read(home / "deployment").people == ()
+    assert Tombstones.read(home / "deployment").people == ()
     assert requests.pending() == []
     assert carried_out(home) == []
     left = [file.read_text() for file in (home / "deletions").rglob("*.json")]

@@ -11,10 +11,10 @@ import unicodedata
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from components.curation.forgotten import FORGOTTEN
 from components.curation.items import Item, Reject
 from components.curation.sources.listing import LISTING, Row, read_listing
 from components.files import NAME as FILES
+from components.tombstones import FORGOTTEN
 from model.errors import UserError
 
 PAPERS = {LISTING, FILES, "photos.json", "truth.json", "rejects.parquet"}  # what an import writes beside its photos

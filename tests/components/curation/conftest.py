@@ -12,8 +12,8 @@ from PIL import Image
 
 from components.curation import look, step, unwanted
 from components.curation.config import CurationConfig
-from components.curation.forgotten import FORGOTTEN
 from components.files import write_files
+from components.tombstones import FORGOTTEN
 from model.artefacts import write_json
 from model.faces.analyser import Face
 from model.faces.geometry import TEMPLATE

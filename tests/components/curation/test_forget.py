@@ -10,7 +10,8 @@ import pytest
 
 from components.curation.config import CurationConfig
 from components.curation.forget import forget
-from components.curation.forgotten import FORGOTTEN, Forgotten, name_digest
+from components.curation.forgotten import Forgotten
+from components.tombstones import FORGOTTEN, name_digest
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 

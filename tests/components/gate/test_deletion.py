@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.curation.forgotten import Forgotten, Tombstone, name_digest
 from components.gate.deletion import NAME, no_open_request
+from components.tombstones import Tombstone, Tombstones, name_digest
 from model.artefacts import read_json
 from model.dataset.dataset import Dataset
 from tests.validation.gate.evidence import Made, make
@@ -24,7 +24,7 @@ def made(tmp_path: Path) -> Made:
 
 def decided(made: Made, photos: Path, stone: Tombstone) -> dict[str, Any]:
     photos.mkdir()
-    Forgotten(people=(stone,)).write(photos)
+    Tombstones(people=(stone,)).write(photos)
     file = photos / "forgotten.json"
     return decide(Inputs(**made.paths(), forgotten=file), Thresholds(), [no_open_request(file)])
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.curation.forgotten import FORGOTTEN, Forgotten, Tombstone, name_digest
 from components.packaging.consent import Consent, FaceList
 from components.packaging.refusals import RefusalError
+from components.tombstones import FORGOTTEN, Tombstone, Tombstones, name_digest
 from model.errors import UserError
 
 ANA, BO = np.array([3, 0, 0, 0], np.float32), np.array([0, 5, 0, 0], np.float32)
@@ -29,7 +29,7 @@ def listed(folder: Path, *people: np.ndarray, recogniser: str = "r") -> Path:
         for one in people
     )
     nameless = Tombstone(name_sha256=name_digest("y"), photos=(), since=date(2026, 1, 1))
-    Forgotten(people=(*stones, nameless)).write(folder)
+    Tombstones(people=(*stones, nameless)).write(folder)
     return folder / FORGOTTEN
 
 

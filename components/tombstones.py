@@ -1,0 +1,78 @@
+"""Tombstones: who is to be forgotten, without a name. Curation writes them, the gate and the service look for them.
+
+It holds the digest of a name, the ids of photos, and a face's centre, because photos of the person that come later, or
+under other names, can be known by the face alone.
+"""
+
+import hashlib
+import unicodedata
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from model.artefacts import write_json
+from model.errors import UserError
+
+FORGOTTEN = "forgotten.json"
+
+
+class Tombstone(BaseModel):
+    """One forgotten person: `centre` [d] is a unit embedding of the recogniser whose digest is `recogniser`.
+
+    A face is the person's from the cosine `similarity` on. Both are empty for a person who was in no dataset.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name_sha256: str
+    photos: tuple[str, ...]
+    recogniser: str = ""
+    centre: tuple[float, ...] = ()
+    similarity: float = 1.0
+    since: date
+
+
+class Tombstones(BaseModel):
+    """All tombstones of a photo folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    people: tuple[Tombstone, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Those of `folder/forgotten.json`, none where it is absent; raises `UserError` where it cannot be trusted."""
+        path = folder / FORGOTTEN
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return cls()
+        except ValidationError as error:
+            raise UserError(_unreadable(path, error.errors()[0]["msg"])) from error
+        except OSError as error:
+            raise UserError(_unreadable(path, error.strerror)) from error
+
+    def write(self, folder: Path) -> None:
+        """Write them into `folder`."""
+        try:
+            write_json(folder / FORGOTTEN, self.model_dump(mode="json"))
+        except OSError as error:
+            path = folder / FORGOTTEN
+            raise UserError(f"{path} cannot be written ({error.strerror}): make the folder writable") from error
+
+    def named(self, path: str, person: str = "") -> bool:
+        """Whether a photo bears a forgotten person's name, as its person or as a folder on its path."""
+        names = {name_digest(name) for name in (person, *PurePosixPath(path).parts[:-1]) if name}
+        return any(stone.name_sha256 in names for stone in self.people)
+
+
+def _unreadable(path: Path, why: str | None) -> str:
+    return f"{path} cannot be read ({why}): bring it back from a copy, or somebody would be remembered"
+
+
+def name_digest(name: str) -> str:
+    """SHA-256 in hex of a person's name, in whatever case, spacing and Unicode form it is written."""
+    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return hashlib.sha256(plain.encode("utf-8", "surrogateescape")).hexdigest()
