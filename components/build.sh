@@ -14,6 +14,7 @@ commit=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 [ "$#" -gt 0 ] || set -- $(ls -d components/*/Containerfile | cut -d/ -f2)
 
 build() { # NAME FILE [ARGUMENT...]
+    echo "== $1, after $SECONDS s"
     # shellcheck disable=SC2086  # BUILD_ARGS is a list of arguments
     "$engine" build ${BUILD_ARGS:-} -t "localhost/withanyone-$1" -f "$2" "${@:3}" .
 }

@@ -1,4 +1,4 @@
-"""The lock of each step's image: the part of requirements.lock that its role asks for."""
+"""The locks of the images: the parts of requirements.lock that a step's role, or all roles of a kind, ask for."""
 
 import importlib.metadata
 import tomllib
@@ -17,19 +17,33 @@ LEFT_OUT = {"onnxruntime", "opencv-python", "openvino-telemetry"}
 EXECUTOR = "kfp"
 
 
+# What the images share, by role of pyproject.toml: all have the first, those with torch the second. Setuptools comes
+# before torch asks for it, to take the place of the one that a new environment brings.
+SHARED = {"data": {EXECUTOR, "setuptools"}, "faces": {EXECUTOR}}
+
+
 def image_lock(step: Step) -> str:
     """The lines of requirements.lock that the core and the role of `step` ask for, directly or not, and kfp's executor.
 
     The extra of a role in pyproject.toml is called like the folder of its step; one called FOLDER-SOMETHING holds what
     the step alone has, and not those who use its role.
     """
+    return _lock(f"The image of the {step.name} step", step.folder, {EXECUTOR})
+
+
+def shared_lock(role: str) -> str:
+    """The lines of requirements.lock that images with the `role`, one of SHARED, have in common."""
+    return _lock(f"What images with the role {role} share", role, SHARED[role])
+
+
+def _lock(what: str, role: str, more: set[str]) -> str:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    own = [text for name, texts in extras.items() if name.partition("-")[0] == step.folder for text in texts]
-    wanted = closure([*project["dependencies"], *own], extras) | {EXECUTOR}
+    own = [text for name, texts in extras.items() if name.partition("-")[0] == role for text in texts]
+    wanted = closure([*project["dependencies"], *own], extras) | more
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if "==" in line and canonicalize_name(line.split("==")[0]) in wanted]
-    head = f"# The image of the {step.name} step: a part of requirements.lock, derived by `make paperwork`."
+    head = f"# {what}: a part of requirements.lock, derived by `make paperwork`."
     return "\n".join([head, *pins, ""])
 
 

@@ -1,4 +1,4 @@
 #!/bin/sh
-# Install a role's lock as it is into /opt/role; what the environment has already stays there.
+# Install a lock as it is below a folder, such as /opt/role; what the environment has already stays there: install-lock FOLDER LOCK
 set -eu
-pip install --prefix /opt/role --no-deps --use-pep517 --requirement "$1"
+pip install --prefix "$1" --no-deps --use-pep517 --requirement "$2"

@@ -1,4 +1,5 @@
-"""Derives what a step's folder carries besides its code: the tables of its README.md and the lock of its image.
+"""Derives what a step's folder carries besides its code, the tables of its README.md and the lock of its image, and the
+locks that the images share.
 
 `python -m components.paperwork` rewrites what is out of date (`make paperwork`); a test fails while something is.
 """
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.image_locks import image_lock
+from components.image_locks import SHARED, image_lock, shared_lock
 from components.steps import STEPS, Step
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def derived() -> dict[Path, str]:
     """Every derived file with the content it should have; the README of a step keeps its handwritten parts."""
-    files = {}
+    files = {ROOT / "components" / f"{role}.lock": shared_lock(role) for role in SHARED}
     for step in STEPS:
         folder = ROOT / "components" / step.folder
         files[folder / "requirements.lock"] = image_lock(step)

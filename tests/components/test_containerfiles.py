@@ -37,7 +37,7 @@ def test_images_stand_on_stages_that_the_build_makes() -> None:
 def test_nothing_that_runs_is_root_or_is_made_from_a_stage_that_builds() -> None:
     shared = (ROOT / "components" / "Containerfile").read_text()
     assert re.search(r"^FROM user AS base$", shared, re.MULTILINE)
-    assert re.search(r"^FROM user AS torch$", shared, re.MULTILINE)
+    assert re.search(r"^FROM base AS torch$", shared, re.MULTILINE)
     assert re.findall(r"^USER (\S+)$", shared, re.MULTILINE) == ["1000:0"]
     for folder in FOLDERS:
         assert "USER" not in text(folder)
