@@ -9,4 +9,4 @@ mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certifica
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/var/cache/apt/*' \
     bookworm "$folder/base.tar"
-podman import --quiet -c 'ENV LANG=C.UTF-8' -c 'ENV PATH=/usr/local/bin:/usr/bin:/bin' "$folder/base.tar" "$name"
+podman import --quiet -c 'ENV LANG=C.UTF-8' -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' "$folder/base.tar" "$name"

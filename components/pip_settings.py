@@ -1,19 +1,20 @@
-"""Gives a build what pip knows on this machine, without a trace in the image: arguments for `podman build`.
+"""Gives a build what pip knows on this machine, and the same for uv: arguments for `podman build`, none of it copied.
 
     python3 components/pip_settings.py FOLDER
 
-Writes pip's settings, those of its environment variables too, to FOLDER/pip.conf and prints the volumes that show that
-file, and the files and folders which it names, to the build. Nothing is printed where pip has no settings.
+Writes pip's settings, those of its environment variables too, to FOLDER/pip.conf and FOLDER/uv.toml and prints the
+volumes that show them, and the files and folders which they name, to the build. Nothing is printed where pip has none.
 """
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlparse
 
-PLACE = "/etc/pip.conf"
+PIP, UV = "/etc/pip.conf", "/etc/uv/uv.toml"
 
 
 def settings() -> dict[str, str]:
@@ -33,15 +34,25 @@ def places(known: Mapping[str, str]) -> Iterator[Path]:
 
 
 def volumes(folder: Path) -> list[str]:
-    """The arguments, after pip.conf was written into `folder`."""
+    """The volumes, after the two files were written into `folder`."""
     known = settings()
     if not known:
         return []
-    file = folder / "pip.conf"
     lines = [f"{name} = {' '.join(value.split())}" for name, value in sorted(known.items())]
-    file.write_text("\n".join(["[global]", *lines, ""]), encoding="utf-8")
+    (folder / "pip.conf").write_text("\n".join(["[global]", *lines, ""]), encoding="utf-8")
+    (folder / "uv.toml").write_text(for_uv(known), encoding="utf-8")
     shown = {f"{path}:{path}:ro" for path in _outermost(set(places(known)))}
-    return [word for volume in (f"{file}:{PLACE}:ro", *sorted(shown)) for word in ("--volume", volume)]
+    return [f"{folder}/pip.conf:{PIP}:ro", f"{folder}/uv.toml:{UV}:ro", *sorted(shown)]
+
+
+def for_uv(known: Mapping[str, str]) -> str:
+    """Uv's settings file that means what these settings mean to pip: which indexes there are, none before another."""
+    lines = ["system-certs = true", "[pip]", 'index-strategy = "unsafe-best-match"']
+    if "index-url" in known:
+        lines.append(f"index-url = {json.dumps(known['index-url'])}")
+    lists = [name for name in ("extra-index-url", "find-links") if name in known]
+    lines += [f"{name} = {json.dumps(known[name].split())}" for name in lists]
+    return "\n".join([*lines, ""])
 
 
 def _outermost(paths: set[Path]) -> set[Path]:
@@ -49,4 +60,4 @@ def _outermost(paths: set[Path]) -> set[Path]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(" ".join(volumes(Path(sys.argv[1]))) + "\n")
+    sys.stdout.write(" ".join(f"--volume {volume}" for volume in volumes(Path(sys.argv[1]))) + "\n")

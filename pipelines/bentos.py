@@ -1,10 +1,11 @@
-"""The Bento of a registered version: the one that its run packaged, or one built from what the registry holds."""
+"""The Bento of a registered version, the one that its run packaged or one built from the registry, and its image."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from model.artefacts import file_digest, new_folder, read_json
+from pipelines.locks import only_user
 from pipelines.registry import Registry
 from pipelines.runs import Runs
 from pipelines.store import link_tree
@@ -25,6 +26,24 @@ def bento_of(record: dict[str, Any], runs: Runs, registry: Registry, folder: Pat
         else:
             _build(record, registry, draft)
     return bento
+
+
+def image_of(
+    version: str | None, runs: Runs, registry: Registry, folder: Path, *, tag: str | None, engine: str, base: str | None
+) -> dict[str, str]:
+    """Make an image of the registered `version`, else of the one in production; returns `version`, `image` and `id`.
+
+    The Bento is kept below `folder`. Raises UserError for what was never promoted.
+    """
+    from components.packaging.containerize import containerize
+
+    with only_user(folder / "lock", f"the deployment {folder}"):
+        record = registry.find(version or registry.champion())
+        bento = bento_of(record, runs, registry, folder / "bentos")
+        name = tag or f"localhost/withanyone:{record['version']}"
+        labels = {"org.opencontainers.image.title": "withanyone", "org.opencontainers.image.version": record["version"]}
+        labels |= {f"withanyone.{key}": str(value) for key, value in read_json(bento / LINEAGE).items()}
+        return {"version": record["version"], "image": name, "id": containerize(bento, name, engine, base, labels)}
 
 
 def matches(bento: Path, record: dict[str, Any]) -> bool:

@@ -39,9 +39,7 @@ class Deployment:
         there is nothing to serve or to go back to.
         """
         with self._only_user(), self.registry.only_user():
-            version = self.registry.production()
-            if version is None:
-                raise UserError(f"The registry {self.registry.root} has no version in production: promote a run first.")
+            version = self.registry.champion()
             try:
                 return {"version": version, "rolled_back": None, **self._serve(version)}
             except UserError as error:

@@ -88,6 +88,13 @@ class Registry:
         turns = self.history()
         return turns[-1]["version"] if turns else None
 
+    def champion(self) -> str:
+        """The version in production. Raises UserError before the first."""
+        version = self.production()
+        if version is None:
+            raise UserError(f"The registry {self.root} has no version in production: promote a run first.")
+        return version
+
     def previous(self) -> str:
         """The champion before the present one: the nearest older version that was in production. Raises UserError."""
         present = self.production()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from components.packaging.image import BASE
 from components.packaging.lineage import Lineage
 from components.packaging.pins import pins
 from components.packaging.serve import environment
@@ -39,5 +40,5 @@ def _options(lineage: Lineage) -> dict[str, object]:
         "include": ["*"],
         # Locking would ask a registry and write its address into the Bento; the versions here are the proven ones.
         "python": {"packages": pins("packaging"), "lock_packages": False},
-        "docker": {"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"},
+        "docker": {"base_image": BASE},
     }

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 
 from components.packaging.door import Door
 from components.packaging.guard import Guard
+from components.packaging.image import image
 from components.packaging.line import Ticket
 from components.packaging.logs import Named, write_json_lines
 from components.packaging.page import FILES, page
@@ -39,6 +40,7 @@ BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
     workers=1,  # one line before one device
     traffic={"timeout": 300},  # longer than any request lives; how many may wait is the line's to say
     logging={"access": {"enabled": False}},  # our own has request ids
+    image=image(),
     http={"host": "127.0.0.1", "port": 3000},  # BENTOML_HOST or --host opens it to others
     envs=[
         {"name": "HF_HUB_OFFLINE", "value": "1"},

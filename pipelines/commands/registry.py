@@ -1,9 +1,10 @@
-"""`withanyone promote`, `deploy`, `rollback`, `lineage` and `versions`: what becomes of a decided run."""
+"""`withanyone promote`, `deploy`, `containerize`, `rollback`, `lineage`, `versions`: what becomes of a decided run."""
 
 import getpass
 import json
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -65,6 +66,36 @@ def deploy(
     _tell(done, f"{failed} failed ({done['why']}); {words}" if failed else words, as_json)
     if failed:
         raise typer.Exit(6)
+
+
+def containerize(
+    version: Annotated[str | None, typer.Argument(help="Version.", show_default="the champion")] = None,
+    tag: Annotated[
+        str | None, typer.Option(metavar="NAME:TAG", help="Name.", show_default="localhost/withanyone:VERSION")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IMAGE", help="Image with Python 3.11 and venv below it.", show_default="python:3.11-slim-bookworm"
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["podman", "docker"] | None,
+        typer.Option(help="What builds it.", show_default="podman where there is one"),
+    ] = None,
+    runs: RunsFolder = RUNS,
+    registry: RegistryFolder = REGISTRY,
+    deployment: DeploymentFolder = DEPLOYMENT,
+    as_json: Json = False,
+) -> None:
+    """Make an image of a promoted version's Bento, by `bentoml containerize`; what was not promoted is refused."""
+    from pipelines.bentos import image_of
+    from pipelines.registry import Registry
+    from pipelines.runs import Runs
+
+    engine = engine or ("podman" if shutil.which("podman") else "docker")
+    done = image_of(version, Runs(runs), Registry(registry), deployment, tag=tag, engine=engine, base=base)
+    _tell(done, f"{done['version']} is the image {done['image']} ({done['id'][:12]})", as_json)
 
 
 def rollback(

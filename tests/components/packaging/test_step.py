@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.image_locks import LEFT_OUT
 from components.packaging import step
 from components.packaging.config import PackagingConfig
+from components.packaging.image import BASE, EXCLUDED, UV
 from components.packaging.lineage import Lineage
 from components.packaging.pins import pins
 from components.packaging.proof import serving
@@ -64,6 +66,17 @@ def test_images_of_it_listen_to_others_and_report_to_nobody(made: tuple[Path, di
     dockerfile = (made[0] / "env" / "docker" / "Dockerfile").read_text()
     assert "BENTOML_HOST=0.0.0.0" in dockerfile
     assert "BENTOML_DO_NOT_TRACK=True" in dockerfile
+
+
+def test_images_of_it_install_what_is_pinned_and_nothing_to_build_with(made: tuple[Path, dict[str, Path]]) -> None:
+    dockerfile = (made[0] / "env" / "docker" / "Dockerfile").read_text()
+    assert f"FROM {BASE} " in dockerfile
+    assert f"uv=={UV}" in dockerfile
+    assert f"uv=={UV}" in (ROOT / "requirements.lock").read_text().split()
+    assert set(EXCLUDED) <= LEFT_OUT
+    assert all(f'"{name}"' in dockerfile for name in EXCLUDED)
+    assert [tool for tool in ("apt-get", "build-essential", "gcc", "git ") if tool in dockerfile] == []
+    assert f"ARG BASE_IMAGE={BASE}\n" in (ROOT / "components" / "Containerfile").read_text()
 
 
 def test_a_service_that_does_not_come_up_is_told(
