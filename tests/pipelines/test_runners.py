@@ -161,6 +161,13 @@ def test_no_pod_runs_as_root(specs: dict[str, tuple[Spec, Spec]]) -> None:
     assert all(pod["securityContext"]["runAsNonRoot"] for pod in pods.values())
 
 
+def test_of_a_pods_security_kfp_still_has_user_and_group_alone() -> None:
+    """Once this fails, a root file system that is only read can be asked for, too: the README says that it cannot."""
+    from kfp.kubernetes.kubernetes_executor_config_pb2 import SecurityContext
+
+    assert set(SecurityContext.DESCRIPTOR.fields_by_name) == {"run_as_user", "run_as_group", "run_as_non_root"}
+
+
 def test_the_gate_decides_anew_in_every_run_of_a_cluster(specs: dict[str, tuple[Spec, Spec]]) -> None:
     for name, (spec, _) in specs.items():
         tasks = spec["root"]["dag"]["tasks"]
