@@ -4,11 +4,6 @@
 """
 
 import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,38 +11,13 @@ import pytest
 from kfp import dsl, local
 
 from components.steps import GATE, STEPS, Step
-from model.errors import UserError
-from pipelines.containers import Containers, containers
-from pipelines.settings import load_settings
-from pipelines.sources import ROOT
+from pipelines.containers import Containers
 from pipelines.store import Store
 from tests.acceptance.same import differences
+from tests.acceptance.tiny_run import open_to_steps, run
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(3600)]
-TINY: dict[str, dict[str, Any]] = {
-    "photos": {"people": 8, "photos": 5, "scenes": 16, "strangers": 2, "places": 2},
-    "train": {"effort": 0.01, "batch": 4},
-    "evaluate": {"cases": 1, "seeds": [1], "steps": 2},
-    "package": {"anyway": True},
-}
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 IMAGES = list({step.image: step for step in STEPS}.values())
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Any]:
-    """A client of the container engine; without one, or without the images, these tests are skipped."""
-    import docker
-
-    settings = load_settings(None)
-    try:
-        containers(STEPS, settings, Store(Path("none")))
-    except UserError as error:
-        if os.environ.get("CONTAINERS_MUST_RUN"):  # set where they were built a moment ago
-            raise
-        pytest.skip(str(error))
-    client = docker.from_env()
-    yield client
-    client.close()
 
 
 def said(engine: Any, step: Step, *command: str) -> str:
@@ -111,38 +81,20 @@ def test_a_container_that_fails_is_a_failure_each_time(engine: Any, tmp_path: Pa
     assert engine.containers.list(all=True, filters={"label": f"withanyone.store={tmp_path / 'store'}"}) == []
 
 
-def run(
-    home: Path, runs: str, *options: str, changes: dict[str, dict[str, Any]] = TINY
-) -> tuple[int, dict[str, Any], str]:
-    """Exit code, record and last words of `withanyone run` in `home`."""
-    words = [f"{part}.{key}={json.dumps(value)}" for part, values in changes.items() for key, value in values.items()]
-    command = [sys.executable, "-m", "pipelines.cli", "run", "--json", "--runs", runs, *options]
-    command += [word for change in words for word in ("--set", change)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    begin = time.monotonic()
-    done = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
-    sys.stderr.write(f"withanyone run {' '.join(options)}: {time.monotonic() - begin:.0f} s\n")
-    return done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr
-
-
-def test_the_pipeline_makes_in_containers_what_it_makes_in_processes(engine: Any, tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)  # the steps' user goes through them
-    code, boxed, words = run(tmp_path, "boxed", "--in-containers")
+def test_the_pipeline_makes_in_containers_what_it_makes_in_processes(boxed: tuple[Path, dict[str, Any]]) -> None:
+    home, record = boxed
+    assert {step["status"] for step in record["steps"].values()} == {"done"}
+    code, plain, words = run(home, "plain")
     assert code == 0, words
-    assert {step["status"] for step in boxed["steps"].values()} == {"done"}
-    code, plain, words = run(tmp_path, "plain")
-    assert code == 0, words
-    assert differences(Path(boxed["folder"]), Path(plain["folder"])) == []
-    assert (Path(boxed["folder"]) / "bento" / "bento.yaml").is_file()
-    code, again, words = run(tmp_path, "boxed", "--in-containers")
+    assert differences(Path(record["folder"]), Path(plain["folder"])) == []
+    assert (Path(record["folder"]) / "bento" / "bento.yaml").is_file()
+    code, again, words = run(home, "boxed", "--in-containers")
     assert code == 0, words
     assert {step["status"] for step in again["steps"].values()} == {"cached"}
 
 
 def test_a_step_that_refuses_its_input_ends_the_run_with_its_sentence(engine: Any, tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+    open_to_steps(tmp_path)
     (tmp_path / "empty").mkdir()
     code, record, words = run(
         tmp_path, "runs", "--in-containers", changes={"photos": {"folder": str(tmp_path / "empty")}}

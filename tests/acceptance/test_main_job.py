@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,13 @@ import pytest
 
 from components.steps import STEPS
 from pipelines.sources import ROOT
+from tests.acceptance.tiny_run import TINY
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(3600)]
 
-SMALL: Mapping[str, Mapping[str, Any]] = {
-    "photos": {"people": 8, "photos": 5, "scenes": 16, "strangers": 2, "places": 2},
-    "train": {"effort": 0.01, "batch": 4},
-    "evaluate": {"cases": 1, "seeds": [1], "steps": 2},
-    "package": {"anyway": True},
-}
 CHANGES = [
     word
-    for section, values in SMALL.items()
+    for section, values in TINY.items()
     for key, value in values.items()
     for word in ("--set", f"{section}.{key}={json.dumps(value)}")
 ]
@@ -125,7 +119,7 @@ def test_a_champion_is_what_the_next_decision_compares_with(home: Path, resumed:
 def test_dvc_repro_makes_the_same_in_a_clone(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", f"file://{ROOT}", str(clone)], check=True)
-    (clone / "params.yaml").write_text(json.dumps({step.name: dict(SMALL.get(step.name, {})) for step in STEPS}))
+    (clone / "params.yaml").write_text(json.dumps({step.name: dict(TINY.get(step.name, {})) for step in STEPS}))
     environment = ENVIRONMENT | {"PYTHONPATH": str(clone)}
     dvc = [sys.executable, "-m", "dvc"]
     subprocess.run([*dvc, "repro"], cwd=clone, env=environment, check=True)
