@@ -8,8 +8,9 @@ from pydantic import BaseModel
 import components
 import model as model_package
 from components.packaging.lineage import Lineage
-from components.packaging.terms import SERVED_WEIGHTS
+from components.packaging.presets import FROZEN, carried_weights, servable
 from model.artefacts import cache_folder, file_digest, write_json
+from model.presets import frozen_digest
 from model.weights import weight
 
 # Names inside the bundle folder.
@@ -22,11 +23,12 @@ def write_bundle(
 ) -> None:
     """Write the model folder, the weights it needs, its scores, decision, lineage and self-test into `folder`.
 
-    `digests.json` pins each of these files by its SHA-256.
+    `digests.json` pins each of these files by its SHA-256, `frozen.json` what draws beside them.
     """
     shutil.copytree(model, folder / MODEL)
     cache = cache_folder()
-    for name in SERVED_WEIGHTS:
+    chosen = servable(model)
+    for name in carried_weights(chosen):
         file = weight(name)
         target = folder / WEIGHTS / file.relative_to(cache)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +38,7 @@ def write_bundle(
     shutil.copyfile(decision / "decision.json", folder / DECISION)
     write_json(folder / LINEAGE, lineage.model_dump())
     write_json(folder / SELF_TEST, self_test.model_dump())
+    write_json(folder / FROZEN, {"preset": chosen.name, "digest": frozen_digest(chosen)})
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     write_json(folder / DIGESTS, {file.relative_to(folder).as_posix(): file_digest(file) for file in files})
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from components.packaging import limits
 from components.packaging.lineage import Lineage
-from components.packaging.terms import RESEARCH
+from components.packaging.terms import sentence
+from model.parts import BASE, PACK, SIGLIP
+from model.presets import Preset
 
 _TEMPLATE = """# WithAnyone service {short}
 
@@ -23,7 +25,7 @@ Pictures of one to {references} people in a scene, each recognisable from a sing
 
 It listens on 127.0.0.1:3000; `BENTOML_HOST` and `BENTOML_PORT` change that. Others than programs on the same machine
 need a token from the file that `WITHANYONE_TOKENS` names. `/` is a page to try it on, `/docs.json` has the schema,
-`/readyz` answers once a picture was made and its face recognised. Model and weights are inside: nothing is fetched.
+`/readyz` answers once a picture was made and its face recognised. {inside}
 
 ## Call it
 
@@ -42,14 +44,21 @@ need a token from the file that `WITHANYONE_TOKENS` names. `/` is a page to try 
 {card}
 """
 
+INSIDE = "Model and weights are inside: nothing is fetched."
+BROUGHT = (
+    f"The frozen parts of the model are not inside: {BASE}, {SIGLIP} and {PACK} name them, and they have to be those "
+    "that it was packaged with. WITHANYONE_DEVICE=cuda puts all on a GPU."
+)
 
-def write_readme(file: Path, card: Path, lineage: Lineage) -> None:
+
+def write_readme(file: Path, card: Path, lineage: Lineage, chosen: Preset) -> None:
     """Write the README of the Bento around the model's `card`."""
     rows = "\n".join(f"| {name} | `{value}` |" for name, value in lineage.model_dump().items())
     text = _TEMPLATE.format(
         short=lineage.model[:12],
         references=limits.REFERENCES,
-        licence=RESEARCH,
+        licence=sentence(chosen),
+        inside=BROUGHT if chosen.parts else INSIDE,
         rows=rows,
         card=card.read_text(encoding="utf-8"),
     )

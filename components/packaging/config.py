@@ -1,5 +1,7 @@
 """Settings of the package step."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -15,3 +17,4 @@ class PackagingConfig(BaseModel):
         le=3600,
         description="seconds the packaged service may take to load and make its first picture",
     )
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where the service is proven")

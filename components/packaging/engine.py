@@ -17,7 +17,7 @@ from components.packaging.credentials import Credentials
 from components.packaging.lineage import Lineage
 from components.packaging.metrics import PICTURES, STAGE
 from components.packaging.pictures import read_base64
-from components.packaging.references import Reference, References, only_face, side
+from components.packaging.references import Look, Reference, References, only_face, side
 from components.packaging.refusals import RefusalError
 from components.packaging.requests import FacesRequest, GenerateRequest, LayoutRequest, Size
 from components.packaging.selftest import SelfTest
@@ -40,6 +40,7 @@ class Pipeline(Protocol):
         *,
         steps: int | None = None,
         id_weight: float = 1.0,
+        siglip_weight: float = 1.0,
         on_step: OnStep | None = None,
     ) -> list[Image]:
         """One picture for each request; `on_step` is told each step and how many there are."""
@@ -54,6 +55,7 @@ class Made:
     pictures: list[Image]
     orders: list[Request]
     references: list[Reference]
+    weights: dict[str, float]
 
 
 class Engine:
@@ -69,11 +71,15 @@ class Engine:
         credentials: Credentials,
         self_test: SelfTest,
         consent: Consent | None = None,
+        look: Look | None = None,
     ) -> None:
-        """`facts` are told as they are by `describe`: licence and scores. `sizes` are those of the pictures."""
+        """`facts` are told as they are by `describe`: licence and scores. `sizes` are those of the pictures.
+
+        `look` is there for models with a SigLIP branch.
+        """
         self.pipeline, self.analyser, self.lineage, self.facts, self.sizes = pipeline, analyser, lineage, facts, sizes
         self.credentials, self.self_test = credentials, self_test
-        self.references = References(analyser, consent or Consent())
+        self.references = References(analyser, consent or Consent(), look)
         self.warm = False
 
     def warm_up(self) -> None:
@@ -89,15 +95,34 @@ class Engine:
 
     def generate(self, request: GenerateRequest, on_step: OnStep | None = None) -> Made:
         """The pictures of a request; raises RefusalError for a reference that cannot or must not be used."""
+        weights = self._weights(request)
         with stage("references"):
             references = self.references.read(request.references)
         orders = self._orders(request, references)
         with stage("pictures"):
-            pictures = self.pipeline(orders, steps=request.steps, id_weight=request.id_weight, on_step=on_step)
+            pictures = self.pipeline(orders, steps=request.steps, on_step=on_step, **weights)
         with stage("credentials"):
-            files = [self._file(picture, request, order.seed) for picture, order in zip(pictures, orders, strict=True)]
+            told = {**weights, "steps": request.steps or "default"}
+            files = [
+                self.credentials.sign(picture, self.lineage, {"seed": order.seed, **told})
+                for picture, order in zip(pictures, orders, strict=True)
+            ]
         PICTURES.inc(len(files))
-        return Made(files, pictures, orders, references)
+        return Made(files, pictures, orders, references, weights)
+
+    def _weights(self, request: GenerateRequest) -> dict[str, float]:
+        """How strongly each branch of the model acts."""
+        if "sig" in self.branches:
+            siglip = 1.0 if request.siglip_weight is None else request.siglip_weight
+            return {"id_weight": request.id_weight, "siglip_weight": siglip}
+        if request.siglip_weight is not None:
+            raise _unfit("siglip_weight", "is of a branch that this model does not have", "leave it out")
+        return {"id_weight": request.id_weight}
+
+    @property
+    def branches(self) -> list[str]:
+        """Names of the adapter's branches: 'arc', which reads the embedding, and perhaps 'sig', which sees the look."""
+        return ["arc", "sig"] if self.references.look else ["arc"]
 
     def _orders(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
         boxes, width, height = self._layout(len(references), request.size)
@@ -105,11 +130,9 @@ class Engine:
             boxes = np.array(request.boxes, np.float32) * np.array([width, height, width, height], np.float32)
         embeddings = np.stack([reference.embedding for reference in references])
         seeds = [(request.seed + number) % (limits.SEED + 1) for number in range(request.pictures)]
-        return [Request(request.prompt, embeddings, boxes, width, height, seed) for seed in seeds]
-
-    def _file(self, picture: Image, request: GenerateRequest, seed: int) -> bytes:
-        inputs = {"seed": seed, "id_weight": request.id_weight, "steps": request.steps or "default"}
-        return self.credentials.sign(picture, self.lineage, inputs)
+        seen = [reference.patches for reference in references if reference.patches is not None]
+        patches = np.stack(seen) if seen else None
+        return [Request(request.prompt, embeddings, boxes, width, height, seed, patches) for seed in seeds]
 
     def faces(self, request: FacesRequest) -> dict[str, Any]:
         """What the service sees in a picture: its faces, and whether and why it would refuse it as a reference."""
@@ -152,7 +175,13 @@ class Engine:
             except RefusalError:  # more people than this model's pictures hold
                 break
         about = {"lineage": self.lineage.model_dump(), "limits": limits.told(), "signed_by": self.credentials.subject}
-        return {**about, "sizes": [list(size) for size in self.sizes], "layouts": layouts, **self.facts}
+        return {
+            **about,
+            "branches": self.branches,
+            "sizes": [list(size) for size in self.sizes],
+            "layouts": layouts,
+            **self.facts,
+        }
 
 
 @contextmanager

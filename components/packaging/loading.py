@@ -9,44 +9,53 @@ from components.packaging.consent import Consent, FaceList
 from components.packaging.credentials import Credentials
 from components.packaging.engine import Engine
 from components.packaging.lineage import Lineage
+from components.packaging.presets import check_device, check_frozen, recogniser_digest, servable
+from components.packaging.references import Look
 from components.packaging.selftest import SelfTest
 from components.packaging.settings import ServiceSettings
 from components.packaging.terms import terms
 from model.artefacts import file_digest, read_json
 from model.errors import UserError
-from model.faces.analyser import load_analyser
+from model.presets import Preset, load_faces, load_tower
 from model.sampler import Sampler
-from model.weights import weight
 
 
 def load_engine(bundle: Path, settings: ServiceSettings) -> Engine:
     """The engine of a bundle; the weights come from there too, never from a registry.
 
-    Raises UserError where a file is not the one that was packaged, or a list of people cannot be trusted.
+    Raises UserError where a file or a part is not the one that was packaged, there is no such device, or a list of
+    people cannot be trusted.
     """
     check_digests(bundle)
+    check_device(settings.device)
     os.environ["WITHANYONE_CACHE"] = str(bundle / WEIGHTS)
-    pipeline = load_pipeline(bundle / MODEL)
-    recogniser = pipeline.preset.recogniser
-    known = file_digest(weight(recogniser))
+    chosen = servable(bundle / MODEL)
+    check_frozen(bundle, chosen)
+    pipeline = Sampler.load(bundle / MODEL, settings.device)
+    pipeline.encode_text = KeptTexts(pipeline.encode_text)
+    known = recogniser_digest(chosen)
     lists = [FaceList(path, known) if path else None for path in (settings.forgotten, settings.enrolled)]
     return Engine(
         pipeline,
-        load_analyser(recogniser),
+        load_faces(chosen, settings.device),
         Lineage.model_validate(read_json(bundle / LINEAGE)),
-        {"licence": terms(read_json(bundle / MODEL / "training.json")), "scores": read_json(bundle / SCORES)},
-        sorted(set(pipeline.preset.buckets)),
+        {"licence": terms(read_json(bundle / MODEL / "training.json"), chosen), "scores": read_json(bundle / SCORES)},
+        sorted(set(chosen.buckets)),
         Credentials.of(settings.certificate, settings.key),
         SelfTest.model_validate(read_json(bundle / SELF_TEST)),
         Consent(*lists),
+        load_look(chosen, settings.device),
     )
 
 
-def load_pipeline(model: Path) -> Sampler:
-    """The pipeline of a model folder, with a memory for texts."""
-    pipeline = Sampler.load(model)
-    pipeline.encode_text = KeptTexts(pipeline.encode_text)
-    return pipeline
+def load_look(chosen: Preset, device: str) -> Look | None:
+    """What a preset's SigLIP branch sees in a face; None for an adapter without that branch."""
+    tower = load_tower(chosen, device)
+    if tower is None:
+        return None
+    from model.siglip import face_crop
+
+    return lambda pixels, box: tower.patches([face_crop(pixels, box)])[0].float().cpu().numpy()
 
 
 def check_digests(bundle: Path) -> None:

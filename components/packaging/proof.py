@@ -22,6 +22,7 @@ from components.packaging.reading import read_credentials
 from components.packaging.serve import command, environment
 from components.packaging.settings import PREFIX
 from model.errors import UserError
+from model.parts import BASE, PACK, SIGLIP
 
 SVG = base64.b64encode(b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"/>').decode()
 LOG_TAIL = 3000  # characters
@@ -29,12 +30,17 @@ LOG_TAIL = 3000  # characters
 log = logging.getLogger(__name__)
 
 
-def prove(bento: Path, references: Sequence[bytes], lineage: Lineage, ready_seconds: float) -> dict[str, Any]:
+def prove(
+    bento: Path, references: Sequence[bytes], lineage: Lineage, ready_seconds: float, device: str = "cpu"
+) -> dict[str, Any]:
     """Serve `bento`, made of `lineage`, and check it with the first of `references` that it accepts: times and checks.
 
     Raises UserError when the service is not ready in `ready_seconds` or a check fails.
     """
-    with tempfile.TemporaryDirectory() as scratch, serving(bento, Path(scratch), ready_seconds) as (client, ready):
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        serving(bento, Path(scratch), ready_seconds, device) as (client, ready),
+    ):
         reference = _first_usable(client, references)
         seconds, checks = check(client, reference, lineage)
         checks["reference_not_kept"] = not _holds(Path(scratch), reference)
@@ -99,16 +105,20 @@ def _holds(folder: Path, content: bytes) -> bool:
 
 
 @contextmanager
-def serving(bento: Path, scratch: Path, ready_seconds: float) -> Iterator[tuple[httpx.Client, float]]:
+def serving(
+    bento: Path, scratch: Path, ready_seconds: float, device: str = "cpu"
+) -> Iterator[tuple[httpx.Client, float]]:
     """Serve `bento` on a free port of the loopback; yields a client and the seconds until it was ready.
 
     Temporary files, bentoml's store and the log all go to `scratch`. No registry can be asked: pip is told to use none.
     Raises UserError when it is not ready within `ready_seconds`.
     """
     port, output = _free_port(), scratch / "serve.log"
-    places = {"TMPDIR": str(scratch), "WITHANYONE_CACHE": str(scratch / "cache")}
-    # Of an operator's settings none counts here: what is proven is the Bento alone.
-    plain = {name: value for name, value in environment(scratch / "home").items() if not name.startswith(PREFIX)}
+    places = {"TMPDIR": str(scratch), f"{PREFIX}CACHE": str(scratch / "cache"), f"{PREFIX}DEVICE": device}
+    # Of an operator's settings none counts here, what is proven is the Bento alone, but where brought parts lie.
+    kept = (BASE, SIGLIP, PACK)
+    around = environment(scratch / "home").items()
+    plain = {name: value for name, value in around if not name.startswith(PREFIX) or name in kept}
     settings = {**plain, **places, "PIP_NO_INDEX": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     with open(output, "wb") as sink:
         start = time.monotonic()

@@ -1,6 +1,6 @@
 """From the pictures that a request refers to, to the one face that each is meant to show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -17,21 +17,24 @@ from model.faces.analyser import Analyser, Face
 from model.faces.geometry import align
 
 KEPT, KEPT_SECONDS = 64, 600
+# The pixels [H, W, 3] of a reference and the box [4] of its face to the patches [P, f] of the SigLIP branch.
+Look = Callable[[NDArray[np.uint8], NDArray[np.float32]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A usable face: its raw embedding [d] and its aligned crop [112, 112, 3]."""
+    """A usable face: its raw embedding [d], aligned crop [112, 112, 3] and, for a SigLIP branch, patches [P, f]."""
 
     embedding: NDArray[np.float32]
     crop: NDArray[np.uint8]
+    patches: NDArray[np.float32] | None = None
 
 
 class References:
     """Reads references, the same bytes once; what it remembers is in memory alone, and for some minutes."""
 
-    def __init__(self, analyser: Analyser, consent: Consent) -> None:
-        self.analyser, self.consent = analyser, consent
+    def __init__(self, analyser: Analyser, consent: Consent, look: Look | None = None) -> None:
+        self.analyser, self.consent, self.look = analyser, consent, look
         self._kept: Cache[Reference] = Cache("reference", KEPT, KEPT_SECONDS)
 
     def read(self, texts: Sequence[str]) -> list[Reference]:
@@ -49,7 +52,8 @@ class References:
         pixels = read_base64(text, name)
         # Alone, so that its embedding does not depend, not even by rounding, on what else was asked for.
         face = only_face(self.analyser.analyse([pixels])[0], name)
-        return Reference(face.embedding, align(pixels, face.landmarks))
+        patches = self.look(pixels, face.box) if self.look else None
+        return Reference(face.embedding, align(pixels, face.landmarks), patches)
 
 
 def only_face(faces: Sequence[Face], name: str) -> Face:

@@ -82,6 +82,14 @@ class GenerateRequest(_Request):
         allow_inf_nan=False,
         description=f"how strongly the references count, 0 (not at all) to {limits.ID_WEIGHT:g}; 1 is as trained",
     )
+    siglip_weight: float | None = Field(
+        None,
+        ge=0,
+        le=limits.ID_WEIGHT,
+        allow_inf_nan=False,
+        description="how strongly the look of the references counts (hair, glasses, make-up), 0 (not at all) to "
+        f"{limits.ID_WEIGHT:g}; 1, as trained, without it; only for models with the branch `sig`",
+    )
     seed: int = Field(
         0,
         ge=0,

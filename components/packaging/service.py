@@ -64,7 +64,7 @@ class WithAnyone:
 
         settings = ServiceSettings.read()
         engine = loading.load_engine(BUNDLE, settings)
-        self.desk = Desk(engine, settings.sample, load_shadow(settings, engine.lineage, engine.analyser))
+        self.desk = Desk(engine, settings.sample, load_shadow(settings, BUNDLE, engine))
         engine.warm_up()
 
     @bentoml.api

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,7 @@ class ServiceSettings(BaseModel):
     enrolled: Path | None = Field(None, description="file of the same form: only these people are accepted")
     certificate: Path | None = Field(None, description="PEM chain that signs the pictures, the signer's first")
     key: Path | None = Field(None, description="PEM private key of the certificate (ES256)")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="device where the networks run, cpu or cuda")
     sample: float = Field(0.1, ge=0, le=1, description="share of the requests whose pictures are scored")
     shadow: Path | None = Field(None, description="folder of a second Bento, tried on a share of the requests")
     shadow_share: float = Field(0.1, ge=0, le=1, description="that share")

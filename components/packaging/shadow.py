@@ -5,19 +5,22 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.packaging.bundle import LINEAGE, MODEL
-from components.packaging.engine import Made, Pipeline
+from components.packaging.engine import Engine, Made, Pipeline
 from components.packaging.lineage import Lineage
+from components.packaging.presets import check_frozen, servable
 from components.packaging.requests import GenerateRequest
 from components.packaging.scoring import score
 from components.packaging.settings import ServiceSettings
 from model.artefacts import read_json
+from model.errors import UserError
 from model.faces.analyser import Analyser
+from model.sampler import Sampler
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ class Shadow:
         order = made.orders[0]
         start = time.perf_counter()
         try:
-            picture = self.pipeline([order], steps=request.steps, id_weight=request.id_weight)[0]
+            picture = self.pipeline([order], steps=request.steps, on_step=None, **made.weights)[0]
         except Exception:  # a fault of the shadow is a finding about it, not a fault of the service
             log.exception("the shadow failed")
             self._note({"failed": True})
@@ -59,15 +62,25 @@ class Shadow:
             file.write(json.dumps({"at": round(time.time(), 1), **models, **line}, sort_keys=True) + "\n")
 
 
-def load_shadow(settings: ServiceSettings, champion: Lineage, analyser: Analyser) -> Shadow | None:
-    """The shadow that the settings name, if any: the model of the Bento folder, read by the champion's recogniser."""
+def load_shadow(settings: ServiceSettings, champion: Path, engine: Engine) -> Shadow | None:
+    """The shadow that the settings name, if any: the model of the Bento folder, on the champion's base and recogniser.
+
+    `champion` is the bundle of the `engine`. Raises UserError for a model that does not fit beside it.
+    """
     if settings.shadow is None or settings.shadow_log is None:
         return None
-    from components.packaging.loading import check_digests, load_pipeline
+    from components.packaging.loading import check_digests
 
     bundle = settings.shadow / "src" / "bundle"
     check_digests(bundle)
+    own, other = servable(champion / MODEL), servable(bundle / MODEL)
+    if own != other:
+        raise UserError(
+            f"the shadow's model is of preset {other.name} ({', '.join(other.adapter.branches)}), the champion's of "
+            f"{own.name} ({', '.join(own.adapter.branches)}): give a shadow of the same"
+        )
+    check_frozen(bundle, other)
     lineage = Lineage.model_validate(read_json(bundle / LINEAGE))
     log.info("shadow %s gets a share of %g", lineage.model[:12], settings.shadow_share)
-    pipeline = load_pipeline(bundle / MODEL)
-    return Shadow(pipeline, lineage, champion, analyser, settings.shadow_share, settings.shadow_log)
+    pipeline = cast(Sampler, engine.pipeline).with_model(bundle / MODEL)  # they share what is frozen
+    return Shadow(pipeline, lineage, engine.lineage, engine.analyser, settings.shadow_share, settings.shadow_log)

@@ -13,11 +13,12 @@ from components.packaging.card import write_readme
 from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
 from components.packaging.pictures import read_bytes
+from components.packaging.presets import check_device, servable
 from components.packaging.proof import prove
 from components.packaging.selftest import SelfTest
 from model.artefacts import new_folder, read_json, write_json
 from model.errors import UserError
-from model.faces.analyser import load_analyser
+from model.presets import frozen_digest, load_faces
 from model.sampler import Sampler
 
 MIXED = 12  # references that the self-test's identity is mixed from
@@ -28,7 +29,8 @@ log = logging.getLogger(__name__)
 def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: PackagingConfig) -> None:
     """Write a Bento folder with `proof.json`, or only `skipped.json` when the model was not promoted.
 
-    Raises UserError when model, scores and decision do not belong together or the built service fails its checks.
+    Raises UserError when model, scores, decision and base do not belong together, the model is of a kind that the
+    service does not serve, or the built service fails its checks.
     """
     verdict = read_json(decision / "decision.json")["verdict"]
     if verdict != "promote" and not config.anyway:
@@ -37,25 +39,29 @@ def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: Packa
             write_json(draft / "skipped.json", {"schema": 1, "reason": reason})
         log.info("not packaged: %s", reason)
         return
+    check_device(config.device)
     lineage = Lineage.of(model=model, scores=scores, decision=decision)
+    judged = read_json(scores / "scores.json")["model"].get("base")
+    if judged not in (None, frozen_digest(servable(model))):
+        raise UserError("the scores are of pictures drawn with another base than the one here; evaluate again")
     references = sorted((scores / "images").glob("*/reference-*.jpg"))
     if not references:
         raise UserError(f"{scores / 'images'} holds no reference to prove the service with; evaluate again")
     with new_folder(bento) as draft:
         start = time.monotonic()
-        self_test = _self_test(model, references)
+        self_test = _self_test(model, references, config.device)
         _build_into(draft, self_test, model=model, scores=scores, decision=decision, lineage=lineage)
         seconds = time.monotonic() - start
         log.info("built in %.1f s; starting it to prove it", seconds)
-        proof = prove(draft, [file.read_bytes() for file in references], lineage, config.ready_seconds)
+        proof = prove(draft, [file.read_bytes() for file in references], lineage, config.ready_seconds, config.device)
         write_json(draft / "proof.json", {**proof, "build_seconds": round(seconds, 2)})
     log.info("ready in %.1f s, a picture in %.2f s", proof["ready_seconds"], proof["generate_seconds"])
 
 
-def _self_test(model: Path, references: Sequence[Path]) -> SelfTest:
+def _self_test(model: Path, references: Sequence[Path], device: str) -> SelfTest:
     """The self-test of the model, whose identity is mixed from the references' faces."""
-    pipeline = Sampler.load(model)
-    analyser = load_analyser(pipeline.preset.recogniser)
+    pipeline = Sampler.load(model, device)
+    analyser = load_faces(pipeline.preset, device)
     seen = [analyser.analyse([read_bytes(file.read_bytes(), file.name)])[0] for file in references[:MIXED]]
     measured = SelfTest.measure(pipeline, analyser, [faces[0].embedding for faces in seen if faces])
     log.info("the self-test's face has similarity %s", measured.similarity)
@@ -71,5 +77,5 @@ def _build_into(
         write_sources(context)
         folders = {"model": model, "scores": scores, "decision": decision}
         write_bundle(context / "bundle", **folders, lineage=lineage, self_test=self_test)
-        write_readme(context / "README.md", model / "card.md", lineage)
+        write_readme(context / "README.md", model / "card.md", lineage, servable(model))
         shutil.copytree(build(context, Path(scratch, "home"), lineage), draft, dirs_exist_ok=True)

@@ -10,6 +10,7 @@ const boxes = new Boxes(at("boxes"), at("place"), (index) => {
   return item?.crop ? item : null;
 });
 let running = null;
+let mixes = false; // the slider mixes two branches of the model; without a second one it weighs the only one
 
 const size = () => (at("size").value ? at("size").value.split("x").map(Number) : null);
 
@@ -44,17 +45,22 @@ async function introduce() {
   const about = await service.about();
   at("access").hidden = true;
   at("licence").textContent = `${about.licence.sentence ?? ""} Model ${about.lineage.model.slice(0, 12)}, ${about.lineage.verdict}.`;
+  mixes = about.branches.includes("sig");
+  at("weight").max = mixes ? 1 : about.limits.id_weight;
   at("size").replaceChildren(at("size").options[0]);
   for (const [width, height] of about.sizes) at("size").add(new Option(`${width} × ${height}`, `${width}x${height}`));
   await place();
 }
 
+// In spirit is the identity alone, in form the look alone, as the method's authors have it.
+const weights = (form) => (mixes ? { id_weight: Number((1 - form).toFixed(2)), siglip_weight: form } : { id_weight: form });
+
 function ordered() {
   const body = {
     prompt: at("prompt").value,
     references: references.usable.map((item) => item.base64),
-    id_weight: Number(at("weight").value),
-    seed: Number(at("seed").value),
+    ...weights(Number(at("weight").value)),
+    seed: at("seed").value ? Number(at("seed").value) : Math.floor(Math.random() * 2 ** 32),
     pictures: Number(at("pictures").value),
   };
   if (boxes.moved) body.boxes = boxes.moved;

@@ -54,6 +54,7 @@ export class References {
   #row(item) {
     const row = document.createElement("li");
     const image = Object.assign(new Image(), { src: item.url, alt: "" });
+    image.addEventListener("error", () => image.removeAttribute("src")); // what is no picture has no broken one either
     const place = this.usable.indexOf(item);
     if (place >= 0) row.style.setProperty("--mark", COLOURS[place]);
     const said = document.createElement("span");

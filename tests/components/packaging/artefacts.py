@@ -18,6 +18,7 @@ def incoming(
     verdict: str = "promote",
     adapter: IdentityAdapter | None = None,
     references: Sequence[bytes] = REFERENCES,
+    preset: str = "nano",
 ) -> dict[str, Path]:
     """`model`, `scores` and `decision` folders below `root` that belong together."""
     folders = {name: root / name for name in ("model", "scores", "decision")}
@@ -27,7 +28,9 @@ def incoming(
     )
     (folders["model"] / "card.md").write_text("# A model of squares\n")
     if adapter is not None:
-        save_adapter(adapter, folders["model"], "nano")
+        save_adapter(adapter, folders["model"], preset)
+    else:
+        write_json(folders["model"] / "adapter.json", {"schema": 1, "preset": preset, "sizes": {}})
     digest = folder_digest(folders["model"])
     write_json(
         folders["scores"] / "scores.json", {"schema": 1, "model": {"digest": digest}, "dataset": {"digest": "d" * 64}}

@@ -69,8 +69,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path
     folders = incoming(root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "write_sources", small_sources)
-        patch.setattr(step, "_self_test", lambda model, references: SelfTest())
-        patch.setattr("components.packaging.bundle.SERVED_WEIGHTS", ())
+        patch.setattr(step, "_self_test", lambda model, references, device: SelfTest())
+        patch.setattr("components.packaging.presets.SERVED_WEIGHTS", ())
         patch.setenv("BENTOML_HOME", str(root / "home of the user"))
         step.run(**folders, bento=root / "bento", config=PackagingConfig())
     assert not (root / "home of the user").exists()

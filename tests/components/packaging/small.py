@@ -28,7 +28,7 @@ class Painter:
     """Paints noise of the seed and what it was told about each person into that person's box."""
 
     def __init__(self) -> None:
-        self.orders: list[tuple[Request, int | None, float]] = []
+        self.orders: list[tuple[Request, int | None, float, float]] = []
         self.pause = 0.0  # seconds a step
 
     def layout(self, n: int) -> tuple[NDArray[np.float32], int, int]:
@@ -43,9 +43,10 @@ class Painter:
         *,
         steps: int | None = None,
         id_weight: float = 1.0,
+        siglip_weight: float = 1.0,
         on_step: OnStep | None = None,
     ) -> list[Image.Image]:
-        self.orders += [(request, steps, id_weight) for request in requests]
+        self.orders += [(request, steps, id_weight, siglip_weight) for request in requests]
         for number in range(1, (steps or 4) + 1):
             time.sleep(self.pause)
             if on_step is not None:

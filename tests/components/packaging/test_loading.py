@@ -14,7 +14,7 @@ from tests.components.packaging.artefacts import incoming
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("components.packaging.bundle.SERVED_WEIGHTS", ())
+    monkeypatch.setattr("components.packaging.presets.SERVED_WEIGHTS", ())
     folders = incoming(tmp_path)
     write_bundle(tmp_path / "bundle", **folders, lineage=Lineage.of(**folders), self_test=SelfTest())
     check_digests(tmp_path / "bundle")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import uvicorn
 from starlette.testclient import TestClient
@@ -19,7 +20,7 @@ from tests.components.packaging.small import Painter, with_faces
 pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"there is no {' and no '.join(MISSING)} here: apt-get install chromium chromium-driver"
 )
-TAB, ENTER, SHIFT, RIGHT, DOWN = "\ue004", "\ue007", "\ue008", "\ue014", "\ue015"
+TAB, ENTER, SHIFT, LEFT, RIGHT, DOWN = "\ue004", "\ue007", "\ue008", "\ue012", "\ue014", "\ue015"
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +129,48 @@ def test_all_of_it_by_keys(browser: Browser, tmp_path: Path, orders: list[Any]) 
     assert len(orders) == 2
 
 
+def test_the_slider_mixes_two_branches(
+    browser: Browser,
+    url: str,
+    tmp_path: Path,
+    served: tuple[TestClient, Engine],
+    orders: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(served[1].references, "look", lambda pixels, box: np.zeros((4, 6), np.float32))
+    browser.open(url)
+    browser.until("document.getElementById('weight').max === '1'")
+    add(browser, tmp_path, 30)
+    browser.run("document.getElementById('weight').focus()")
+    browser.keys(*[LEFT] * 4)  # from in form, a step of 0.05 each
+    browser.click("#generate")
+    made(browser, 2)
+    assert orders[-1][2:] == (0.2, 0.8)
+
+
+def test_a_second_order_draws_others_unless_a_seed_is_given(
+    browser: Browser, tmp_path: Path, orders: list[Any]
+) -> None:
+    add(browser, tmp_path, 30)
+    for count, seed in ((2, ""), (4, ""), (6, "7"), (8, "")):
+        browser.type("#seed", seed)
+        browser.click("#generate")
+        made(browser, count)
+    seeds = [order[0].seed for order in orders]
+    assert len(set(seeds[:6])) == 6
+    assert seeds[4:] == [7, 8, 7, 8]
+
+
 def test_a_reference_that_is_refused_says_why(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "two.png").write_bytes(encoded(with_faces(40, 40)))
     browser.type("#files", str(tmp_path / "two.png"))
     said = browser.until("document.querySelector('#references .bad')?.textContent")
     assert said == "It shows 2 faces; crop it to the person who is meant."
     assert browser.run("return document.getElementById('generate').disabled")
+    (tmp_path / "none.png").write_bytes(b"none")
+    browser.type("#files", str(tmp_path / "none.png"))
+    browser.until("document.querySelector('#references li:nth-child(2) .bad')?.textContent.startsWith('It is no')")
+    browser.until("document.querySelector('#references li:nth-child(2) img:not([src])')")
 
 
 def test_a_task_is_cancelled(

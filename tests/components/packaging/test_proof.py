@@ -74,7 +74,7 @@ def test_a_service_that_makes_no_picture(served: Served) -> None:
 
 def test_failed_checks_stop_the_delivery(served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     @contextmanager
-    def careless(bento: Path, scratch: Path, ready_seconds: float) -> Iterator[tuple[httpx.Client, float]]:
+    def careless(bento: Path, scratch: Path, ready_seconds: float, device: str) -> Iterator[tuple[httpx.Client, float]]:
         (scratch / "kept").write_bytes(FACE)
         yield served[0], 1.0
 

@@ -91,7 +91,7 @@ def test_layout_places_people(client: TestClient) -> None:
 
 def test_boxes_are_placed_in_order(client: TestClient, orders: list[Any]) -> None:
     generated(client, references=[FACE, OTHER], boxes=[[0.5, 0.25, 1, 0.75], [0, 0, 0.5, 0.5]], id_weight=2, steps=4)
-    request, steps, id_weight = orders[0]
+    request, steps, id_weight, _ = orders[0]
     assert request.boxes.tolist() == [[80, 32, 160, 96], [0, 0, 80, 64]]
     assert request.embeddings[:, 0].tolist() == [30, 90]
     assert (steps, id_weight) == (4, 2)

@@ -101,11 +101,11 @@ def test_what_is_not_promoted_is_skipped(tmp_path: Path, verdict: str) -> None:
 
 
 def test_anyway_packages_what_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "_self_test", lambda model, references: SelfTest())
+    monkeypatch.setattr(step, "_self_test", lambda model, references, device: SelfTest())
     monkeypatch.setattr(step, "_build_into", lambda draft, test, **_: (draft / "bento.yaml").write_text("made"))
     times = {"ready_seconds": 1.0, "generate_seconds": 1.0}
     monkeypatch.setattr(
-        step, "prove", lambda bento, references, lineage, seconds: {"verdict": lineage.verdict, **times}
+        step, "prove", lambda bento, references, lineage, seconds, device: {"verdict": lineage.verdict, **times}
     )
     step.run(**incoming(tmp_path, "hold"), bento=tmp_path / "bento", config=PackagingConfig(anyway=True))
     assert read_json(tmp_path / "bento" / "proof.json")["verdict"] == "hold"
@@ -115,7 +115,7 @@ def test_a_failed_proof_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     def fails(*_: object) -> None:
         raise UserError("the packaged service failed its checks size; it is not delivered")
 
-    monkeypatch.setattr(step, "_self_test", lambda model, references: SelfTest())
+    monkeypatch.setattr(step, "_self_test", lambda model, references, device: SelfTest())
     monkeypatch.setattr(step, "_build_into", lambda draft, test, **_: (draft / "bento.yaml").write_text("made"))
     monkeypatch.setattr(step, "prove", fails)
     folders = incoming(tmp_path)

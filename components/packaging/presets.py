@@ -1,0 +1,63 @@
+"""What serving asks of a model's preset: that it can be served, which weights travel with it, what pins the rest."""
+
+from pathlib import Path
+
+from components.packaging.terms import SERVED_WEIGHTS
+from model.adapter.checkpoint import read_description
+from model.adapter.sizes import ARC
+from model.artefacts import file_digest, folder_digest, read_json
+from model.errors import UserError
+from model.parts import BASE, PACK, SIGLIP, pack_folder
+from model.presets import Preset, frozen_digest, preset
+from model.weights import weight
+
+FROZEN = "frozen.json"  # in the bundle: the digest of what draws beside the adapter
+
+
+def servable(model: Path) -> Preset:
+    """The preset of a model folder, with the branches that its adapter has.
+
+    Raises UserError where the service cannot serve such a model.
+    """
+    described = read_description(model)
+    chosen = preset(described["preset"]).with_branches(described["sizes"].get("branches", (ARC,)))
+    if chosen.edits:
+        raise UserError(
+            f"the preset {chosen.name} edits a photo, and the service takes none to edit: use it through "
+            "model.pipeline.WithAnyonePipeline"
+        )
+    if ARC not in chosen.adapter.branches:
+        raise UserError(
+            "the model has the SigLIP branch alone, and the service needs the ArcFace branch: join them with "
+            "`withanyone merge-branches`"
+        )
+    return chosen
+
+
+def carried_weights(chosen: Preset) -> tuple[str, ...]:
+    """Names of the pretrained weights that a Bento carries; none of a preset whose parts the operator brings."""
+    return () if chosen.parts else SERVED_WEIGHTS
+
+
+def check_frozen(bundle: Path, chosen: Preset) -> None:
+    """Raise UserError where the frozen parts are not those with which the model of the bundle was packaged."""
+    if read_json(bundle / FROZEN)["digest"] == frozen_digest(chosen):
+        return
+    if chosen.parts:
+        raise UserError(
+            f"what {BASE}, {SIGLIP} and {PACK} name is not what this model was packaged with: name the same models"
+        )
+    raise UserError(f"the base {chosen.name} is not the one this model was packaged with: fetch the Bento again")
+
+
+def recogniser_digest(chosen: Preset) -> str:
+    """Names the preset's recogniser in lists of people, as curation names it."""
+    return folder_digest(pack_folder(chosen.parts.pack)) if chosen.parts else file_digest(weight(chosen.recogniser))
+
+
+def check_device(device: str) -> None:
+    """Raise UserError for a GPU that is not there."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UserError("the device is cuda, but torch finds no GPU that it can use here: say cpu, or mend the driver")
