@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from components.curation.forgotten import name_digest
+from components.tombstones import name_digest
 from model.dataset.dataset import Dataset
 from pipelines.sources import ROOT
 from tests.dags.conftest import Home, results, try_out
