@@ -75,6 +75,17 @@ def test_the_same_request_gives_the_same_picture_and_another_seed_another(pipe: 
     assert (pixels(pipe([replace(one, seed=2)])[0]) != pixels(pipe([one])[0])).any()
 
 
+def test_another_models_folder_draws_as_a_sampler_of_its_own_and_leaves_the_first_alone(
+    pipe: Sampler, tmp_path: Path
+) -> None:
+    before, other = pipe([request(1)])[0], tiny_adapter(seed=5)
+    save_adapter(other, tmp_path, pipe.preset.name)
+    drawn = pipe.with_model(tmp_path)([request(1)])[0]
+    assert same(drawn, sampler(other)([request(1)])[0])
+    assert not same(drawn, before)
+    assert same(pipe([request(1)])[0], before)
+
+
 def test_weight_zero_is_the_backbone_alone(pipe: Sampler) -> None:
     one, other = request(1), replace(request(2), seed=1)
     assert (pixels(pipe([one], id_weight=0)[0]) == pixels(pipe([other], id_weight=0)[0])).all()
