@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.acceptance.faults import jobs, promotion, runner
+from tests.acceptance.faults import cluster, jobs, promotion, runner
 
 
 def promoted_alike(fault: Callable[[Path], None], expected: str) -> Callable[[Path], None]:
@@ -35,6 +35,7 @@ def main() -> int:
         *runner.faults(),
         *((name, promoted_alike(fault, expected)) for name, fault in promotion.faults()),
         *promotion.faults_of_two(),
+        *cluster.faults(),
         *jobs.faults(),
     ]
     failed = 0

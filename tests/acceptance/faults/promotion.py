@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,40 +14,23 @@ from model.errors import UserError
 from pipelines.promotion import Approval, promote, put_back
 from pipelines.registry import STORE, Registry, git
 from pipelines.runs import Runs
-from pipelines.sources import ROOT
+from tests.acceptance.faults.disturbed import DISTURBED, run_disturbed
 from tests.pipelines.decided import decided_run
 
 Fault = tuple[str, Callable[[Path], None]]
-PROGRAM = """
-import importlib, os, signal, sys, time
-from pathlib import Path
+PROGRAM = (
+    DISTURBED
+    + """
 from pipelines.promotion import Approval, promote, put_back
 from pipelines.registry import Registry
 from pipelines.runs import Runs
-home, what, point, when = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 runs, registry = Runs(home / "runs"), Registry(home / "registry")
-if point:
-    module, _, name = point.partition(":")
-    *owner, last = name.split(".")
-    place = importlib.import_module(module)
-    for part in owner:
-        place = getattr(place, part)
-    whole = getattr(place, last)
-    def disturbed(*arguments, **options):
-        if when == "full":
-            raise OSError(28, "No space left on device")
-        if when == "after":
-            whole(*arguments, **options)
-        os.kill(os.getpid(), signal.SIGKILL)
-    setattr(place, last, disturbed)
-if when == "late":
-    now = time.time
-    time.time = lambda: now() + 3e8
 if what == "back":
     put_back(runs, registry, "v1", "back")
 else:
     promote(runs, "latest", registry, Approval("ada"))
 """
+)
 KILLED = {
     "reading the run": "pipelines.promotion:version_record",
     "making the registry": "pipelines.registry:Registry.commit",
@@ -63,8 +45,7 @@ KILLED = {
 
 
 def start(home: Path, what: str = "promote", point: str = "", when: str = "") -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", PROGRAM, str(home), what, point, when]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return run_disturbed(PROGRAM, home, what, point, when)
 
 
 def again(home: Path, approval: Approval | None = None) -> dict[str, Any]:
