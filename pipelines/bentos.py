@@ -35,10 +35,10 @@ def image_of(
 
     The Bento is kept below `folder`. Raises UserError for what was never promoted.
     """
-    from components.packaging.containerize import containerize
+    record = registry.find(version or registry.champion())
+    from components.packaging.containerize import containerize  # heavy: a refusal comes before it
 
     with only_user(folder / "lock", f"the deployment {folder}"):
-        record = registry.find(version or registry.champion())
         bento = bento_of(record, runs, registry, folder / "bentos")
         name = tag or f"localhost/withanyone:{record['version']}"
         labels = {"org.opencontainers.image.title": "withanyone", "org.opencontainers.image.version": record["version"]}
