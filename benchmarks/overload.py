@@ -1,6 +1,8 @@
 """A service under several times the load that it can bear: who was answered, who was sent away, and its memory.
 
 python -m benchmarks.overload BENTO REFERENCE [MINUTES [TIMES]]
+
+Ends with 1 where the service fell, left somebody unanswered or grew.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,9 +71,20 @@ async def ask(client: httpx.AsyncClient, order: dict[str, Any], seen: Seen) -> N
 
 
 def memory(server: int) -> float:
-    """MiB that the server and its workers hold."""
-    family = [psutil.Process(server), *psutil.Process(server).children(recursive=True)]
-    return sum(process.memory_info().rss for process in family if process.is_running()) / 2**20
+    """MiB that the server and its workers hold; 0 where it has ended."""
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        for process in (psutil.Process(server), *psutil.Process(server).children(recursive=True)):
+            total += process.memory_info().rss
+    return total / 2**20
+
+
+def ready(client: httpx.Client) -> bool:
+    """Whether the service still answers that it is."""
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def show(seen: Seen, rate: float, capacity: float) -> bool:
@@ -114,7 +128,7 @@ def main(arguments: Sequence[str]) -> int:
                 return await load(many, order, times * capacity, 60 * minutes, server)
 
         seen = asyncio.run(run())
-        alive = client.get("/readyz").status_code == 200
+        alive = ready(client)
         Console().print(f"{'yes' if alive else 'NO '}  ready afterwards")
         return 0 if show(seen, times * capacity, capacity) and alive else 1
 

@@ -20,6 +20,7 @@ LOCAL = "withanyone local test certificate"
 _MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _OPTIONS = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
 _DAYS = 365
+_EFFORT = 1  # of zlib: pixels are a tenth larger than with its usual 6, and packed in a quarter of the time
 
 
 class Credentials:
@@ -47,7 +48,7 @@ class Credentials:
     def sign(self, picture: Image, lineage: Lineage, inputs: dict[str, Any]) -> bytes:
         """The picture as a PNG file with the lineage and the `inputs` that made it, signed and as text chunks."""
         plain, signed = BytesIO(), BytesIO()
-        picture.save(plain, format="PNG", pnginfo=lineage.text_chunks(**inputs))
+        picture.save(plain, format="PNG", pnginfo=lineage.text_chunks(**inputs), compress_level=_EFFORT)
         plain.seek(0)
         with c2pa.Builder(_manifest(lineage, inputs), self._context) as builder:
             builder.sign(self._signer, "image/png", plain, signed)
