@@ -22,6 +22,7 @@ from components import packaging
 from components.packaging.reading import read_credentials
 from components.pip_settings import volumes
 from model.artefacts import read_json
+from pipelines.store import link_tree
 from tests.acceptance.tiny_run import withanyone
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
@@ -49,15 +50,18 @@ def building(folder: Path) -> str:
 def version(boxed: tuple[Path, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The promoted version and its image; what is not promoted was refused before."""
     home, record = boxed
-    code, _, words = withanyone(home, "containerize", "--runs", "boxed")
+    link_tree(Path(record["folder"]), home / "promoted" / record["id"])  # its own runs get no champion
+    code, _, words = withanyone(home, "containerize", "--runs", "promoted")
     assert (code, "no version in production" in words) == (3, True), words
-    code, promoted, words = withanyone(home, "promote", "--runs", "boxed", "--override", "its image is tried")
+    code, promoted, words = withanyone(
+        home, "promote", record["id"], "--runs", "promoted", "--override", "its image is tried"
+    )
     assert code == 0, words
-    code, _, words = withanyone(home, "containerize", record["id"], "--runs", "boxed")
+    code, _, words = withanyone(home, "containerize", record["id"], "--runs", "promoted")
     assert (code, f"no version '{record['id']}': it has v1.0.0" in words) == (3, True), words
     base = ["--base", os.environ["BASE"]] if os.environ.get("BASE") else []
     conf = building(tmp_path_factory.mktemp("building"))
-    code, made, words = withanyone(home, "containerize", *base, "--runs", "boxed", CONTAINERS_CONF=conf)
+    code, made, words = withanyone(home, "containerize", *base, "--runs", "promoted", CONTAINERS_CONF=conf)
     assert code == 0, words
     assert made["version"] == promoted["version"]
     return made | {name: promoted[name] for name in ("model", "decision", "dataset")}
@@ -180,5 +184,5 @@ def test_a_changed_file_makes_no_image(version: dict[str, str], boxed: tuple[Pat
     figures = read_json(scores)
     scores.unlink()  # a link to the run's own
     scores.write_text(f"{figures}")
-    code, _, words = withanyone(home, "containerize", "v1", "--runs", "boxed")
+    code, _, words = withanyone(home, "containerize", "v1", "--runs", "promoted")
     assert (code, "scores.json of this Bento is not the file that was packaged" in words) == (3, True), words
