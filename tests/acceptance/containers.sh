@@ -25,14 +25,14 @@ within() { # SECONDS WHAT COMMAND...: nothing here may wait for ever
 [ "$(id -u)" -eq 0 ] || skip "podman without root gives the steps' user no right to write the run's folder"
 tools=(podman buildah runc netavark aardvark-dns slirp4netns iptables catatonit mmdebstrap)
 if ! command -v podman >/dev/null || ! command -v mmdebstrap >/dev/null; then
-    within 900 "installing podman" bash .ci/system "${tools[@]}" || command -v podman >/dev/null || skip "podman is not installed and could not be"
+    within 600 "installing podman" bash .ci/system "${tools[@]}" || command -v podman >/dev/null || skip "podman is not installed and could not be"
 fi
 
 # Defaults first; then what machines need whose root may not raise limits or that mix two versions of cgroups.
 printf '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' \
     >"$work/containers.conf"
 base=${BASE:-localhost/withanyone-python:3.11}
-podman image exists "$base" || within 900 "making the base image" components/base-image.sh "$base" || skip "no base image could be made; give one in BASE"
+podman image exists "$base" || within 600 "making the base image" components/base-image.sh "$base" || skip "no base image could be made; give one in BASE"
 if ! within 120 "a first container" podman run --rm --network none "$base" true 2>"$work/why"; then
     export CONTAINERS_CONF="$work/containers.conf"
     within 120 "a first container" podman run --rm --network none "$base" true 2>"$work/why" ||
@@ -48,7 +48,7 @@ within 300 "a first package" podman run --rm $arguments "$base" sh -c 'python3 -
     skip "pip in a container reaches no package index: $(tail -1 "$work/why")"
 started=$SECONDS
 export BASE=$base BUILD_ARGS=$arguments
-within 2400 "building the images" components/build.sh >"$work/build.log" 2>&1 || { tail -50 "$work/build.log" && exit 1; }
+within 1500 "building the images" components/build.sh >"$work/build.log" 2>&1 || { tail -50 "$work/build.log" && exit 1; }
 grep '^==' "$work/build.log" && tail -"$(ls -d components/*/Containerfile | wc -l)" "$work/build.log"
 echo "images built in $((SECONDS - started)) s"
 
@@ -56,5 +56,5 @@ podman system service --time=0 "unix://$work/podman.sock" &
 service=$!
 started=$SECONDS
 export CONTAINERS_MUST_RUN=1 OMP_NUM_THREADS=1 DOCKER_HOST="unix://$work/podman.sock"
-within 2400 "the tests" .venv/bin/python -m pytest -m containers tests/acceptance -s
+within 1800 "the tests" .venv/bin/python -m pytest -m containers tests/acceptance -s
 echo "tested in $((SECONDS - started)) s"
