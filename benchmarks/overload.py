@@ -100,6 +100,7 @@ def show(seen: Seen, rate: float, capacity: float) -> bool:
     good = {
         "every accepted request answered": others == 0 and bool(seen.seconds.get("200")),
         "every refusal said when to come again": not seen.advised[False],
+        "the service did not fall": min(seen.memory) > 0,
         f"memory flat ({early:.0f} to {late:.0f} MiB, peak {max(seen.memory):.0f})": bool(late <= FLAT * early),
     }
     Console().print(

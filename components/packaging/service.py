@@ -16,6 +16,7 @@ from components.packaging.guard import Guard
 from components.packaging.image import image
 from components.packaging.line import Ticket
 from components.packaging.logs import Named, write_json_lines
+from components.packaging.orphans import end_with_parent
 from components.packaging.page import FILES, page
 from components.packaging.refusals import answer_refusals
 from components.packaging.requests import FacesRequest, GenerateRequest, LayoutRequest
@@ -58,6 +59,7 @@ class WithAnyone:
 
     def __init__(self) -> None:
         write_json_lines()
+        end_with_parent()
         from components.packaging import loading  # torch and the model: only where it serves
         from components.packaging.desk import Desk
         from components.packaging.shadow import load_shadow

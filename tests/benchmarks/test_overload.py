@@ -32,6 +32,7 @@ def test_answers_refusals_and_flat_memory_are_good(capsys: pytest.CaptureFixture
         (seen({"200": []}), "every accepted request answered"),
         (seen(unadvised=1), "every refusal said when to come again"),
         (seen(memory=(900, 1100)), "memory flat (900 to 1100 MiB"),
+        (seen(memory=(900, 0)), "the service did not fall"),
     ],
 )
 def test_each_break_is_named(broken: Seen, named: str, capsys: pytest.CaptureFixture[str]) -> None:

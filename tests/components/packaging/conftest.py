@@ -30,6 +30,7 @@ def served(app: ASGIApp) -> Iterator[tuple[TestClient, Engine]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loading, "load_engine", lambda bundle, settings: engine)
         patch.setattr(service, "write_json_lines", lambda: None)  # pytest has the handlers
+        patch.setattr(service, "end_with_parent", lambda: None)  # pytest may outlive its shell
         with TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 50000)) as client:
             yield client, engine
 
