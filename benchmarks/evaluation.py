@@ -140,7 +140,7 @@ def everything(scenes: list[Scene], panel: Panel) -> Numbers:
     """The same values from the tables of the whole evaluation."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "scores"
-        asked = Asked("", "", (SEED,), (SYSTEM,), "likeness")
+        asked = Asked("", (SEED,), (SYSTEM,), "likeness")
         config = EvaluationConfig()
         score_scenes(scenes, [], asked, out, None, config, _fresh(panel), dict.fromkeys(JUDGES, False))
         return _numbers(pq.read_table(out / "cases.parquet").to_pandas())

@@ -56,9 +56,12 @@ class Outcome:
     champion: Mapping[str, Any] | None = None
 
     def summary(
-        self, model: str, dataset: str, seeds: Sequence[int], steps: int | None, base: str | None = None
+        self, model: str, dataset: str | None, seeds: Sequence[int], steps: int | None, base: str | None = None
     ) -> dict[str, Any]:
-        """What `scores.json` holds; `model`, its frozen `base` and `dataset` are the digests of what was judged."""
+        """What `scores.json` holds; `model`, its frozen `base` and `dataset` are the digests of what was judged.
+
+        Whatever the cases are from, `dataset` is that of the model's training, None where it is not known.
+        """
         judges = list(self.judges)
         compared = differences(self.cases, self.systems[0], self.systems[1:], judges)
         people = {person.identity for case in self.built.chosen for person in case.people}

@@ -37,10 +37,9 @@ AT_ONCE = 16  # cases whose pictures are held decoded
 
 @dataclass(frozen=True)
 class Asked:
-    """What is scored: digests of the model, or its pictures, and of the cases; which pictures; how people are told."""
+    """What is scored: digest of the model, or of its pictures; which pictures; how people are told."""
 
     model: str
-    cases: str
     seeds: Sequence[int]
     systems: Sequence[str]
     by: Literal["place", "likeness"]
@@ -68,8 +67,7 @@ def run(*, images: Path, scores: Path, dataset: Path | None, model: Path | None,
     in_loss = preset(str(read_description(model)["preset"])).recogniser if model else ""
     judges = standing(config.judges, in_loss)
     opened = Dataset.open(dataset) if dataset else None
-    digest = folder_digest(images)
-    asked = Asked(digest, digest, (SEED,), (SYSTEM,), "likeness")
+    asked = Asked(folder_digest(images), (SEED,), (SYSTEM,), "likeness")
     score_scenes(scenes, refused, asked, scores, opened, config, panel, judges)
 
 
@@ -83,7 +81,7 @@ def score_scenes(
     panel: Eyes,
     judges: Mapping[str, bool],
 ) -> None:
-    """Write the scores of `scenes`; `refused` says which cases are none already."""
+    """Write the scores of `scenes`; `refused` says which cases are none already, `dataset` is that of the training."""
     appearance = Appearance(config)
     with new_folder(scores) as draft:
         gathered = _gather(scenes, panel, appearance, draft / "images")
@@ -109,7 +107,8 @@ def score_scenes(
         outcome = Outcome(faces, rows, built, judges, known.same, known.by, appearance.absent, leakage, asked.systems)
         write_tables(draft, outcome)
         write_table(draft, "rejects", [asdict(refusal) for refusal in gathered.refused])
-        write_json(draft / "scores.json", outcome.summary(asked.model, asked.cases, asked.seeds, asked.steps))
+        trained_on = dataset.digest if dataset else None
+        write_json(draft / "scores.json", outcome.summary(asked.model, trained_on, asked.seeds, asked.steps))
         (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
 
 

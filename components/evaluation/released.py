@@ -21,7 +21,7 @@ from components.evaluation.pasting import paste_face
 from components.evaluation.release import read_release
 from components.evaluation.scenes import Refusal, RefusedError, Scene, decode
 from components.evaluation.witness import open_scene, witness
-from model.artefacts import file_digest, work_folder
+from model.artefacts import work_folder
 from model.dataset.buckets import Size, place
 from model.dataset.dataset import Dataset
 from model.errors import UserError
@@ -82,7 +82,7 @@ def evaluate_release(
     known = {plan.case.case_id: plan.embeddings for plan in plans}
     pictures = draw(drawer.pipe, wanted, known, scratch, steps=config.steps, batch=config.batch)
     drawn = dict(zip(wanted, pictures, strict=True))
-    asked = Asked(drawer.model, file_digest(file), config.seeds, SYSTEMS, "place", config.steps)
+    asked = Asked(drawer.model, config.seeds, SYSTEMS, "place", config.steps)
     finished = [_finished(plan, drawn, config.seeds, panel) for plan in plans]
     score_scenes(finished, refused, asked, scores, dataset, config, panel, judges)
     shutil.rmtree(scratch, ignore_errors=True)

@@ -26,7 +26,7 @@ def run(images: Path, out: Path, eyes: BlockEyes | None = None, dataset: Path | 
     scenes, refused = read_folders(images)
     config = EvaluationConfig.model_validate(settings)
     opened = Dataset.open(dataset) if dataset else None
-    asked = Asked("0" * 64, "1" * 64, (SEED,), (SYSTEM,), "likeness")
+    asked = Asked("0" * 64, (SEED,), (SYSTEM,), "likeness")
     score_scenes(scenes, refused, asked, out, opened, config, eyes or BlockEyes(), JUDGES)
     return read_json(out / "scores.json")
 

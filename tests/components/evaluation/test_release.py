@@ -121,6 +121,7 @@ def test_a_release_is_drawn_and_scored_with_both_baselines(tmp_path: Path, monke
     assert pipe.drawn == 2 * 2 * 2
     assert set(scores["systems"]) == {"model", "adapter_off", "reference_pasted"}
     assert (scores["assignment"], scores["cases"], scores["model"]["digest"]) == ("place", 2, "model digest")
+    assert scores["dataset"]["digest"] == dataset.digest
     assert scores["leakage"]["passed"]
     assert scores["systems"]["model"]["xface"]["sim_gt"]["n"] == 2
     pasted = scores["systems"]["reference_pasted"]["xface"]
