@@ -41,6 +41,8 @@ def carried_weights(chosen: Preset) -> tuple[str, ...]:
 
 def check_frozen(bundle: Path, chosen: Preset) -> None:
     """Raise UserError where the frozen parts are not those with which the model of the bundle was packaged."""
+    if not (bundle / FROZEN).exists():
+        raise UserError(f"the Bento around {bundle} was made by an earlier version: package its model again")
     if read_json(bundle / FROZEN)["digest"] == frozen_digest(chosen):
         return
     if chosen.parts:

@@ -10,7 +10,7 @@ from components.packaging.bundle import write_bundle
 from components.packaging.engine import Engine
 from components.packaging.lineage import Lineage
 from components.packaging.loading import load_engine
-from components.packaging.presets import servable
+from components.packaging.presets import check_frozen, servable
 from components.packaging.refusals import RefusalError
 from components.packaging.requests import GenerateRequest
 from components.packaging.selftest import SelfTest
@@ -22,6 +22,7 @@ from model.adapter.sizes import ARC, SIG
 from model.artefacts import read_json, write_json
 from model.errors import UserError
 from model.parts import BASE, PACK, SIGLIP, Parts
+from model.presets import nano
 from tests.components.packaging.artefacts import incoming
 from tests.components.packaging.files import base64_of, encoded, pixels
 from tests.model.checkpoints import save_siglip, tiny_flux, tiny_parts
@@ -104,6 +105,9 @@ def test_a_base_of_nano_that_changed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("components.packaging.presets.frozen_digest", lambda chosen: "f" * 64)
     with pytest.raises(UserError, match="the base nano is not the one this model was packaged with"):
         load_engine(tmp_path / "bundle", ServiceSettings())
+    (tmp_path / "bundle" / "frozen.json").unlink()  # as in a Bento of an earlier version, given as a shadow
+    with pytest.raises(UserError, match="was made by an earlier version: package its model again"):
+        check_frozen(tmp_path / "bundle", nano())
 
 
 def test_a_shadow_has_the_champions_branches(bundle: Path, engine: Engine, tmp_path: Path) -> None:
