@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from model.text import TextEncoder
 
 ASSETS = Path(__file__).with_name("assets")
+FLUX_LICENCE = "FLUX.1 [dev] Non-Commercial License"
 TOKEN_PIXELS = 16  # a token is a 2 x 2 block of latents, a latent 8 x 8 pixels
 
 
@@ -47,7 +48,8 @@ class Preset:
     that were distilled with it. `identity_guidance` is by how much sampling exaggerates what the adapter adds, 1 for
     not at all: other values cost a second pass of the backbone and need one that was trained with the adapter off, too.
     `parts` say where its frozen parts lie, None for those that ship with the project; they are read as `dtype`. A
-    preset that `edits` is shown a photo with its faces blurred.
+    preset that `edits` is shown a photo with its faces blurred. `licences` are those of parts that do not ship with the
+    project, as rows of `model.weights.licences`.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Preset:
     parts: Parts | None = None
     dtype: str = "float32"
     edits: bool = False
+    licences: tuple[dict[str, str], ...] = ()
 
     @property
     def hidden(self) -> int:
@@ -159,6 +162,11 @@ def flux_dev(parts: Parts | None = None) -> Preset:
         identity_guidance=1.0,
         parts=parts or Parts.here(),
         dtype="bfloat16",
+        licences=(
+            {"name": "FLUX.1-dev", "licence": FLUX_LICENCE, "use": "research"},
+            {"name": "antelopev2", "licence": "insightface's models: non-commercial research", "use": "research"},
+            {"name": "SigLIP", "licence": "Apache-2.0", "use": "any"},
+        ),
     )
 
 
@@ -171,6 +179,7 @@ def flux_kontext(parts: Parts | None = None) -> Preset:
         adapter=replace(dev.adapter, branches=("arc",), features=0, patches=0),
         buckets=((512, 512),),
         edits=True,
+        licences=({"name": "FLUX.1-Kontext-dev", "licence": FLUX_LICENCE, "use": "research"}, *dev.licences[1:]),
     )
 
 

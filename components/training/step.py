@@ -47,7 +47,7 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     with asked_to_stop() as stop, closing(watch):
         trainer.train(stop, watch)
     if trainer.accelerator.is_main_process:
-        _write(model, trainer, chosen, _history(opened, start, trainer, config))
+        _write(model, trainer, chosen, _history(opened, chosen, start, trainer, config))
         shutil.rmtree(work)
 
 
@@ -84,11 +84,13 @@ def _loop(config: TrainingConfig) -> Loop:
     )
 
 
-def _history(dataset: Dataset, start: Start, trainer: Trainer, config: TrainingConfig) -> dict[str, Any]:
+def _history(
+    dataset: Dataset, chosen: Preset, start: Start, trainer: Trainer, config: TrainingConfig
+) -> dict[str, Any]:
     """The content of training.json."""
     data = trainer.batches.data
     photos = [{"name": "photos", "licence": name, "use": "as licensed"} for name in dataset.manifest["licences"]]
-    rows = {(row["name"], row["licence"]): row for row in [*start.licences, *licences(), *photos]}
+    rows = {(row["name"], row["licence"]): row for row in [*start.licences, *licences(), *chosen.licences, *photos]}
     return {
         "schema": 1,
         "preset": config.preset,

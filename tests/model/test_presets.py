@@ -39,6 +39,11 @@ def test_the_flux_preset_is_of_the_shape_of_diffusers_own_flux() -> None:
     assert {n: t.shape for n, t in ours.state_dict().items()} == {n: t.shape for n, t in theirs.state_dict().items()}
     assert flux_dev().hidden == 3072
     assert flux_dev().blocks == 57
+    assert [row["use"] for row in (*flux_dev().licences, *flux_kontext().licences)] == [
+        "research",
+        "research",
+        "any",
+    ] * 2
 
 
 def test_some_branches_of_a_preset_are_chosen() -> None:

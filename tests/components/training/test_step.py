@@ -20,6 +20,7 @@ from tests.model.tiny import SIZES, TinyRecogniser, tiny_autoencoder, tiny_backb
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import BUCKETS, encode_text
 
+BROUGHT = {"name": "base", "licence": "theirs alone", "use": "research"}
 SHORT = TrainingConfig.model_validate(
     {
         "preset": "tiny",
@@ -39,6 +40,7 @@ def tiny_preset() -> Preset:
         recogniser_dim=SIZES.embedding,
         adapter=AdapterSize(SIZES.tokens, SIZES.heads, SIZES.head_dim),
         buckets=BUCKETS,
+        licences=(BROUGHT,),
     )
 
 
@@ -79,6 +81,7 @@ def test_writes_the_model_and_its_history_and_leaves_no_work_behind(tmp_path: Pa
     assert history["curve"][-1]["step"] == 4
     assert {"flow", "identity", "contrastive", "total", "gradient"} <= history["curve"][-1].keys()
     assert {"name", "licence", "use"} <= history["licences"][0].keys()
+    assert BROUGHT in history["licences"]
     assert history["start_digest"] is None
     card = (model / "card.md").read_text()
     assert "3 people" in card
