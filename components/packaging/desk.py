@@ -7,7 +7,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from components.packaging import limits
 from components.packaging.engine import Engine, Made, stage
 from components.packaging.line import Line, Ticket
 from components.packaging.metrics import COPY, SIMILARITY
@@ -24,10 +23,9 @@ log = logging.getLogger(__name__)
 class Desk:
     """An engine with its line, the tasks it was given, and perhaps a shadow. `sample` is the share that is scored."""
 
-    def __init__(self, engine: Engine, sample: float, shadow: Shadow | None = None) -> None:
-        self.engine, self.sample, self.shadow = engine, sample, shadow
-        self.line = Line(limits.WAITING, limits.SECONDS)
-        self.tasks = Tasks(self.line)
+    def __init__(self, engine: Engine, line: Line, sample: float, shadow: Shadow | None = None) -> None:
+        self.engine, self.line, self.sample, self.shadow = engine, line, sample, shadow
+        self.tasks = Tasks(line)
 
     def order(self, request: GenerateRequest) -> Ticket[list[bytes]]:
         """A place in the line for pictures, PNG files; raises RefusalError where it is full."""

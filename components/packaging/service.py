@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 from components.packaging.door import Door
 from components.packaging.guard import Guard
 from components.packaging.image import image
-from components.packaging.line import Ticket
+from components.packaging.line import Line, Ticket
 from components.packaging.logs import Named, write_json_lines
 from components.packaging.orphans import end_with_parent
 from components.packaging.page import FILES, page
@@ -60,14 +60,19 @@ class WithAnyone:
     def __init__(self) -> None:
         write_json_lines()
         end_with_parent()
-        from components.packaging import loading  # torch and the model: only where it serves
+        from components.packaging import limits, loading  # torch and the model: only where it serves
         from components.packaging.desk import Desk
         from components.packaging.shadow import load_shadow
 
-        settings = ServiceSettings.read()
-        engine = loading.load_engine(BUNDLE, settings)
-        self.desk = Desk(engine, settings.sample, load_shadow(settings, BUNDLE, engine))
-        engine.warm_up()
+        settings, line = ServiceSettings.read(), Line(limits.WAITING, limits.SECONDS)
+
+        def load() -> Desk:
+            engine = loading.load_engine(BUNDLE, settings)
+            desk = Desk(engine, line, settings.sample, load_shadow(settings, BUNDLE, engine))
+            engine.warm_up()
+            return desk
+
+        self.desk = line.first(load)
 
     @bentoml.api
     @answer_refusals

@@ -113,3 +113,9 @@ def test_closing_answers_all_who_wait_and_takes_nobody_else() -> None:
     with pytest.raises(RefusalError, match="is shutting down; send it again") as refused:
         line.join(lambda _: 1)
     assert refused.value.status == 503
+
+
+def test_all_is_done_in_the_thread_that_did_the_first(line: Line) -> None:
+    loaded = line.first(threading.get_ident)
+    assert loaded != threading.get_ident()
+    assert line.join(lambda _: threading.get_ident()).future.result(5) == loaded
