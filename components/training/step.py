@@ -53,7 +53,7 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
 
 def _write(model: Path, trainer: Trainer, chosen: Preset, history: dict[str, Any]) -> None:
     with new_folder(model) as draft:
-        save_adapter(trainer.adapter, draft, chosen.name)
+        save_adapter(trainer.trained(), draft, chosen.name)
         write_json(draft / "training.json", history)
         write_json(draft / METRICS, history["curve"][-1])
         (draft / "card.md").write_text(model_card(history), encoding="utf-8")

@@ -15,8 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.artefacts import new_folder, read_json, write_json
+from model.training.shards import like, whole
 
 KEPT = 2
+WEIGHTS = "weights.safetensors"
 log = logging.getLogger(__name__)
 
 
@@ -53,11 +55,19 @@ class Progress:
     window: Window = field(default_factory=Window)
 
 
-def save_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write `folder/step-NNNNNNN` and drop all but the newest two."""
+def save_checkpoint(
+    folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, *, write: bool = True
+) -> None:
+    """Write `folder/step-NNNNNNN` and drop all but the newest two.
+
+    The files hold whole tensors. Where processes share them, all must call this, and one should `write`.
+    """
+    weights, moments = whole(module.state_dict(), keep=write), whole(_moments(module, optimiser), keep=write)
+    if not write:
+        return
     with new_folder(folder / f"step-{progress.step:07d}") as draft:
-        save_file(_on_cpu(module.state_dict()), draft / "weights.safetensors")
-        save_file(_on_cpu(_moments(module, optimiser)), draft / "optimiser.safetensors")
+        save_file(weights, draft / WEIGHTS)
+        save_file(moments, draft / "optimiser.safetensors")
         write_json(draft / "progress.json", {"schema": 1, **asdict(progress)})
     for old in checkpoints(folder)[:-KEPT]:
         shutil.rmtree(old)
@@ -69,11 +79,17 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     if not there:
         return None
     newest = there[-1]
-    module.load_state_dict(load_file(newest / "weights.safetensors"))
+    present = module.state_dict()
+    module.load_state_dict({name: like(tensor, present[name]) for name, tensor in load_file(newest / WEIGHTS).items()})
     _set_moments(module, optimiser, load_file(newest / "optimiser.safetensors"))
     saved = read_json(newest / "progress.json")
     log.info("going on from step %d", saved["step"])
     return Progress(saved["step"], saved["curve"], Window(**saved["window"]))
+
+
+def newest_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of the newest checkpoint of `folder`."""
+    return load_file(checkpoints(folder)[-1] / WEIGHTS)
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -89,13 +105,10 @@ def _moments(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, T
 
 
 def _set_moments(module: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    numbers = {name: index for index, (name, _) in enumerate(module.named_parameters())}
+    parameters = {name: (index, parameter) for index, (name, parameter) in enumerate(module.named_parameters())}
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         moment, name = key.split("/", 1)
-        state.setdefault(numbers[name], {})[moment] = tensor
+        index, parameter = parameters[name]
+        state.setdefault(index, {})[moment] = like(tensor, parameter) if tensor.shape == parameter.shape else tensor
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-
-
-def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

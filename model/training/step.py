@@ -1,17 +1,24 @@
 """One step's mathematics: a batch through backbone and adapter to the losses, with no work for weights of zero."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from diffusers.models.transformers.transformer_flux import (
+    FluxSingleTransformerBlock,
+    FluxTransformer2DModel,
+    FluxTransformerBlock,
+)
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from model.adapter.attention import PerceiverAttentionCA
 from model.adapter.inject import People, conditions, injected
 from model.adapter.network import IdentityAdapter
 from model.adapter.regions import cells_in_boxes
+from model.adapter.tokens import IdentityTokens, PatchTokens
 from model.denoiser import velocity
 from model.losses.bank import IdentityBank
 from model.losses.contrastive import id_contrastive_loss
@@ -21,6 +28,15 @@ from model.losses.identity import identity_loss
 from model.training.batches import Batch
 from model.training.phases import Phase
 
+UNITS = (  # what processes that share the weights put together at a time; the backbone itself for its embeddings
+    FluxTransformer2DModel,
+    FluxTransformerBlock,
+    FluxSingleTransformerBlock,
+    PerceiverAttentionCA,
+    IdentityTokens,
+    PatchTokens,
+)
+Predict = Callable[[Tensor, Batch], Tensor]
 TRAINING_GUIDANCE = 1.0  # what guidance-distilled backbones are told in training (method paper, released code)
 
 
@@ -31,6 +47,7 @@ class AdaptedBackbone(nn.Module):
         super().__init__()
         self.backbone, self.adapter = backbone, adapter
         self.hooks = ExitStack()
+        self._no_split_modules = sorted({type(part).__name__ for part in self.modules() if isinstance(part, UNITS)})
         self.guidance = TRAINING_GUIDANCE if backbone.config["guidance_embeds"] else None
 
     def forward(self, x_t: Tensor, batch: Batch) -> Tensor:
@@ -68,12 +85,12 @@ class Judges:
     bank: IdentityBank
 
 
-def losses(model: nn.Module, batch: Batch, judges: Judges, phase: Phase) -> dict[str, Tensor]:
+def losses(model: Predict, batch: Batch, judges: Judges, phase: Phase) -> dict[str, Tensor]:
     """The scalar losses of a batch: `total`, `flow`, and, where faces were decoded, `identity` and `contrastive`.
 
-    `model` is an `AdaptedBackbone`, wrapped or not. The identity terms are means over the decoded faces; in `total`
-    they count by the share of faces decoded: a picture above the gate weighs zero, and the others no more for that. A
-    picture that the phase does not decode costs neither the decoder nor the recogniser.
+    `model` is an `AdaptedBackbone`, wrapped or not, or calls one. The identity terms are means over the decoded faces;
+    in `total` they count by the share of faces decoded: a picture above the gate weighs zero, and the others no more
+    for that. A picture that the phase does not decode costs neither the decoder nor the recogniser.
     """
     x_t = noised(batch.clean, batch.noise, batch.t)
     predicted = model(x_t, batch).float()

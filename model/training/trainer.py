@@ -8,19 +8,19 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType, gather_object
+from accelerate.utils import gather_object
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
 from model.adapter.network import IdentityAdapter
 from model.errors import Preempted, UserError
 from model.progress import track
-from model.training.batches import Batches
-from model.training.checkpoint import Progress, Window, load_checkpoint, save_checkpoint
+from model.training.batches import Batch, Batches
+from model.training.checkpoint import Progress, Window, load_checkpoint, newest_weights, save_checkpoint
 from model.training.phases import Phase, phase_at, total_steps
+from model.training.shards import gather_for_keys, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
 
-WHOLE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 DIVERGED = 3.0  # times the best point of the phase: a flow loss there does not come back
 log = logging.getLogger(__name__)
 
@@ -55,18 +55,15 @@ class Trainer:
         accelerator: Accelerator | None = None,
     ) -> None:
         self.accelerator = accelerator or Accelerator(gradient_accumulation_steps=loop.accumulate)
-        if self.accelerator.distributed_type not in WHOLE:
-            raise UserError(
-                f"training: the model is sharded by {self.accelerator.distributed_type.value}, but checkpoints hold "
-                "whole weights; start it with components/training/accelerate/ddp.yaml or on one device."
-            )
+        self.sharded = sharded(self.accelerator)
         self.judges, self.batches, self.loop, self.work = judges, batches, loop, work / "checkpoints"
         self.adapter = adapter.requires_grad_(True).train()
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)
-        self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
         recompute(backbone, loop.recompute)
         self.whole = AdaptedBackbone(backbone.requires_grad_(False).eval(), adapter)
         self.model, self.prepared = self.accelerator.prepare(self.whole, self.optimiser)
+        gather_for_keys(adapter)
+        self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
 
     def train(self, stop: Callable[[], bool] = lambda: False, watch: Watch | None = None) -> list[dict[str, Any]]:
         """Run the remaining steps and return the loss curve: one row each `report_every` steps.
@@ -90,7 +87,19 @@ class Trainer:
     def loss(self, number: int, phase: Phase) -> dict[str, torch.Tensor]:
         """The losses of batch `number`."""
         batch = self.batches.batch(number, phase).to(self.accelerator.device)
-        return losses(self.model, batch, self.judges, phase)
+        return losses(self._predicted, batch, self.judges, phase)
+
+    def trained(self) -> IdentityAdapter:
+        """The adapter of the newest checkpoint, whole and on the CPU."""
+        with torch.device("meta"):
+            adapter = IdentityAdapter(self.adapter.sizes)
+        adapter.load_state_dict(newest_weights(self.work), assign=True)
+        return adapter
+
+    def _predicted(self, x_t: torch.Tensor, batch: Batch) -> torch.Tensor:
+        with self.accelerator.autocast():  # accelerate does so itself for models that are not sharded
+            found: torch.Tensor = self.model(x_t, batch)
+        return found
 
     def _step(self, step: int, phase: Phase, within: int) -> dict[str, float]:
         """One optimiser step; the mean losses of all processes and the gradient's norm before clipping."""
@@ -104,7 +113,7 @@ class Trainer:
                 window.add({name: float(value.detach()) for name, value in found.items()})
                 if self.accelerator.sync_gradients:
                     norm = self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip)
-                    measures = self._means(window) | {"gradient": float(norm)}
+                    measures = self._means(window) | {"gradient": float(whole({"norm": norm}, keep=True)["norm"])}
                     self._refuse_nonsense(step, measures)
                 self.prepared.step()
                 self.prepared.zero_grad()
@@ -161,6 +170,6 @@ class Trainer:
             self._save()
 
     def _save(self) -> None:
-        if self.accelerator.is_main_process:
-            save_checkpoint(self.work, self.adapter, self.optimiser, self.progress)
+        write = self.accelerator.is_main_process
+        save_checkpoint(self.work, self.adapter, self.optimiser, self.progress, write=write)
         self.accelerator.wait_for_everyone()

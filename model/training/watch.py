@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,13 +56,15 @@ class Watch:
         batches = (done - self.last) * trainer.loop.accumulate * processes
         speed, since = self.meter.lap(batches, batches * trainer.batches.size, processes), self.last
         self.last = done
-        if self.live is None:
-            return
-        self.live.add(done, phase.name, means | speed)
-        log.info("%.1f pictures a second, %.1f %% of the device's peak", *_shown(speed))
-        if self.samples_every and done // self.samples_every > since // self.samples_every:
-            with new_file(self.live.sample_file(done), durable=False) as draft:
-                grid(self.sample()).save(draft, "PNG")
+        if self.live:
+            self.live.add(done, phase.name, means | speed)
+            log.info("%.1f pictures a second, %.1f %% of the device's peak", *_shown(speed))
+        due = self.samples_every and done // self.samples_every > since // self.samples_every
+        if due and (self.live or trainer.sharded):  # processes that share the weights all draw, or none can
+            pictures = self.sample()
+            if self.live:
+                with new_file(self.live.sample_file(done), durable=False) as draft:
+                    grid(pictures).save(draft, "PNG")
 
 
 def grid(pictures: list[Image.Image]) -> Image.Image:
@@ -75,7 +78,9 @@ def grid(pictures: list[Image.Image]) -> Image.Image:
 
 
 def _gradient(trainer: Trainer, step: int, phase: Phase) -> None:
-    with trainer.accelerator.no_sync(trainer.model):
+    """The gradient of a step's first batch; what is not exchanged stays in shards beyond the reach of zero_grad."""
+    alone = nullcontext() if trainer.sharded else trainer.accelerator.no_sync(trainer.model)
+    with alone:
         trainer.loss(step * trainer.loop.accumulate * trainer.accelerator.num_processes, phase)["total"].backward()
 
 

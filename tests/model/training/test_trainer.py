@@ -1,29 +1,19 @@
 """The trainer: it learns, it goes on from a kill bit for bit, it stops at nonsense, it counts batches right."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
 import torch
-from accelerate.commands.config.config_args import load_config_from_file
-from accelerate.utils import DistributedType
 from safetensors.torch import load_file
 
 from model.dataset.dataset import Dataset
 from model.errors import PREEMPTED, UserError
 from model.training.checkpoint import checkpoints
-from model.training.trainer import Loop, Trainer
 from tests.model.training.tiny_dataset import tiny_dataset
-from tests.model.training.tiny_job import PHASES, tiny_trainer
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.model.training.tiny_job import PHASES, same_end, start, tiny_trainer
 
 
 class Whole(NamedTuple):
@@ -44,24 +34,6 @@ def whole(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """The job that nothing interrupts."""
     work = tmp_path_factory.mktemp("whole")
     return Whole(tiny_trainer(dataset, work).train(), work)
-
-
-def start(dataset: Dataset, work: Path, moment: str, number: int, launcher: Sequence[str] = ("-m",)) -> int:
-    """The job in a process of its own; its exit code."""
-    command = [sys.executable, *launcher, "tests.model.training.tiny_job"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = [str(dataset.folder), str(work), moment, str(number)]
-    return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, check=False).returncode
-
-
-def same_end(one: Path, other: Path) -> bool:
-    """Whether two jobs ended with the same weights and moments, bit for bit."""
-    last = "checkpoints/step-0000016"
-    pairs = [
-        (load_file(one / last / file), load_file(other / last / file))
-        for file in ("weights.safetensors", "optimiser.safetensors")
-    ]
-    return all(a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a) for a, b in pairs)
 
 
 def test_a_job_killed_at_random_steps_goes_on_bit_for_bit(dataset: Dataset, tmp_path: Path, whole: Whole) -> None:
@@ -158,12 +130,3 @@ def test_accumulated_batches_are_averaged(dataset: Dataset, tmp_path: Path) -> N
     assert torch.equal(losses[0].noise, first.noise)
     assert not torch.equal(losses[1].noise[0], first.noise[0])
     assert curve[0]["step"] == 1
-
-
-def test_sharded_models_are_refused_and_the_file_for_gpus_is_one_that_accelerate_reads(tmp_path: Path) -> None:
-    sharded: Any = SimpleNamespace(distributed_type=DistributedType.FSDP)
-    nothing: Any = None
-    with pytest.raises(UserError, match="sharded by FSDP"):
-        Trainer(nothing, nothing, nothing, nothing, Loop(PHASES), tmp_path, sharded)
-    config = load_config_from_file(str(ROOT / "components/training/accelerate/ddp.yaml"))
-    assert config.distributed_type == DistributedType.MULTI_GPU

@@ -2,20 +2,27 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from safetensors.torch import load_file
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from model.artefacts import write_json
 from model.dataset.dataset import Dataset
 from model.errors import PREEMPTED, Preempted
 from model.losses.bank import IdentityBank
+from model.presets import nano
+from model.sampler import Request, Sampler
 from model.training.batches import Batches
 from model.training.cache import compute_features
 from model.training.data import training_set
@@ -23,8 +30,10 @@ from model.training.phases import Phase
 from model.training.preemption import asked_to_stop
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
+from model.training.watch import Watch
 from tests.model.tiny import TinyRecogniser, tiny_adapter, tiny_autoencoder, tiny_backbone
 
+ROOT = Path(__file__).resolve().parents[3]
 BUCKETS = ((64, 64), (96, 64))
 PHASES = (
     Phase(name="first", steps=8, learning_rate=1e-3, warmup=2, paired=0, contrastive=0, identity=0),
@@ -55,8 +64,43 @@ def tiny_trainer(
         Batches(data, features, size=batch, seed=5),
         Loop(phases, accumulate=accumulate, checkpoint_every=4, report_every=2),
         work,
-        Accelerator(cpu=True, gradient_accumulation_steps=accumulate),
+        processes(accumulate),
     )
+
+
+def processes(accumulate: int) -> Accelerator:
+    """The accelerator that the launcher asked for; accelerate itself heeds FSDP on every device but the CPU."""
+    found = Accelerator(cpu=True, gradient_accumulation_steps=accumulate)
+    if os.environ.get("ACCELERATE_USE_FSDP") == "true":
+        found.state.distributed_type = DistributedType.FSDP
+        found.state.fsdp_plugin = FullyShardedDataParallelPlugin()
+    return found
+
+
+def watch(trainer: Trainer, work: Path) -> Watch:
+    """What watches a training and draws a picture by its networks, however these are shared out."""
+    sampler = Sampler(nano(), trainer.whole.backbone, tiny_autoencoder(), encode_text, trainer.adapter, "cpu")
+    boxes = np.array([[8, 8, 40, 56]], np.float32)
+    request = Request("one person", trainer.batches.data.embeddings[:1], boxes, 64, 64, 1)
+    return Watch(work / "live", lambda: sampler([request]), samples_every=8)
+
+
+def start(dataset: Dataset, work: Path, moment: str, number: int, launcher: Sequence[str] = ("-m",)) -> int:
+    """The job in a process of its own; its exit code."""
+    command = [sys.executable, *launcher, "tests.model.training.tiny_job"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    arguments = [str(dataset.folder), str(work), moment, str(number)]
+    return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+def same_end(one: Path, other: Path) -> bool:
+    """Whether two jobs ended with the same weights and moments, bit for bit."""
+    last = "checkpoints/step-0000016"
+    pairs = [
+        (load_file(one / last / file), load_file(other / last / file))
+        for file in ("weights.safetensors", "optimiser.safetensors")
+    ]
+    return all(a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a) for a, b in pairs)
 
 
 def signal_in_step(trainer: Trainer, number: int, sent: signal.Signals) -> None:
@@ -73,9 +117,13 @@ def signal_in_step(trainer: Trainer, number: int, sent: signal.Signals) -> None:
 
 
 def job(dataset: Path, work: Path, moment: str, number: int) -> None:
-    """Train, and be killed or asked to stop in a step, or killed while the checkpoint of step `number` is written."""
+    """Train, and be killed or asked to stop in a step, or killed while the checkpoint of step `number` is written.
+
+    'watched' trains to the end with live metrics and sample pictures beside it.
+    """
     torch.set_num_threads(1)
     trainer = tiny_trainer(Dataset.open(dataset), work)
+    assert trainer.sharded == all(isinstance(parameter, DTensor) for parameter in trainer.whole.parameters())
 
     def write(path: Path, value: dict[str, Any]) -> None:
         if moment == "saving" and value["step"] == number:
@@ -86,7 +134,7 @@ def job(dataset: Path, work: Path, moment: str, number: int) -> None:
         signal_in_step(trainer, number, signal.SIGKILL if moment == "kill" else signal.SIGTERM)
     with patch("model.training.checkpoint.write_json", write), asked_to_stop() as stop:
         try:
-            trainer.train(stop)
+            trainer.train(stop, watch(trainer, work) if moment == "watched" else None)
         except Preempted:
             sys.exit(PREEMPTED)
 

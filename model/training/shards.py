@@ -1,0 +1,59 @@
+"""Weights that several processes share among them (FSDP2): what is cut, put together for a file, and cut again."""
+
+import warnings
+from collections.abc import Mapping
+
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
+from torch import Tensor
+from torch.distributed.fsdp import register_fsdp_forward_method
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from model.adapter.network import IdentityAdapter
+from model.errors import UserError
+
+WHOLE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+FILES = "components/training/accelerate"
+
+
+def sharded(accelerator: Accelerator) -> bool:
+    """Whether processes share the weights; UserError where they do so in a way that checkpoints cannot hold."""
+    if accelerator.distributed_type in WHOLE:
+        return False
+    if not accelerator.is_fsdp2:
+        kind = accelerator.distributed_type.value
+        raise UserError(
+            f"training: the model is sharded by {kind}, for which no checkpoints are written; start it with "
+            f"{FILES}/fsdp2.yaml, with {FILES}/ddp.yaml or on one device."
+        )
+    # Networks cast what they are given to what their weights are, and autocast does the rest, as without shards.
+    # FSDP's own policy would also round what must stay exact: rotary positions, and gradients that are summed.
+    accelerator.state.fsdp_plugin.mixed_precision_policy = None
+    return True
+
+
+def gather_for_keys(adapter: IdentityAdapter) -> None:
+    """Let a sharded adapter put its weights together for `keys_values`, too, which is not a module's `forward`."""
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nobody writes into what is returned
+    for attention in (one for branch in adapter.sizes.branches for one in adapter.attentions(branch)):
+        register_fsdp_forward_method(attention, "keys_values")
+
+
+def whole(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """The tensors on the CPU, put together where they are shards: for these all processes must ask, in this order.
+
+    A process that does not `keep` them gets none.
+    """
+    found = {}
+    for name, tensor in tensors.items():
+        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+        if keep:
+            found[name] = full.detach().cpu().contiguous()
+    return found
+
+
+def like(tensor: Tensor, other: Tensor) -> Tensor:
+    """A whole tensor, cut as `other` is."""
+    if isinstance(other, DTensor):
+        return distribute_tensor(tensor.to(other.device), other.device_mesh, other.placements)
+    return tensor

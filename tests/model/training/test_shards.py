@@ -1,0 +1,102 @@
+"""Weights that processes share (FSDP2): they learn what one process learns, and go on from each other's checkpoints."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.utils import DistributedType
+from PIL import Image
+from safetensors.torch import load_file
+
+from model.adapter.checkpoint import save_adapter
+from model.dataset.dataset import Dataset
+from model.errors import UserError
+from model.training.checkpoint import checkpoints
+from model.training.shards import sharded
+from tests.model.training.tiny_dataset import tiny_dataset
+from tests.model.training.tiny_job import ROOT, same_end, start, tiny_trainer
+
+FILES = ROOT / "components" / "training" / "accelerate"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    torch.set_num_threads(1)
+    return tiny_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture(scope="module")
+def shared(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The job that two processes share, which nothing interrupts; live metrics and samples are taken beside it."""
+    work = tmp_path_factory.mktemp("shared")
+    assert start(dataset, work, "watched", 0, launcher()) == 0
+    return work
+
+
+def launcher() -> Sequence[str]:
+    """Two processes on the CPU by the file for GPUs, in full precision."""
+    options = ["--config_file", str(FILES / "fsdp2.yaml"), "--num_processes", "2", "--mixed_precision", "no"]
+    return ("-m", "accelerate.commands.launch", *options, "-m")
+
+
+def test_processes_that_share_the_weights_learn_what_one_learns(dataset: Dataset, shared: Path, tmp_path: Path) -> None:
+    one = tiny_trainer(dataset, tmp_path, accumulate=2)
+    curve = one.train()
+    two = tiny_trainer(dataset, shared)
+    for left, right in zip(two.progress.curve, curve, strict=True):
+        assert left.pop("phase") == right.pop("phase")
+        assert left == pytest.approx(right, rel=1e-3, abs=1e-5)
+    for theirs, own in zip(two.trained().parameters(), one.adapter.parameters(), strict=True):
+        torch.testing.assert_close(theirs, own, rtol=1e-2, atol=1e-4)
+
+
+def test_a_stopped_job_goes_on_bit_for_bit_and_one_process_goes_on_with_it(
+    dataset: Dataset, shared: Path, tmp_path: Path
+) -> None:
+    assert start(dataset, tmp_path / "two", "term", 5, launcher()) != 0
+    assert [folder.name for folder in checkpoints(tmp_path / "two" / "checkpoints")] == [
+        "step-0000004",
+        "step-0000005",
+    ]
+    shutil.copytree(tmp_path / "two", tmp_path / "one")
+    assert start(dataset, tmp_path / "two", "never", 0, launcher()) == 0
+    assert same_end(shared, tmp_path / "two")
+    alone = tiny_trainer(dataset, tmp_path / "one", accumulate=2)
+    assert alone.progress.step == 5
+    alone.train()
+    whole = load_file(shared / "checkpoints" / "step-0000016" / "weights.safetensors")
+    for name, parameter in alone.adapter.named_parameters():
+        torch.testing.assert_close(parameter, whole[name], rtol=1e-2, atol=1e-4, check_device=False)
+
+
+def test_samples_are_drawn_by_shared_weights(shared: Path) -> None:
+    pictures = sorted((shared / "live" / "samples").iterdir())
+    assert [file.name for file in pictures] == ["step-0000008.png", "step-0000016.png"]
+    assert Image.open(pictures[0]).size == (64, 64)
+
+
+def test_what_was_trained_is_whole_and_can_be_saved(dataset: Dataset, shared: Path, tmp_path: Path) -> None:
+    save_adapter(tiny_trainer(dataset, shared).trained(), tmp_path, "nano")
+    kept = load_file(tmp_path / "adapter.safetensors")
+    whole = load_file(shared / "checkpoints" / "step-0000016" / "weights.safetensors")
+    assert kept.keys() == whole.keys()
+    assert all(torch.equal(kept[name], whole[name]) for name in whole)
+
+
+@pytest.mark.parametrize("kind", [DistributedType.DEEPSPEED, DistributedType.FSDP, DistributedType.MEGATRON_LM])
+def test_other_ways_of_sharing_are_refused(kind: DistributedType) -> None:
+    accelerator: Any = SimpleNamespace(distributed_type=kind, is_fsdp2=False)
+    with pytest.raises(UserError, match=rf"sharded by {kind.value}, .*fsdp2\.yaml"):
+        sharded(accelerator)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"), [("ddp.yaml", DistributedType.MULTI_GPU), ("fsdp2.yaml", DistributedType.FSDP)]
+)
+def test_the_files_for_gpus_are_ones_that_accelerate_reads(file: str, kind: DistributedType) -> None:
+    assert load_config_from_file(str(FILES / file)).distributed_type == kind
