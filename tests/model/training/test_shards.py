@@ -18,16 +18,9 @@ from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.training.checkpoint import checkpoints
 from model.training.shards import sharded
-from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import ROOT, same_end, start, tiny_trainer
 
 FILES = ROOT / "components" / "training" / "accelerate"
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    torch.set_num_threads(1)
-    return tiny_dataset(tmp_path_factory.mktemp("dataset"))
 
 
 @pytest.fixture(scope="module")

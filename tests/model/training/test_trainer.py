@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from model.dataset.dataset import Dataset
 from model.errors import PREEMPTED, UserError
 from model.training.checkpoint import checkpoints
-from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import PHASES, same_end, start, tiny_trainer
 
 
@@ -21,12 +20,6 @@ class Whole(NamedTuple):
 
     curve: list[dict[str, Any]]
     work: Path
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    torch.set_num_threads(1)
-    return tiny_dataset(tmp_path_factory.mktemp("dataset"))
 
 
 @pytest.fixture(scope="module")
