@@ -19,8 +19,6 @@ from validation.gate.sheets import Sheet, read_sheet
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, UserError)
 BASELINES = ("adapter_off", "reference_pasted")
-
-
 MODEL = "model"
 
 
