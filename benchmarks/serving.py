@@ -21,7 +21,6 @@ import torch
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
 from benchmarks.timing import side_by_side
 from components.packaging.bundle import MODEL
@@ -29,9 +28,11 @@ from components.packaging.caches import KeptTexts
 from components.packaging.pictures import read_bytes
 from components.packaging.proof import serving
 from components.packaging.references import only_face
-from model.adapter.inject import Condition
+from model.adapter.attention import KeysValues
+from model.adapter.inject import Condition, Weights
+from model.denoiser import Size
 from model.presets import load_faces
-from model.sampler import Predicted, Request, Sampler
+from model.sampler import Request, Sampler
 
 PROMPT = "a person smiling"
 ROUNDS, STEPS = 41, 8
@@ -39,14 +40,28 @@ CLIENTS = (1, 4, 16)
 Order = dict[str, Any]
 
 
+class Again(Sequence[KeysValues]):
+    """The keys and values of people in a denoising step, made anew for each step: when its first block asks."""
+
+    def __init__(self, make: Callable[[], list[KeysValues]]) -> None:
+        self.make = make
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __getitem__(self, block: Any) -> Any:
+        if block == 0:
+            self.made = self.make()
+        return self.made[block]
+
+
 class Repeating(Sampler):
     """The pipeline without the kept identity path: tokens, keys and values of the people again in each step."""
 
-    embeddings: Tensor
-
-    def _guided(self, x_t: Tensor, t: Tensor, people: Sequence[Condition], predicted: Predicted) -> Tensor:
-        again = [replace(one, keys_values=self.adapter(self.embeddings)) for one in people]
-        return super()._guided(x_t, t, again, predicted)
+    def _people(self, requests: Sequence[Request], size: Size, weights: Weights) -> list[Condition]:
+        embeddings = torch.from_numpy(requests[0].embeddings)[None]
+        again = Again(lambda: self.adapter(embeddings))
+        return [replace(one, keys_values=again) for one in super()._people(requests, size, weights)]
 
 
 def overhead(
@@ -95,7 +110,6 @@ def throughput(client: httpx.Client, order: Order, rounds: int) -> None:
 def identity_path(model: Path, request: Request, rounds: int) -> None:
     """Print steps a second with the identity's keys and values kept, and made again in each step."""
     kept, repeating = Sampler.load(model), Repeating.load(model)
-    repeating.embeddings = torch.from_numpy(request.embeddings)[None]
     ways = {"again each step": lambda: repeating([request], steps=STEPS), "kept": lambda: kept([request], steps=STEPS)}
     medians = side_by_side(f"{STEPS} steps", ways, rounds)
     Console().print(", ".join(f"{name}: {STEPS / seconds:.2f} steps a second" for name, seconds in medians.items()))

@@ -29,7 +29,6 @@ from model.presets import Preset, load_autoencoder, load_backbone, load_text, pr
 BATCH = 16
 Times = Callable[[int, int], Tensor]  # number of steps and of image tokens to the times, from 1 down to 0
 OnStep = Callable[[int, int], None]  # the number of a step that is done, from 1, and of all steps
-Predicted = Callable[[Tensor, Tensor, Sequence[Condition]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -140,36 +139,41 @@ class Sampler:
         return [pictures[number] for number in range(len(requests))]
 
     def _sample(self, requests: Sequence[Request], size: Size, way: Way) -> list[Image.Image]:
-        text = TextFeatures(*(t.to(self.device) for t in self.encode_text([r.prompt for r in requests])))
         people = self._people(requests, size, way.weights)
+        guided = self.preset.identity_guidance != 1 and bool(people)
+        text = TextFeatures(*(t.to(self.device) for t in self.encode_text([r.prompt for r in requests])))
         shown = self._shown(requests)
         x_t = torch.stack([self._noise(r, size) for r in requests]).to(self.device)
+        if guided:
+            text, shown = TextFeatures(*map(_twice, text)), None if shown is None else _twice(shown)
 
-        def predicted(x_t: Tensor, t: Tensor, people: Sequence[Condition]) -> Tensor:
+        def predicted(x_t: Tensor, t: Tensor) -> Tensor:
             with injected(self.backbone, people):
                 return velocity(self.backbone, x_t, t.expand(len(x_t)), text, size, way.guidance, shown)
 
         for number, (t, following) in enumerate(pairwise(way.times(way.steps, x_t.shape[1]).to(self.device)), 1):
-            x_t = x_t + (following - t) * self._guided(x_t, t, people, predicted)
+            v = self._guided(predicted(_twice(x_t), t)) if guided else predicted(x_t, t)
+            x_t = x_t + (following - t) * v
             if way.on_step is not None:
                 way.on_step(number, way.steps)
         pixels = decode(self.autoencoder, unpack(x_t, *size))
         bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).permute(0, 2, 3, 1)
         return [Image.fromarray(picture) for picture in bytes_.numpy()]
 
-    def _guided(self, x_t: Tensor, t: Tensor, people: Sequence[Condition], predicted: Predicted) -> Tensor:
+    def _guided(self, v: Tensor) -> Tensor:
         """The velocity with the people, moved away from the one without them as far as the preset's guidance says.
 
         Classifier-free guidance (Ho and Salimans 2022) over identity: v0 + g (v - v0), where v0 has the adapter off.
+        Both come from one call of the backbone, v0 in the second half of the batch.
         """
-        with_people = predicted(x_t, t, people)
-        if self.preset.identity_guidance == 1 or not people:
-            return with_people
-        without = predicted(x_t, t, [])
+        with_people, without = v.chunk(2)
         return without + self.preset.identity_guidance * (with_people - without)
 
     def _people(self, requests: Sequence[Request], size: Size, weights: Weights) -> list[Condition]:
-        """What the adapter adds to a batch: its keys and values are computed here, once for all steps."""
+        """What the adapter adds to a batch: its keys and values are computed here, once for all steps.
+
+        It is for the first pictures of the batch: those that follow have nobody in them.
+        """
         embeddings, boxes = (_padded(rows).to(self.device) for rows in _faces(requests))
         patches = [r.patches for r in requests if r.patches is not None]
         if patches:
@@ -219,6 +223,10 @@ def _batches(requests: Sequence[Request]) -> Iterator[tuple[Size, list[int]]]:
     for (size, _, _), numbers in alike.items():
         for start in range(0, len(numbers), BATCH):
             yield size, numbers[start : start + BATCH]
+
+
+def _twice(rows: Tensor) -> Tensor:
+    return torch.cat([rows, rows])
 
 
 def _faces(requests: Sequence[Request]) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
