@@ -6,7 +6,7 @@ from PIL import Image
 
 from model.presets import Preset, load_autoencoder, load_text
 from model.sampler import Request, Sampler
-from model.training.data import TrainingSet
+from model.training.batches import Batches
 from model.training.trainer import Trainer
 
 SEED = 1
@@ -14,7 +14,7 @@ SEED = 1
 
 def sampler(trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]:
     """What draws one picture for each number of people in the training set, always from the same noise."""
-    requests = scenes(trainer.batches.data)
+    requests = scenes(trainer.batches)
 
     def draw() -> list[Image.Image]:
         device = trainer.accelerator.device
@@ -27,11 +27,13 @@ def sampler(trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]
     return draw
 
 
-def scenes(data: TrainingSet) -> list[Request]:
+def scenes(batches: Batches) -> list[Request]:
     """The first target of each number of people, with the best other photo of each person where there is one."""
+    data = batches.data
     first = {len(target.faces): target for target in reversed(data.targets)}
     requests = []
     for _, target in sorted(first.items()):
         rows = [others[0] if others else own for own, others in zip(target.faces, target.references, strict=True)]
-        requests.append(Request(target.caption, data.embeddings[rows], target.boxes, *target.size, SEED))
+        patches = batches.patches.of(rows).float().numpy() if batches.patches else None
+        requests.append(Request(target.caption, data.embeddings[rows], target.boxes, *target.size, SEED, patches))
     return requests

@@ -57,7 +57,7 @@ def prepare(
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     judges = Judges(_channels_last(autoencoder, device), _channels_last(recogniser, device), bank.to(device))
     tower = load_tower(chosen)
-    patches = compute_patches(dataset, data, tower, store) if tower else None
+    patches = compute_patches(dataset, data.reference_rows(), tower, store) if tower else None
     return Batches(data, features, batch, seed, patches), judges
 
 

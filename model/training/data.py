@@ -52,6 +52,10 @@ class TrainingSet:
     bank_codes: NDArray[np.int64]
     identities: tuple[str, ...]
 
+    def reference_rows(self) -> set[int]:
+        """The rows of all faces that may stand for somebody."""
+        return {row for target in self.targets for rows in (target.faces, *target.references) for row in rows}
+
 
 def training_set(dataset: Dataset, buckets: Sequence[Size]) -> TrainingSet:
     """The training split of `dataset`; UserError when no picture of it can be used.

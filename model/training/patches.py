@@ -1,7 +1,7 @@
-"""What the vision tower sees in the faces of a training set, computed once and kept by content."""
+"""What the vision tower sees in faces of a dataset, computed once and kept by content."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from model.dataset.dataset import Dataset
 from model.progress import track
 from model.siglip import VisionTower, face_crop
 from model.training.cache import digest_of, put, weights_digest
-from model.training.data import TrainingSet
 from model.training.feature_files import feature_file
 
 CHUNK = 32
@@ -32,12 +31,11 @@ class Patches:
         return torch.stack([load_file(self.files[row])["patches"] for row in rows])
 
 
-def compute_patches(dataset: Dataset, data: TrainingSet, tower: VisionTower, store: Path) -> Patches:
-    """The patches of all faces of a training set and of their references; what `store` lacks is put there."""
+def compute_patches(dataset: Dataset, rows: Iterable[int], tower: VisionTower, store: Path) -> Patches:
+    """The patches of the faces of these rows; what `store` lacks is put there."""
     network = weights_digest(nn.ModuleList([tower.model]))  # alone it has a config that names its folder
-    wanted = sorted({row for t in data.targets for rows in (t.faces, *t.references) for row in rows})
-    files = {row: _file(store, dataset, row, network) for row in wanted}
-    missing = [row for row in wanted if not files[row].is_file()]
+    files = {row: _file(store, dataset, row, network) for row in sorted(set(rows))}
+    missing = [row for row, file in files.items() if not file.is_file()]
     parts = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     for part in track(parts, "looking at faces", unit="batches"):
         for row, patches in zip(part, tower.patches([_crop(dataset, row) for row in part]).cpu(), strict=True):

@@ -6,9 +6,11 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
+from transformers import SiglipVisionConfig, SiglipVisionModel
 
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
+from model.siglip import VisionTower
 
 LATENT = 4
 SIZES = AdapterSizes(embedding=12, hidden=32, blocks=3, tokens=2, heads=2, head_dim=8)
@@ -56,6 +58,13 @@ def tiny_adapter(seed: int = 0, *, trained: bool = True, sizes: AdapterSizes = S
         for attention in (one for branch in sizes.branches for one in adapter.attentions(branch)):
             nn.init.normal_(attention.to_out.weight, std=0.3)
     return adapter
+
+
+def tiny_tower(seed: int = 0) -> VisionTower:
+    """What sees face crops of 16 pixels as 4 patches of 6 features."""
+    torch.manual_seed(seed)
+    sizes = {"hidden_size": BOTH.features, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return VisionTower(SiglipVisionModel(SiglipVisionConfig(image_size=16, patch_size=8, **sizes)).eval())
 
 
 class TinyRecogniser(nn.Module):

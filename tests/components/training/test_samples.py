@@ -9,7 +9,8 @@ import torch
 
 from components.training.samples import sampler
 from model.presets import nano
-from tests.model.tiny import tiny_autoencoder
+from model.training.patches import compute_patches
+from tests.model.tiny import BOTH, tiny_adapter, tiny_autoencoder, tiny_tower
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import encode_text, tiny_trainer
 
@@ -18,10 +19,14 @@ class Text:
     encode = staticmethod(encode_text)
 
 
-def test_samples_follow_the_adapter_and_leave_it_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     monkeypatch.setattr("components.training.samples.load_autoencoder", lambda _chosen: tiny_autoencoder())
     monkeypatch.setattr("components.training.samples.load_text", lambda _chosen, _device: Text())
+
+
+def test_samples_follow_the_adapter_and_leave_it_training(tmp_path: Path) -> None:
     trainer = tiny_trainer(tiny_dataset(tmp_path / "dataset"), tmp_path / "work")
     draw = sampler(trainer, replace(nano(), steps=2))
     first = [np.asarray(picture) for picture in draw()]
@@ -31,3 +36,15 @@ def test_samples_follow_the_adapter_and_leave_it_training(tmp_path: Path, monkey
     for attention in trainer.adapter.attentions():
         torch.nn.init.normal_(attention.to_out.weight, std=0.3)
     assert any((np.asarray(later) != picture).any() for later, picture in zip(draw(), first, strict=True))
+
+
+def test_samples_of_a_siglip_branch_are_drawn_from_the_faces(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path / "dataset")
+    trainer = tiny_trainer(dataset, tmp_path / "work")
+    trainer.adapter = tiny_adapter(sizes=replace(BOTH, branches=("sig",)))
+    pictures = []
+    for seed in (0, 1):  # of two towers, which see two looks
+        rows, store = trainer.batches.data.reference_rows(), tmp_path / "store"
+        trainer.batches.patches = compute_patches(dataset, rows, tiny_tower(seed), store)
+        pictures.append(np.asarray(sampler(trainer, replace(nano(), steps=2))()[0]))
+    assert (pictures[0] != pictures[1]).any()

@@ -7,7 +7,6 @@ import pytest
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from transformers import SiglipVisionConfig, SiglipVisionModel
 
 from model.dataset.dataset import Dataset
 from model.losses.bank import IdentityBank
@@ -20,7 +19,7 @@ from model.training.patches import compute_patches
 from model.training.phases import Phase
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
-from tests.model.tiny import BOTH, TinyRecogniser, tiny_adapter, tiny_autoencoder, tiny_backbone
+from tests.model.tiny import BOTH, TinyRecogniser, tiny_adapter, tiny_autoencoder, tiny_backbone, tiny_tower
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import BUCKETS, encode_text
 
@@ -33,16 +32,10 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return tiny_dataset(tmp_path_factory.mktemp("data"))
 
 
-def tower(seed: int = 0) -> VisionTower:
-    torch.manual_seed(seed)
-    sizes = {"hidden_size": BOTH.features, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
-    return VisionTower(SiglipVisionModel(SiglipVisionConfig(image_size=16, patch_size=8, **sizes)).eval())
-
-
 def batches(dataset: Dataset, store: Path) -> Batches:
     data = training_set(dataset, BUCKETS)
     features = compute_features(dataset, data, tiny_autoencoder(), TinyRecogniser(), encode_text, "tiny", store)
-    return Batches(data, features, 4, 5, compute_patches(dataset, data, tower(), store))
+    return Batches(data, features, 4, 5, compute_patches(dataset, data.reference_rows(), tiny_tower(), store))
 
 
 def test_a_batch_has_the_patches_of_the_faces_whose_embeddings_it_has(dataset: Dataset, tmp_path: Path) -> None:
@@ -58,7 +51,7 @@ def test_a_batch_has_the_patches_of_the_faces_whose_embeddings_it_has(dataset: D
                 continue
             face = dataset.faces.iloc[row]
             crop = face_crop(dataset.image(face["image_id"]), np.asarray(face["box"], np.float32))
-            torch.testing.assert_close(found, tower().patches([crop])[0])
+            torch.testing.assert_close(found, tiny_tower().patches([crop])[0])
 
 
 def test_patches_are_computed_once_for_each_tower(
@@ -72,15 +65,17 @@ def test_patches_are_computed_once_for_each_tower(
         return plain(self, crops)  # type: ignore[arg-type]
 
     monkeypatch.setattr(VisionTower, "patches", watched)
-    first = compute_patches(dataset, data, tower(), tmp_path)
+    first = compute_patches(dataset, data.reference_rows(), tiny_tower(), tmp_path)
     assert sum(looked) == len(first.files)
-    assert compute_patches(dataset, data, tower(), tmp_path) == first
+    assert compute_patches(dataset, data.reference_rows(), tiny_tower(), tmp_path) == first
     assert sum(looked) == len(first.files)
-    assert not set(compute_patches(dataset, data, tower(1), tmp_path).files.values()) & set(first.files.values())
+    assert not set(compute_patches(dataset, data.reference_rows(), tiny_tower(1), tmp_path).files.values()) & set(
+        first.files.values()
+    )
 
 
 def test_patches_of_a_forgotten_photo_are_deleted_with_its_features(dataset: Dataset, tmp_path: Path) -> None:
-    files = compute_patches(dataset, training_set(dataset, BUCKETS), tower(), tmp_path).files
+    files = compute_patches(dataset, training_set(dataset, BUCKETS).reference_rows(), tiny_tower(), tmp_path).files
     forgotten = str(dataset.faces.iloc[next(iter(files))]["image_id"])
     assert forget_features([forgotten], tmp_path) > 0
     gone = {row for row, file in files.items() if not file.is_file()}
