@@ -50,3 +50,7 @@ class VisionTower:
         planes = torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.model.device, self.model.dtype)
         seen: Tensor = self.model(pixel_values=planes / 127.5 - 1).last_hidden_state
         return seen
+
+    def look(self, picture: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The patches [P, features] of the face of `box` in a picture [H, W, 3], as a request takes them."""
+        return self.patches([face_crop(picture, box)])[0].float().cpu().numpy()

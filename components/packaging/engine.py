@@ -87,10 +87,8 @@ class Engine:
 
         Raises UserError where the face is not known again: what is loaded is not what was packaged.
         """
-        boxes, width, height = self.pipeline.layout(1)
-        order = self.self_test.order(boxes, width, height, self.analyser.dim)
-        picture = self.pipeline([order])[0]
-        self.self_test.check(self.analyser.analyse([np.asarray(picture)])[0])
+        picture = self.self_test.draw(self.pipeline, self.analyser.dim, self.references.look)
+        self.self_test.check(self.analyser.analyse([picture])[0])
         self.warm = True
 
     def generate(self, request: GenerateRequest, on_step: OnStep | None = None) -> Made:

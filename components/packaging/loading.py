@@ -51,11 +51,7 @@ def load_engine(bundle: Path, settings: ServiceSettings) -> Engine:
 def load_look(chosen: Preset, device: str) -> Look | None:
     """What a preset's SigLIP branch sees in a face; None for an adapter without that branch."""
     tower = load_tower(chosen, device)
-    if tower is None:
-        return None
-    from model.siglip import face_crop
-
-    return lambda pixels, box: tower.patches([face_crop(pixels, box)])[0].float().cpu().numpy()
+    return tower.look if tower else None
 
 
 def check_digests(bundle: Path) -> None:

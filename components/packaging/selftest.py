@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,8 +13,9 @@ from model.errors import UserError
 from model.sampler import Request
 
 if TYPE_CHECKING:
+    from components.packaging.engine import Pipeline
+    from components.packaging.references import Look
     from model.faces.analyser import Analyser, Face
-    from model.sampler import Sampler
 
 PROMPT = "a person smiling"
 SEEDS = 8
@@ -38,26 +40,36 @@ class SelfTest(BaseModel):
     similarity: float | None = None
 
     @classmethod
-    def measure(cls, pipeline: "Sampler", analyser: "Analyser", references: Sequence[Floats]) -> Self:
+    def measure(
+        cls, pipeline: "Pipeline", analyser: "Analyser", references: Sequence[Floats], look: "Look | None" = None
+    ) -> Self:
         """The self-test of a model: of some seeds the one whose face is most like the identity.
 
-        The identity comes from the raw embeddings [d] of the `references`, as `nobody` says.
+        The identity comes from the raw embeddings [d] of the `references`, as `nobody` says; `look` is as for `draw`.
         """
         identity = nobody(references, analyser.dim)
-        boxes, width, height = pipeline.layout(1)
         best = cls(identity=tuple(identity.tolist()))
         for seed in range(SEEDS):
-            order = Request(PROMPT, identity[None], boxes, width, height, seed)
-            faces = analyser.analyse([np.asarray(pipeline([order])[0])])[0]
+            picture = best.model_copy(update={"seed": seed}).draw(pipeline, analyser.dim, look)
+            faces = analyser.analyse([picture])[0]
             found = _cosine(faces[0].embedding, identity) if faces else 0.0
             if found > (best.similarity or 0.0):
                 best = best.model_copy(update={"seed": seed, "similarity": round(found, 4)})
         return best
 
-    def order(self, boxes: Floats, width: int, height: int, dim: int) -> Request:
-        """What to ask the pipeline for."""
+    def draw(self, pipeline: "Pipeline", dim: int, look: "Look | None" = None) -> NDArray[np.uint8]:
+        """The picture [H, W, 3], made as the service makes pictures.
+
+        `look` is there for models with a SigLIP branch: the branch then sees what the embedding alone drew into the
+        face's box, which is nobody's face either, and the picture is made anew by both branches.
+        """
         identity = np.array(self.identity, np.float32) if self.identity else np.ones(dim, np.float32)
-        return Request(PROMPT, identity[None], boxes, width, height, self.seed)
+        boxes, width, height = pipeline.layout(1)
+        order = Request(PROMPT, identity[None], boxes, width, height, self.seed)
+        picture = np.asarray(pipeline([order])[0])
+        if look is None:
+            return picture
+        return np.asarray(pipeline([replace(order, patches=look(picture, boxes[0])[None])])[0])
 
     def check(self, faces: Sequence["Face"]) -> None:
         """Raise UserError where the picture's faces, best first, do not begin with the one that was measured."""

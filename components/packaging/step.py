@@ -12,6 +12,7 @@ from components.packaging.bundle import write_bundle, write_sources
 from components.packaging.card import write_readme
 from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
+from components.packaging.loading import load_look
 from components.packaging.pictures import read_bytes
 from components.packaging.presets import check_device, servable
 from components.packaging.proof import prove
@@ -63,7 +64,8 @@ def _self_test(model: Path, references: Sequence[Path], device: str) -> SelfTest
     pipeline = Sampler.load(model, device)
     analyser = load_faces(pipeline.preset, device)
     seen = [analyser.analyse([read_bytes(file.read_bytes(), file.name)])[0] for file in references[:MIXED]]
-    measured = SelfTest.measure(pipeline, analyser, [faces[0].embedding for faces in seen if faces])
+    look = load_look(servable(model), device)
+    measured = SelfTest.measure(pipeline, analyser, [faces[0].embedding for faces in seen if faces], look)
     log.info("the self-test's face has similarity %s", measured.similarity)
     return measured
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from components.packaging.bundle import write_bundle
@@ -16,6 +17,7 @@ from components.packaging.requests import GenerateRequest
 from components.packaging.selftest import SelfTest
 from components.packaging.settings import ServiceSettings
 from components.packaging.shadow import load_shadow
+from components.packaging.step import _self_test
 from components.packaging.terms import BROUGHT
 from model import presets
 from model.adapter.sizes import ARC, SIG
@@ -27,6 +29,7 @@ from tests.components.packaging.artefacts import incoming
 from tests.components.packaging.files import base64_of, encoded, pixels
 from tests.model.checkpoints import save_siglip, tiny_flux, tiny_parts
 from tests.model.tiny import BOTH, tiny_adapter
+from validation.benchmark.metrics import cosine
 
 ORDER = GenerateRequest(prompt="a man", references=[base64_of(encoded(pixels(128)))], steps=2)
 Bundle = tuple[Path, dict[str, Path]]
@@ -76,6 +79,25 @@ def test_both_branches_are_served_and_weighed(engine: Engine) -> None:
     assert b"withanyone.siglip_weight\x001.0" in usual.files[0]
     about = engine.describe()
     assert (about["branches"], about["licence"]["sentence"]) == (["arc", "sig"], BROUGHT)
+
+
+def test_the_self_test_is_measured_and_passed_with_both_branches(
+    tiny: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
+    folders = incoming(tmp_path, adapter=tiny_adapter(sizes=BOTH), preset="flux-dev")
+    references = sorted((folders["scores"] / "images").glob("*/reference-*.jpg"))
+    measured = _self_test(folders["model"], references, "cpu")
+    bundle = tmp_path / "src" / "bundle"
+    write_bundle(bundle, **folders, lineage=Lineage.of(**folders), self_test=measured)
+    engine = load_engine(bundle, ServiceSettings())
+    engine.warm_up()
+    similarities = []
+    for look in (engine.references.look, None):
+        face = engine.analyser.analyse([measured.draw(engine.pipeline, engine.analyser.dim, look)])[0][0]
+        similarities.append(float(cosine(face.embedding, np.array(measured.identity, np.float32))))
+    assert similarities[0] == pytest.approx(measured.similarity, abs=1e-3)
+    assert similarities[1] != pytest.approx(measured.similarity, abs=1e-3)
 
 
 def test_a_bento_carries_nothing_that_is_brought(bundle: Path) -> None:
