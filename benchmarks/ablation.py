@@ -19,9 +19,10 @@ from accelerate import Accelerator
 
 from benchmarks.ablation_page import write_page
 from components.evaluation.config import EvaluationConfig
-from components.evaluation.drawing import Drawing, dataset_references, draw
+from components.evaluation.drawing import Drawing, draw
 from components.evaluation.judging import Known
 from components.evaluation.looking import samples, truths
+from components.evaluation.references import dataset_references
 from components.training.start import find_start
 from model.adapter.network import IdentityAdapter
 from model.artefacts import new_folder, read_json, write_json

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
@@ -24,8 +24,11 @@ from model.errors import UserError
 from model.latents import CELL, decode, encode, pack, unpack
 from model.layout import layout
 from model.losses.flow import sampling_times, shift_of
-from model.presets import Preset, load_autoencoder, load_backbone, load_text, precision, preset
+from model.presets import Preset, load_autoencoder, load_backbone, load_text, load_tower, precision, preset
 from model.steady import steady
+
+if TYPE_CHECKING:
+    from model.siglip import VisionTower
 
 BATCH = 16
 Times = Callable[[int, int], Tensor]  # number of steps and of image tokens to the times, from 1 down to 0
@@ -98,6 +101,10 @@ class Sampler:
         """The sampler of another model folder of the same preset; it shares the frozen networks with this one."""
         adapter = load_adapter(model, precision(self.preset)).to(self.device)
         return type(self)(self.preset, self.backbone, self.autoencoder, self.encode_text, adapter, self.device)
+
+    def tower(self) -> "VisionTower | None":
+        """What sees the faces of references for the adapter's SigLIP branch; None for an adapter without one."""
+        return load_tower(self.preset.with_branches(self.adapter.sizes.branches), str(self.device))
 
     def layout(self, n: int) -> tuple[NDArray[np.float32], int, int]:
         """Boxes [n, 4] in pixels for n people, with the width and height of the picture they are for."""

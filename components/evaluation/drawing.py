@@ -6,30 +6,42 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from components.evaluation.costs import note
+from components.evaluation.references import References
 from model.artefacts import new_file
-from model.dataset.dataset import Dataset
 from model.progress import track
 from model.sampler import Request
 from validation.benchmark.cases import Case
 from validation.benchmark.metrics import CHAMPION
 
-Known = Mapping[str, NDArray[np.float32]]
+if TYPE_CHECKING:
+    from model.siglip import VisionTower
+
+Known = Mapping[str, References]
 OWN = ("model", "adapter_off")  # the systems that the model in question draws
 WEIGHTS = {"model": 1.0, "adapter_off": 0.0, CHAMPION: 1.0}  # of the adapter, in the systems that are drawn
 
 
 class Pipe(Protocol):
-    """What draws: the pipeline's call."""
+    """What draws: the calls of `Sampler` that are used here."""
+
+    def tower(self) -> "VisionTower | None":
+        """What sees the references for a SigLIP branch, where the model has one."""
+        ...
 
     def __call__(
-        self, requests: Sequence[Request], *, steps: int | None = None, id_weight: float = 1.0
+        self,
+        requests: Sequence[Request],
+        *,
+        steps: int | None = None,
+        id_weight: float = 1.0,
+        siglip_weight: float = 1.0,
     ) -> list[Image.Image]:
         """One RGB picture for each request."""
         ...
@@ -65,7 +77,7 @@ def draw(
 ) -> list[NDArray[np.uint8]]:
     """The pictures [H, W, 3] of `wanted`, in their order; those that `folder` holds already are not drawn again.
 
-    `known` has the raw embeddings [P, d] of each case's references, by case id, from the recogniser of the training.
+    `known` has each case's references, by case id; their embeddings are of the recogniser of the training.
     """
     requests = [_request(drawing, known[drawing.case.case_id]) for drawing in wanted]
     files = places(wanted, known, folder, steps)
@@ -80,7 +92,7 @@ def draw(
     ]
     for chunk in track(chunks, "pictures", total=len(chunks), unit="batch"):
         weight, start = WEIGHTS[wanted[chunk[0]].system], time.monotonic()
-        drawn = pipe([requests[i] for i in chunk], steps=steps, id_weight=weight)
+        drawn = pipe([requests[i] for i in chunk], steps=steps, id_weight=weight, siglip_weight=weight)
         note(folder, len(chunk), time.monotonic() - start)
         for index, picture in zip(chunk, drawn, strict=True):
             with new_file(files[index]) as draft:
@@ -88,16 +100,12 @@ def draw(
     return [_read(file) for file in files]
 
 
-def dataset_references(dataset: Dataset, cases: Iterable[Case]) -> dict[str, NDArray[np.float32]]:
-    """The stored embeddings [P, d] of the references of each case, by case id."""
-    rows = {str(name): row for row, name in enumerate(dataset.faces["face_id"])}
-    return {case.case_id: dataset.embeddings[[rows[person.reference] for person in case.people]] for case in cases}
-
-
-def _request(drawing: Drawing, embeddings: NDArray[np.float32]) -> Request:
+def _request(drawing: Drawing, known: References) -> Request:
     case = drawing.case
     width, height = case.placement.size
-    return Request(case.prompt, embeddings, case.boxes(), width, height, drawing.noise_seed)
+    return Request(
+        case.prompt, known.embeddings, case.boxes(), width, height, drawing.noise_seed, patches=known.patches
+    )
 
 
 def _key(request: Request, steps: int | None, weight: float) -> str:
@@ -106,6 +114,8 @@ def _key(request: Request, steps: int | None, weight: float) -> str:
     total = hashlib.sha256(json.dumps(shape).encode())
     total.update(np.ascontiguousarray(request.embeddings, np.float32).tobytes())
     total.update(np.ascontiguousarray(request.boxes, np.float32).tobytes())
+    if request.patches is not None:
+        total.update(request.patches.tobytes())
     return total.hexdigest()
 
 

@@ -18,6 +18,7 @@ from components.evaluation.looking import PASTED, Eyes, Picture
 from components.evaluation.outcome import SYSTEMS
 from components.evaluation.outside import Asked, score_scenes
 from components.evaluation.pasting import paste_face
+from components.evaluation.references import References
 from components.evaluation.release import read_release
 from components.evaluation.scenes import Refusal, RefusedError, Scene, decode
 from components.evaluation.witness import open_scene, witness
@@ -79,7 +80,7 @@ def evaluate_release(
     log.info("%d cases of the release, %d seeds", len(plans), len(config.seeds))
     scratch = work_folder("evaluate", digest_of(drawer.model, drawer.frozen, version("withanyone")))
     wanted = drawings([plan.case for plan in plans], config.seeds)
-    known = {plan.case.case_id: plan.embeddings for plan in plans}
+    known = {plan.case.case_id: References(plan.embeddings) for plan in plans}
     pictures = draw(drawer.pipe, wanted, known, scratch, steps=config.steps, batch=config.batch)
     drawn = dict(zip(wanted, pictures, strict=True))
     asked = Asked(drawer.model, config.seeds, SYSTEMS, "place", config.steps)

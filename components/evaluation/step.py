@@ -12,11 +12,12 @@ from components.evaluation.appearance import KEYS, Appearance, Shown
 from components.evaluation.champion import Champion, lend
 from components.evaluation.config import EvaluationConfig
 from components.evaluation.costs import costs
-from components.evaluation.drawing import OWN, Drawing, Pipe, dataset_references, draw, drawings, places
+from components.evaluation.drawing import OWN, Drawing, Pipe, draw, drawings, places
 from components.evaluation.judging import Known, judge, sound
 from components.evaluation.leakage import Leakage, find_leaks, heldout_centres, refuse_leaks
 from components.evaluation.looking import Eyes, Picture, all_pictures, paper_faces, samples, truths
 from components.evaluation.outcome import SYSTEMS, Outcome, face_picture, write_pictures, write_tables
+from components.evaluation.references import dataset_references
 from components.evaluation.released import Drawer, evaluate_release
 from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
@@ -115,7 +116,7 @@ class Studio:
     def draw(self, model: str, pipe: Pipe, systems: Sequence[str], cases: Sequence[Case]) -> dict[Drawing, Picture]:
         """What `pipe`, with the model of this digest, draws of some of the cases as each of the `systems`."""
         wanted = drawings(cases, self.config.seeds, systems)
-        references, steps = dataset_references(self.dataset, cases), self.config.steps
+        references, steps = dataset_references(self.dataset, cases, pipe.tower()), self.config.steps
         scratch = self.scratch(model)
         if self.champion and self.champion.digest == model:
             facts: dict[str, Any] = {"model": {"digest": model, "base": self.base}}

@@ -25,8 +25,16 @@ class NoisePipe:
     def __init__(self, dies_after: int | None = None) -> None:
         self.drawn, self.dies_after = 0, dies_after
 
+    def tower(self) -> None:
+        """It has no SigLIP branch."""
+
     def __call__(
-        self, requests: Sequence[Request], *, steps: int | None = None, id_weight: float = 1.0
+        self,
+        requests: Sequence[Request],
+        *,
+        steps: int | None = None,
+        id_weight: float = 1.0,
+        siglip_weight: float = 1.0,
     ) -> list[Image.Image]:
         if self.dies_after is not None and self.drawn >= self.dies_after:
             raise KeyboardInterrupt

