@@ -9,6 +9,7 @@ from model.errors import UserError
 
 LEAST = 100  # pixels of a face's shorter side from which on it is blurred; smaller ones tell too little
 RADIUS = 15  # of the Gaussian blur, pixels
+FULL = 512  # pixels of a picture's shorter side to which both belong; in smaller pictures they shrink with it
 SQUARE = (0.9, 1.1)  # width over height of the photos that the published editing model takes
 
 
@@ -23,17 +24,24 @@ def fitted(photo: Image.Image, size: Size) -> NDArray[np.uint8]:
     return np.asarray(photo.convert("RGB").resize(size, Image.Resampling.LANCZOS))
 
 
-def faces_blurred(
-    picture: NDArray[np.uint8], boxes: NDArray[np.float32], least: int = LEAST, radius: int = RADIUS
-) -> NDArray[np.uint8]:
+def least_face(size: Size) -> float:
+    """Pixels of a face's shorter side from which on it is blurred in a picture of `size`."""
+    return LEAST * _share(size)
+
+
+def faces_blurred(picture: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A copy of an RGB picture [H, W, 3] in which the faces of `boxes` [n, 4] (xyxy, pixels) are blurred.
 
-    Faces whose shorter side is below `least` pixels stay as they are.
+    Faces whose shorter side within the picture is below `least_face` stay as they are.
     """
     image = Image.fromarray(picture)
-    blurred = image.filter(ImageFilter.GaussianBlur(radius))
-    corners = np.clip(np.round(boxes).reshape(-1, 2, 2), 0, image.size).astype(int).reshape(-1, 4)
-    for x1, y1, x2, y2 in corners.tolist():
-        if min(x2 - x1, y2 - y1) >= least:
-            image.paste(blurred.crop((x1, y1, x2, y2)), (x1, y1))
+    blurred = image.filter(ImageFilter.GaussianBlur(RADIUS * _share(image.size)))
+    corners = np.clip(boxes.reshape(-1, 2, 2), 0, image.size)
+    large = (corners[:, 1] - corners[:, 0]).min(1) >= least_face(image.size)
+    for x1, y1, x2, y2 in np.round(corners[large]).astype(int).reshape(-1, 4).tolist():
+        image.paste(blurred.crop((x1, y1, x2, y2)), (x1, y1))
     return np.asarray(image)
+
+
+def _share(size: Size) -> float:
+    return min(1.0, min(size) / FULL)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from PIL import Image
 
+from model.dataset.dataset import Dataset
+from model.editing import faces_blurred
 from model.presets import Preset, load_autoencoder, load_text
 from model.sampler import Request, Sampler
 from model.training.batches import Batches
@@ -12,9 +14,9 @@ from model.training.trainer import Trainer
 SEED = 1
 
 
-def sampler(trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]:
+def sampler(dataset: Dataset, trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]:
     """What draws one picture for each number of people in the training set, always from the same noise."""
-    requests = scenes(trainer.batches)
+    requests = scenes(dataset, trainer.batches, edits=chosen.edits)
 
     def draw() -> list[Image.Image]:
         device = trainer.accelerator.device
@@ -27,13 +29,19 @@ def sampler(trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]
     return draw
 
 
-def scenes(batches: Batches) -> list[Request]:
-    """The first target of each number of people, with the best other photo of each person where there is one."""
+def scenes(dataset: Dataset, batches: Batches, *, edits: bool) -> list[Request]:
+    """The first target of each number of people, with the best other photo of each person where there is one.
+
+    What a preset that `edits` is shown is the target with its faces blurred.
+    """
     data = batches.data
     first = {len(target.faces): target for target in reversed(data.targets)}
     requests = []
     for _, target in sorted(first.items()):
         rows = [others[0] if others else own for own, others in zip(target.faces, target.references, strict=True)]
         patches = batches.patches.of(rows).float().numpy() if batches.patches else None
-        requests.append(Request(target.caption, data.embeddings[rows], target.boxes, *target.size, SEED, patches))
+        shown = faces_blurred(target.picture(dataset), target.boxes) if edits else None
+        requests.append(
+            Request(target.caption, data.embeddings[rows], target.boxes, *target.size, SEED, patches, shown)
+        )
     return requests

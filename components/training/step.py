@@ -43,7 +43,7 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     key = _key(opened, chosen, start, config)
     work = work_folder("train", key)
     trainer = assemble(opened, chosen, start.adapter, _loop(config), config.batch, config.seed, work)
-    watch = Watch(cache_folder("live", "train", key), sampler(trainer, chosen), config.samples_every)
+    watch = Watch(cache_folder("live", "train", key), sampler(opened, trainer, chosen), config.samples_every)
     with asked_to_stop() as stop, closing(watch):
         trainer.train(stop, watch)
     if trainer.accelerator.is_main_process:

@@ -53,7 +53,7 @@ def prepare(
     data = training_data(dataset, chosen)
     autoencoder, recogniser = load_autoencoder(chosen), load_judge(chosen)
     encode_text, name = load_text(chosen).encode, f"{chosen.name} {chosen.text_tokens}"
-    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, name, store)
+    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, name, store, edits=chosen.edits)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     judges = Judges(_channels_last(autoencoder, device), _channels_last(recogniser, device), bank.to(device))
     tower = load_tower(chosen)
@@ -74,4 +74,4 @@ def training_data(dataset: Dataset, chosen: Preset) -> TrainingSet:
             f"the dataset {dataset.folder} has embeddings of {used['name']} ({used['dim']}), the preset {chosen.name} "
             f"needs {chosen.recogniser} ({chosen.recogniser_dim}); curate the photos with that recogniser."
         )
-    return training_set(dataset, chosen.buckets)
+    return training_set(dataset, chosen.buckets, edits=chosen.edits)

@@ -27,7 +27,8 @@ class Batch:
     the references and their places, zeros where a picture has fewer people. Of each face: `landmarks` [F, 5, 2] in
     pixels, `of_picture` [F], the identity's code [F] and the embedding [F, d] of the ground truth. `decoded` [B] says
     which pictures the identity losses look at, `negatives` which rows of the bank they are contrasted with (None: all).
-    `patches` [B, N, P, f] are those of the references' face crops, for adapters with a SigLIP branch.
+    `patches` [B, N, P, f] are those of the references' face crops, for adapters with a SigLIP branch; `shown` [B, L, C]
+    the tokens of the pictures with their faces blurred, for backbones that edit.
     """
 
     size: Size
@@ -44,6 +45,7 @@ class Batch:
     decoded: Tensor
     negatives: Tensor | None = None
     patches: Tensor | None = None
+    shown: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
@@ -73,7 +75,7 @@ class Batches:
         targets = [self.data.targets[index] for index in chosen]
         draws = np.random.default_rng([self.seed, number])
         generator = torch.Generator().manual_seed(int(draws.integers(2**62)))
-        latents, truths = zip(*(self.features.picture_of(index) for index in chosen), strict=True)
+        latents, truths, shown = zip(*(self.features.picture_of(index) for index in chosen), strict=True)
         clean = torch.stack(latents)
         t = sample_times(len(chosen), shift_of(clean.shape[1]), generator)
         used = (
@@ -96,6 +98,7 @@ class Batches:
             decoded=used if phase.judged else torch.zeros_like(used),
             negatives=self._negatives(phase, draws),
             patches=_padded([self.patches.of(rows) for rows in references]) if self.patches else None,
+            shown=torch.stack(shown) if shown[0] is not None else None,
         )
 
     def _epoch(self, epoch: int) -> list[list[int]]:

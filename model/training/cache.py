@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -19,6 +21,7 @@ from model.artefacts import new_file
 from model.captions import compose
 from model.dataset.dataset import Dataset
 from model.denoiser import Size, TextFeatures
+from model.editing import RADIUS, faces_blurred
 from model.latents import encode, pack
 from model.losses.decode import face_embeddings
 from model.progress import track
@@ -36,10 +39,13 @@ class Features:
     pictures: tuple[Path, ...]
     prompts: dict[str, Path]
 
-    def picture_of(self, number: int) -> tuple[Tensor, Tensor]:
-        """Latent tokens [L, 4C] of a target and the embeddings [n, d] of its ground-truth faces."""
+    def picture_of(self, number: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Latent tokens [L, 4C] of a target, the embeddings [n, d] of its ground-truth faces, and the tokens shown.
+
+        These are the target's with the faces blurred, for a preset that edits.
+        """
         tensors = load_file(self.pictures[number])
-        return tensors["latents"], tensors["truths"]
+        return tensors["latents"], tensors["truths"], tensors.get("shown")
 
     def text_of(self, prompts: Sequence[str]) -> TextFeatures:
         """The text features of some of the prompts."""
@@ -56,19 +62,21 @@ def compute_features(
     encode_text: EncodeText,
     text_name: str,
     store: Path,
+    *,
+    edits: bool = False,
 ) -> Features:
     """The features of a training set; what `store` does not hold yet is computed and put there.
 
-    `text_name` names the text encoder with its settings.
+    `text_name` names the text encoder with its settings. Where the preset `edits`, they have what it is shown, too.
     """
     networks = digest_of(weights_digest(autoencoder), weights_digest(recognise))
-    pictures = tuple(feature_file(store, t.image_id, _digest(dataset, t, networks)) for t in data.targets)
+    pictures = tuple(feature_file(store, t.image_id, _digest(dataset, t, networks, edits)) for t in data.targets)
     prompts = sorted({target.caption for target in data.targets} | {compose(len(t.faces)) for t in data.targets})
     texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in prompts}
     missing = [number for number, file in enumerate(pictures) if not file.is_file()]
     for chunk in track(_by_size(data.targets, missing), "encoding photos", unit="batches"):
         _encode_pictures(
-            dataset, [data.targets[n] for n in chunk], autoencoder, recognise, [pictures[n] for n in chunk]
+            dataset, [data.targets[n] for n in chunk], autoencoder, recognise, [pictures[n] for n in chunk], edits
         )
     unread = [prompt for prompt in prompts if not texts[prompt].is_file()]
     for start in range(0, len(unread), CHUNK):
@@ -93,22 +101,37 @@ def weights_digest(network: nn.Module) -> str:
     return total.hexdigest()
 
 
-def _digest(dataset: Dataset, target: Target, networks: str) -> str:
+def _digest(dataset: Dataset, target: Target, networks: str, edits: bool) -> str:
     photo = hashlib.sha256(dataset.encoded(target.image_id)).hexdigest()
-    return digest_of(networks, photo, target.placement, target.landmarks.tolist())
+    blur = (target.boxes.tolist(), RADIUS) if edits else ()
+    return digest_of(networks, photo, target.placement, target.landmarks.tolist(), *blur)
 
 
 def _encode_pictures(
-    dataset: Dataset, targets: Sequence[Target], autoencoder: AutoencoderKL, recognise: nn.Module, files: Sequence[Path]
+    dataset: Dataset,
+    targets: Sequence[Target],
+    autoencoder: AutoencoderKL,
+    recognise: nn.Module,
+    files: Sequence[Path],
+    edits: bool,
 ) -> None:
     """Put the features of pictures of one size into their files."""
-    pixels = torch.cat([_pixels(dataset, target) for target in targets])
+    pictures = [target.picture(dataset) for target in targets]
+    pixels = _pixels(pictures)
     landmarks = torch.cat([torch.from_numpy(target.landmarks) for target in targets])
     of_picture = torch.tensor([row for row, target in enumerate(targets) for _ in target.faces])
     truths = face_embeddings(recognise, pixels, landmarks, of_picture)
     of_target = truths.split([len(target.faces) for target in targets])
-    for file, latents, faces in zip(files, pack(encode(autoencoder, pixels)), of_target, strict=True):
-        put(file, {"latents": latents, "truths": faces})
+    rows = [
+        {"latents": latents, "truths": faces}
+        for latents, faces in zip(pack(encode(autoencoder, pixels)), of_target, strict=True)
+    ]
+    if edits:
+        blurred = [faces_blurred(picture, target.boxes) for picture, target in zip(pictures, targets, strict=True)]
+        for row, shown in zip(rows, pack(encode(autoencoder, _pixels(blurred))), strict=True):
+            row["shown"] = shown
+    for file, row in zip(files, rows, strict=True):
+        put(file, row)
 
 
 def put(file: Path, tensors: dict[str, Tensor]) -> None:
@@ -117,10 +140,9 @@ def put(file: Path, tensors: dict[str, Tensor]) -> None:
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, draft)
 
 
-def _pixels(dataset: Dataset, target: Target) -> Tensor:
-    """The cut picture [1, 3, H, W] in [-1, 1]."""
-    image = target.placement.image(dataset.image(target.image_id))
-    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+def _pixels(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    """Pictures of one size [N, 3, H, W] in [-1, 1]."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _by_size(targets: Sequence[Target], numbers: Sequence[int]) -> list[list[int]]:

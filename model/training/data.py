@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from model.dataset.buckets import Placement, Size, place
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
+from model.editing import least_face
 from model.errors import UserError
 
 LEAST_FACE = 20
@@ -41,6 +42,10 @@ class Target:
         """Width and height in pixels."""
         return self.placement.size
 
+    def picture(self, dataset: Dataset) -> NDArray[np.uint8]:
+        """The cut picture [H, W, 3]."""
+        return self.placement.image(dataset.image(self.image_id))
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -57,11 +62,11 @@ class TrainingSet:
         return {row for target in self.targets for rows in (target.faces, *target.references) for row in rows}
 
 
-def training_set(dataset: Dataset, buckets: Sequence[Size]) -> TrainingSet:
+def training_set(dataset: Dataset, buckets: Sequence[Size], *, edits: bool = False) -> TrainingSet:
     """The training split of `dataset`; UserError when no picture of it can be used.
 
     Photos whose faces no crop of a bucket can hold, and faces of less than 20 pixels after resizing, are left out; how
-    many is logged.
+    many is logged. For a preset that `edits` the faces are those that are blurred in what it is shown.
     """
     frame = dataset.faces
     rows = {str(face): row for row, face in enumerate(frame["face_id"])}
@@ -69,12 +74,13 @@ def training_set(dataset: Dataset, buckets: Sequence[Size]) -> TrainingSet:
     codes = {name: code for code, name in enumerate(known)}
     choices = dataset_pairs(dataset, SPLIT)
     photos = dataset.images[dataset.images["split"] == SPLIT]
-    found = [_target(dataset, str(image_id), buckets, rows, codes, choices) for image_id in photos["image_id"]]
+    found = [_target(dataset, str(image_id), buckets, rows, codes, choices, edits) for image_id in photos["image_id"]]
     targets = tuple(target for target in found if target is not None)
     log.info("training on %d of %d photos of %d people", len(targets), len(found), len(known))
     if not targets:
         raise UserError(
-            f"the dataset {dataset.folder}: none of its {len(found)} training photos has a face of {LEAST_FACE} pixels "
+            f"the dataset {dataset.folder}: none of its {len(found)} training photos has a face of "
+            f"{min(_least(size, edits) for size in buckets):g} pixels "
             "in a training-size crop; curate photos with larger faces."
         )
     in_bank = (frame["role"] == "reference") & frame["identity"].isin(known)
@@ -90,6 +96,7 @@ def _target(
     rows: Mapping[str, int],
     codes: Mapping[str, int],
     choices: Mapping[str, tuple[str, ...]],
+    edits: bool,
 ) -> Target | None:
     photo: dict[Hashable, Any] = dataset.images.loc[image_id].to_dict()
     faces = dataset.faces_of(image_id)
@@ -100,7 +107,7 @@ def _target(
     if placement is None:
         return None
     fitted = placement.boxes(boxes)
-    seen = np.flatnonzero((fitted[:, 2:] - fitted[:, :2]).min(1) >= LEAST_FACE)
+    seen = np.flatnonzero((fitted[:, 2:] - fitted[:, :2]).min(1) >= _least(placement.size, edits))
     if not len(seen):
         return None
     faces = faces.iloc[seen]
@@ -116,3 +123,8 @@ def _target(
         tuple(codes[name] if name in codes else -1 - row for name, row in zip(faces["identity"], own, strict=True)),
         tuple(tuple(rows[other] for other in choices.get(str(face), ())) for face in faces["face_id"]),
     )
+
+
+def _least(size: Size, edits: bool) -> float:
+    """Pixels of a face's shorter side from which on it is one of a picture's people."""
+    return max(LEAST_FACE, least_face(size)) if edits else LEAST_FACE

@@ -56,7 +56,7 @@ class AdaptedBackbone(nn.Module):
         self.hooks.close()
         with ExitStack() as hooks:
             hooks.enter_context(injected(self.backbone, conditions(self.adapter, people, batch.size)))
-            predicted = velocity(self.backbone, x_t, batch.t, batch.text, batch.size, self.guidance)
+            predicted = velocity(self.backbone, x_t, batch.t, batch.text, batch.size, self.guidance, batch.shown)
             if self.backbone.gradient_checkpointing:  # blocks run again in the backward pass, with the adapter
                 self.hooks = hooks.pop_all()
         return predicted

@@ -89,6 +89,20 @@ def test_writes_the_model_and_its_history_and_leaves_no_work_behind(tmp_path: Pa
     assert not list((tmp_path / "cache" / "work" / "train").iterdir())
 
 
+def test_a_preset_that_edits_is_trained_by_the_same_step(
+    tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = inputs(tmp_path)
+    run(**paths, config=SHORT)
+    plain = read_json(paths["model"] / "training.json")["curve"]
+    paths["model"].rename(tmp_path / "plain")
+    monkeypatch.setitem(presets.PRESETS, "tiny", lambda: replace(tiny_preset(), edits=True))
+    run(**paths, config=SHORT)
+    edited = read_json(paths["model"] / "training.json")["curve"]
+    assert [row["step"] for row in edited] == [row["step"] for row in plain]
+    assert all(one["flow"] != other["flow"] for one, other in zip(edited, plain, strict=True))
+
+
 def test_a_model_goes_on_from_another_and_inherits_its_people_and_licences(tmp_path: Path, assets: Path) -> None:
     paths = inputs(tmp_path)
     run(**paths, config=SHORT)

@@ -71,7 +71,8 @@ def test_features_are_the_networks_answers(dataset: Dataset, data: TrainingSet, 
     number, target = next((n, t) for n, t in enumerate(data.targets) if len(t.faces) == 2)
     photo = target.placement.image(dataset.image(target.image_id)).astype(np.float32)
     pixels = torch.from_numpy(photo / 127.5 - 1).permute(2, 0, 1)[None]
-    latents, truths = features.picture_of(number)
+    latents, truths, shown = features.picture_of(number)
+    assert shown is None
     with torch.no_grad():
         torch.testing.assert_close(latents, pack(encode(tiny_autoencoder(), pixels))[0])
     assert truths.shape == (2, 12)

@@ -50,12 +50,19 @@ def encode_text(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
 
 
 def tiny_trainer(
-    dataset: Dataset, work: Path, phases: tuple[Phase, ...] = PHASES, batch: int = 4, accumulate: int = 1
+    dataset: Dataset,
+    work: Path,
+    phases: tuple[Phase, ...] = PHASES,
+    batch: int = 4,
+    accumulate: int = 1,
+    *,
+    edits: bool = False,
 ) -> Trainer:
-    """A trainer of the tiny networks with batches of 4."""
+    """A trainer of the tiny networks with batches of 4; of an editor where it `edits`."""
     autoencoder, recogniser = tiny_autoencoder(), TinyRecogniser()
-    data = training_set(dataset, BUCKETS)
-    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, "tiny", work / "features")
+    data = training_set(dataset, BUCKETS, edits=edits)
+    networks = autoencoder, recogniser, encode_text, "tiny"
+    features = compute_features(dataset, data, *networks, work / "features", edits=edits)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     return Trainer(
         tiny_backbone(),
@@ -85,11 +92,19 @@ def watch(trainer: Trainer, work: Path) -> Watch:
     return Watch(work / "live", lambda: sampler([request]), samples_every=8)
 
 
-def start(dataset: Dataset, work: Path, moment: str, number: int, launcher: Sequence[str] = ("-m",)) -> int:
+def start(
+    dataset: Dataset,
+    work: Path,
+    moment: str,
+    number: int,
+    launcher: Sequence[str] = ("-m",),
+    *,
+    edits: bool = False,
+) -> int:
     """The job in a process of its own; its exit code."""
     command = [sys.executable, *launcher, "tests.model.training.tiny_job"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = [str(dataset.folder), str(work), moment, str(number)]
+    arguments = [str(dataset.folder), str(work), moment, str(number), *(["edits"] if edits else [])]
     return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, check=False).returncode
 
 
@@ -116,13 +131,13 @@ def signal_in_step(trainer: Trainer, number: int, sent: signal.Signals) -> None:
     trainer.model.register_forward_hook(note)
 
 
-def job(dataset: Path, work: Path, moment: str, number: int) -> None:
+def job(dataset: Path, work: Path, moment: str, number: int, *, edits: bool) -> None:
     """Train, and be killed or asked to stop in a step, or killed while the checkpoint of step `number` is written.
 
     'watched' trains to the end with live metrics and sample pictures beside it.
     """
     torch.set_num_threads(1)
-    trainer = tiny_trainer(Dataset.open(dataset), work)
+    trainer = tiny_trainer(Dataset.open(dataset), work, edits=edits)
     assert trainer.sharded == all(isinstance(parameter, DTensor) for parameter in trainer.whole.parameters())
 
     def write(path: Path, value: dict[str, Any]) -> None:
@@ -140,4 +155,4 @@ def job(dataset: Path, work: Path, moment: str, number: int) -> None:
 
 
 if __name__ == "__main__":
-    job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+    job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), edits="edits" in sys.argv[5:])
