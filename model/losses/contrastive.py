@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from model.losses.bank import IdentityBank
+from model.losses.log_sum_exp import log_sum_exp, others
 
 TEMPERATURE = 0.1
 
@@ -23,14 +24,9 @@ def id_contrastive_loss(
     the whole bank, except those of the anchor's identity. The positive is part of the denominator, as in the released
     code; the first printed formula leaves it out.
     """
-    anchors, positives = normalize(generated, dim=-1), normalize(target, dim=-1)
-    own = (anchors * positives).sum(-1, keepdim=True)
-    negatives = [_others(anchors @ positives.T, identities, identities)]
+    queries, positives = normalize(generated, dim=-1) / temperature, normalize(target, dim=-1)
+    own = (queries * positives).sum(-1, keepdim=True)
+    logits = [own, others(queries @ positives.T, identities, identities)]
     if bank is not None:
-        negatives.append(_others(anchors @ bank.embeddings.to(anchors).T, identities, bank.identities))
-    logits = torch.cat([own, *negatives], dim=-1) / temperature
-    return logits.logsumexp(-1) - logits[:, 0]
-
-
-def _others(similarities: Tensor, anchors: Tensor, candidates: Tensor) -> Tensor:
-    return similarities.masked_fill(anchors[:, None] == candidates[None, :], -torch.inf)
+        logits.append(log_sum_exp(queries, identities, bank)[:, None])
+    return torch.cat(logits, dim=-1).logsumexp(-1) - own[:, 0]
