@@ -9,7 +9,10 @@ from torch.nn.functional import normalize
 
 @dataclass(frozen=True)
 class IdentityBank:
-    """Unit embeddings [M, d] and the identity code [M] of each; codes are >= 0, one per identity."""
+    """Unit embeddings [M, d] and the identity code [M] of each; codes are >= 0, one per identity.
+
+    The precision of the embeddings is that in which they are multiplied (log_sum_exp.py).
+    """
 
     embeddings: Tensor
     identities: Tensor
@@ -28,5 +31,11 @@ class IdentityBank:
         return IdentityBank(self.embeddings[index], self.identities[index])
 
     def to(self, device: torch.device) -> "IdentityBank":
-        """The same bank on another device."""
-        return IdentityBank(self.embeddings.to(device), self.identities.to(device))
+        """The same bank on another device, in the precision that is quickest there."""
+        return IdentityBank(self.embeddings.to(device, quickest(device)), self.identities.to(device))
+
+
+def quickest(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device multiplies it in hardware, else 32 bits."""
+    hardware = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if hardware else torch.float32
