@@ -30,7 +30,7 @@ from model.dataset.dataset import Dataset
 from model.errors import Preempted, UserError
 from model.presets import Preset, load_autoencoder, load_backbone, load_text, preset
 from model.sampler import Sampler
-from model.training.assemble import prepare
+from model.training.assemble import prepare, training_data
 from model.training.batches import Batches
 from model.training.phases import Phase, retrain_phases
 from model.training.step import Judges
@@ -78,7 +78,8 @@ class Laboratory:
         self.references = dataset_references(dataset, self.cases)
         self.truth = truths(self.panel, dataset, self.cases)
         self.rules = Known.of(self.cases, self.truth, {}, EvaluationConfig().same_person_rate, "place").rules
-        self.batches, self.frozen = prepare(dataset, chosen, plan.batch, 0, out / "work", torch.device("cpu"))
+        data = training_data(dataset, chosen)
+        self.batches, self.frozen = prepare(dataset, data, chosen, plan.batch, 0, out / "work", torch.device("cpu"))
 
     def arm(self, arm: str, seed: int, folder: Path) -> None:
         """Train one arm from one seed, draw with it, and write `folder` with its scores and its loss curve."""

@@ -22,7 +22,7 @@ from model.artefacts import file_digest, new_file
 from model.dataset.dataset import Dataset
 from model.presets import Preset, nano, shipped
 from model.pretraining.loop import Loss, Plan, pretrain
-from model.training.assemble import new_adapter, prepare
+from model.training.assemble import new_adapter, prepare, training_data
 from model.training.batches import Batch, Batches
 from model.training.cache import digest_of
 from model.training.phases import Phase
@@ -66,7 +66,8 @@ def train(model: AdaptedBackbone, sources: Sequence[Source], out: Path) -> None:
 
 def _source(dataset: Dataset, chosen: Preset, out: Path) -> Source:
     work = out / f"features-{digest_of(dataset.digest, file_digest(shipped(chosen, 'autoencoder')))}"
-    return Source(*prepare(dataset, chosen, BATCH, FLOW.seed, work, torch.device("cpu")))
+    data = training_data(dataset, chosen)
+    return Source(*prepare(dataset, data, chosen, BATCH, FLOW.seed, work, torch.device("cpu")))
 
 
 def _loss(model: AdaptedBackbone, sources: Sequence[Source], phase: Phase) -> Loss:

@@ -17,6 +17,7 @@ from model.training.batches import Batches
 from model.training.cache import compute_features
 from model.training.data import TrainingSet, training_set
 from model.training.feature_files import FEATURES
+from model.training.mix import refuse_empty_folders
 from model.training.patches import compute_patches
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
@@ -35,22 +36,23 @@ def assemble(
     """A trainer of `adapter` on the training split of any dataset, with `batch` pictures a batch.
 
     `work` keeps the checkpoints of this one job and is where a killed one goes on from. Raises UserError where the
-    dataset was made with another recogniser than the preset's.
+    dataset was made with another recogniser than the preset's, or has no photo in a folder of a phase's mix.
     """
     accelerator = Accelerator(gradient_accumulation_steps=loop.accumulate)
     with accelerator.main_process_first():
-        batches, judges = prepare(dataset, chosen, batch, seed, cache_folder(FEATURES), accelerator.device)
+        data = training_data(dataset, chosen)
+        refuse_empty_folders(data.targets, loop.phases)
+        batches, judges = prepare(dataset, data, chosen, batch, seed, cache_folder(FEATURES), accelerator.device)
     return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
 
 
 def prepare(
-    dataset: Dataset, chosen: Preset, batch: int, seed: int, store: Path, device: torch.device
+    dataset: Dataset, data: TrainingSet, chosen: Preset, batch: int, seed: int, store: Path, device: torch.device
 ) -> tuple[Batches, Judges]:
-    """The batches of a dataset's training split with all that frozen networks say of it, and what judges its faces.
+    """The batches of a dataset's training data with all that frozen networks say of it, and what judges its faces.
 
     `store` keeps what the networks say (see cache.py).
     """
-    data = training_data(dataset, chosen)
     autoencoder, recogniser = load_autoencoder(chosen), load_judge(chosen)
     encode_text, name = load_text(chosen).encode, f"{chosen.name} {chosen.text_tokens}"
     features = compute_features(dataset, data, autoencoder, recogniser, encode_text, name, store, edits=chosen.edits)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.captions import compose
@@ -15,6 +16,7 @@ from model.denoiser import Size, TextFeatures
 from model.losses.flow import sample_times, shift_of
 from model.training.cache import Features
 from model.training.data import Target, TrainingSet
+from model.training.mix import chances
 from model.training.patches import Patches
 from model.training.phases import Phase
 
@@ -67,11 +69,14 @@ class Batches:
         self.data, self.features, self.size, self.seed, self.patches = data, features, size, seed, patches
         self._plan = lru_cache(maxsize=1)(self._epoch)
         self._per_epoch = len(self._plan(0))
+        self._mixed = lru_cache(maxsize=1)(self._chances)
+        sizes = sorted({target.size for target in data.targets})
+        self._size_of = np.array([sizes.index(target.size) for target in data.targets])
 
     def batch(self, number: int, phase: Phase) -> Batch:
         """Batch `number` as the phase wants it."""
         epoch, position = divmod(number, self._per_epoch)
-        chosen = self._plan(epoch)[position]
+        chosen = self._drawn(number, phase) if phase.mix else self._plan(epoch)[position]
         targets = [self.data.targets[index] for index in chosen]
         draws = np.random.default_rng([self.seed, number])
         generator = torch.Generator().manual_seed(int(draws.integers(2**62)))
@@ -114,6 +119,20 @@ class Batches:
             filled = (row * (-(-full // len(row))))[:full]
             batches += [filled[start : start + self.size] for start in range(0, full, self.size)]
         return [batches[index] for index in draws.permutation(len(batches))]
+
+    def _drawn(self, number: int, phase: Phase) -> list[int]:
+        """The pictures of a batch of a phase with a data mix, of one size: each drawn by its chance, and put back."""
+        draws = np.random.default_rng([self.seed, number, 2])
+        chances = self._mixed(tuple(phase.mix.items()))
+        of_size = np.bincount(self._size_of, chances)
+        size = draws.choice(len(of_size), p=of_size)
+        found: list[int] = draws.choice(
+            len(chances), self.size, p=np.where(self._size_of == size, chances, 0) / of_size[size]
+        ).tolist()
+        return found
+
+    def _chances(self, mix: tuple[tuple[str, float], ...]) -> NDArray[np.float64]:
+        return chances(self.data.targets, dict(mix))
 
     def _text(self, targets: Sequence[Target], phase: Phase, draws: np.random.Generator) -> TextFeatures:
         dropped = draws.random(len(targets)) < phase.fixed_prompt

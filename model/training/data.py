@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Target:
-    """A picture to learn from: where it is cut, and its n people.
+    """A picture to learn from: where its photo lies in the photo folder, where it is cut, and its n people.
 
     Boxes [n, 4] and landmarks [n, 5, 2] are pixels of the cut picture. `faces` are rows of the dataset's faces,
     `identities` their codes (a face nobody knows has its own, below 0), `references` the rows of the faces that may
@@ -29,6 +29,7 @@ class Target:
     """
 
     image_id: str
+    path: str
     caption: str
     placement: Placement
     boxes: NDArray[np.float32]
@@ -115,6 +116,7 @@ def _target(
     own = tuple(rows[str(face)] for face in faces["face_id"])
     return Target(
         image_id,
+        str(photo["path"]),
         str(photo["caption"]),
         placement,
         fitted[seen],

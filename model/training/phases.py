@@ -1,5 +1,7 @@
 """The phases of a training as data: what is shown, what is asked and how fast, free of heavy imports."""
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -18,6 +20,11 @@ class Phase(BaseModel):
     fixed_prompt: float = Field(0.1, ge=0, le=1, description="Share of pictures shown with no caption but their count.")
     face_weight: float = Field(
         1.0, ge=1, le=100, description="Weight in the flow loss of the tokens in people's boxes, where others have 1."
+    )
+    mix: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        {},
+        description="Data mix: folders of the photo folder with their weights, by which photos are drawn from them, "
+        "however many they hold. The innermost counts, '.' is all others. Empty: all photos, evenly.",
     )
     paired: float = Field(0.5, ge=0, le=1, description="Share of pictures whose people come from other photos of them.")
     identity: float = Field(0.1, ge=0, description="Weight of the identity loss; 0 saves decoding.")

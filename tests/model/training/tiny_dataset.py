@@ -71,7 +71,7 @@ def _image(image_id: str, scene: tuple[str, ...], pixels: NDArray[np.uint8]) -> 
     return {
         **texts,
         "image_id": image_id,
-        "path": f"{image_id}.jpg",
+        "path": f"{'portraits' if len(scene) == 1 else 'scenes/paired'}/{image_id}.jpg",
         "key": image_id,
         "width": pixels.shape[1],
         "height": pixels.shape[0],

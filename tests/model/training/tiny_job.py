@@ -37,7 +37,16 @@ ROOT = Path(__file__).resolve().parents[3]
 BUCKETS = ((64, 64), (96, 64))
 PHASES = (
     Phase(name="first", steps=8, learning_rate=1e-3, warmup=2, paired=0, contrastive=0, identity=0),
-    Phase(name="second", steps=8, learning_rate=1e-3, final_rate=0.1, warmup=2, gate=0.8, decoded=0.8),
+    Phase(
+        name="second",
+        steps=8,
+        learning_rate=1e-3,
+        final_rate=0.1,
+        warmup=2,
+        gate=0.8,
+        decoded=0.8,
+        mix={"scenes": 2, "portraits": 1},
+    ),
 )
 
 
