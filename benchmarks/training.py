@@ -3,6 +3,7 @@
 Plain is how the published code does it: text and autoencoder run in each step, masks are filled in by loops, every
 picture is decoded whole and recognised whatever its weight, negatives are gathered on the CPU for each face, and all
 blocks are computed again in the backward pass. Both ways have the same losses; the program says how far apart they are.
+`--tried` adds other ways of computing ours (training_ours.py). Memory is that beside the networks and the batch.
 `--flux` takes networks of FLUX.1-dev's size with random weights at 512 pixels, for a GPU of 80 GB or more.
 """
 
@@ -14,75 +15,55 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.training_parts import BANK, PHASE, Parts, cached_batch, flux_parts, nano_parts, photos
+from benchmarks.training_ours import Found, our_step, tried
+from benchmarks.training_parts import BANK, Parts, cached_batch, flux_parts, nano_parts, photos
 from benchmarks.training_plain import plain_step
 from model.losses.bank import IdentityBank
 from model.losses.contrastive import id_contrastive_loss
 from model.training.batches import Batch
 from model.training.meter import flops_of, peak_of
-from model.training.step import losses, recompute
 
-Found = dict[str, Tensor]
 LARGE_BANK = 100_000
 console = Console()
 
 
-def our_step(parts: Parts, batch: Batch, share: float = 0) -> Found:
-    """The step as the trainer does it, with its gradients; `share` of the blocks are computed again."""
-    recompute(parts.model.backbone, share)
-    found = losses(parts.model, batch, parts.judges, PHASE)
-    found["total"].backward()
-    parts.model.hooks.close()
-    parts.model.backbone.disable_gradient_checkpointing()
-    return found
-
-
-def compiled_step(parts: Parts, batch: Batch, forwards: list[Callable[..., object]]) -> Found:
-    """Our step with the blocks' compiled forward passes in their place."""
-    blocks = _blocks(parts)
-    for block, forward in zip(blocks, forwards, strict=True):
-        setattr(block, "forward", forward)  # noqa: B010  (an instance's own forward, for a while)
-    try:
-        return our_step(parts, batch)
-    finally:
-        for block in blocks:
-            delattr(block, "forward")
-
-
-def _blocks(parts: Parts) -> list[torch.nn.Module]:
-    return [*parts.model.backbone.transformer_blocks, *parts.model.backbone.single_transformer_blocks]
-
-
-def ways(parts: Parts, pictures: int, compiled: bool) -> dict[str, Callable[[], Found]]:
+def ways(parts: Parts, batch: Batch, pixels: Tensor, others: bool) -> dict[str, Callable[[], Found]]:
     """The ways that are compared, the plain one first."""
-    pixels = photos(parts, pictures)
-    batch = cached_batch(parts, pixels)
     found: dict[str, Callable[[], Found]] = {
         "plain": partial(plain_step, parts, batch, pixels),
         "ours": partial(our_step, parts, batch),
         "ours, half of the blocks recomputed": partial(our_step, parts, batch, 0.5),
         "ours, all blocks recomputed": partial(our_step, parts, batch, 1.0),
     }
-    if compiled:
-        forwards = [torch.compile(block.forward) for block in _blocks(parts)]
-        found["ours, blocks compiled"] = partial(compiled_step, parts, batch, forwards)
+    if others:
+        found |= {f"ours, {name}": way for name, way in tried(parts, batch).items()}
     return found
 
 
-def timed(way: Callable[[], Found], parts: Parts) -> tuple[float, Found]:
-    """Seconds of one step and its losses; gradients are dropped before."""
+class Lap(NamedTuple):
+    """One step: seconds that passed, seconds of the processors, its losses."""
+
+    wall: float
+    cpu: float
+    losses: Found
+
+
+def timed(way: Callable[[], Found], parts: Parts) -> Lap:
+    """One step; gradients are dropped before."""
     parts.model.zero_grad()
     _wait(parts.device)
-    start = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     found = way()
     _wait(parts.device)
-    return time.perf_counter() - start, {name: value.detach() for name, value in found.items()}
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Lap(wall, cpu, {name: value.detach() for name, value in found.items()})
 
 
 def _wait(device: torch.device) -> None:
@@ -93,37 +74,48 @@ def _wait(device: torch.device) -> None:
 def compare(given: argparse.Namespace) -> None:
     """Time all ways in turn and print the table."""
     parts = parts_of(given)
-    compared = ways(parts, given.batch, given.compiled)
-    taken: dict[str, list[float]] = {name: [] for name in compared}
-    results: dict[str, tuple[float, Found]] = {}
-    for turn in range(given.rounds + 1):
-        results = {name: timed(way, parts) for name, way in compared.items()}
-        if turn:
-            for name, (seconds, _) in results.items():
-                taken[name].append(seconds)
-    medians = {name: statistics.median(seconds) for name, seconds in taken.items()}
-    plain = results["plain"][1]
-    apart = max(abs(float(found[name] / plain[name]) - 1) for _, found in results.values() for name in plain)
+    pixels = photos(parts, given.batch)
+    batch = cached_batch(parts, pixels)
+    compared = ways(parts, batch, pixels, given.tried)
+    laps: dict[str, list[Lap]] = {name: [] for name in compared}
+    for _ in range(given.rounds + 1):
+        for name, way in compared.items():
+            laps[name].append(timed(way, parts))
+    medians = {name: statistics.median(lap.wall for lap in row[1:]) for name, row in laps.items()}
     flops, most = flops_of(compared["ours"]), peak_of(parts.device)
-    table = Table("way", "s a step", "pictures/s", "times as fast", "utilisation", "peak memory, MB")
+    titles = ("s a step", "CPU s", "first, s", "pictures/s", "times as fast", "utilisation", "peak, MB", "apart")
+    table = Table("way", *titles)
     for name, seconds in medians.items():
-        figures = seconds, given.batch / seconds, medians["plain"] / seconds, 100 * flops / seconds / most
-        shown = [f"{figures[0]:.3f}", f"{figures[1]:.2f}", f"{figures[2]:.2f}", f"{figures[3]:.1f} %"]
-        table.add_row(name, *shown, f"{memory(name):,.0f}")
+        row = [
+            f"{seconds:.3f}",
+            f"{statistics.median(lap.cpu for lap in laps[name][1:]):.3f}",
+            f"{laps[name][0].wall:.1f}",
+            f"{given.batch / seconds:.2f}",
+            f"{medians['plain'] / seconds:.2f}",
+            f"{flops / seconds / most:.1%}",
+            f"{memory(name):,.0f}",
+            f"{apart(laps[name][-1].losses, laps['plain'][-1].losses):.1e}",
+        ]
+        table.add_row(name, *row)
     console.print(table)
     console.print(
-        f"{flops / 1e12:.4f} TFLOP a step by the rule of model/training/meter.py, peak {most / 1e12:.3f} TFLOP/s"
+        f"{flops / 1e12:.4f} TFLOP a step by the rule of model/training/meter.py, peak {most / 1e12:.3f} TFLOP/s; "
+        f"{given.rounds} rounds after the first, medians; {torch.get_num_threads()} threads"
     )
-    console.print(f"losses of all ways agree to {apart:.1e} of their value; {given.rounds} rounds, medians")
-    print_bank(parts, 2 * given.batch, medians["ours"])
+    print_bank(parts, int(batch.decoded[batch.of_picture].sum()), medians["ours"])
+
+
+def apart(found: Found, plain: Found) -> float:
+    """How far losses are from those of the plain way, as a share of their value."""
+    return max(abs(float(found[name] / plain[name]) - 1) for name in plain)
 
 
 def print_bank(parts: Parts, faces: int, step: float) -> None:
-    """What contrasting with small and large banks costs, as a share of the step."""
+    """What contrasting the faces that a step decodes with small and large banks costs, as a share of the step."""
     for rows in (BANK, LARGE_BANK):
         dim = parts.preset.recogniser_dim
         codes = torch.arange(rows, device=parts.device) % 2_000
-        bank = IdentityBank.of(torch.randn(rows, dim, device=parts.device), codes)
+        bank = IdentityBank.of(torch.randn(rows, dim, device=parts.device), codes).to(parts.device)
         generated = torch.randn(faces, dim, device=parts.device, requires_grad=True)
         seconds = []
         for _ in range(7):
@@ -153,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--batch", type=int, default=16, help="pictures of a step")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--compiled", action="store_true", help="also with torch.compile, which takes minutes to start")
+    parser.add_argument("--tried", action="store_true", help="also the ways that were tried; compiling takes minutes")
     parser.add_argument("--flux", action="store_true")
     parser.add_argument("--pixels", type=int, default=512, help="side of a picture with --flux")
     parser.add_argument("--memory-of", default="", help="run one step of this way and print the peak, in megabytes")
@@ -162,7 +154,8 @@ def main() -> None:
         compare(given)
         return
     parts = parts_of(given)
-    way = ways(parts, given.batch, given.compiled)[given.memory_of]
+    pixels = photos(parts, given.batch)
+    way = ways(parts, cached_batch(parts, pixels), pixels, given.tried)[given.memory_of]
     before = reset_peak(parts.device)
     timed(way, parts)
     sys.stdout.write(f"{(peak(parts.device) - before) / 2**20}\n")
