@@ -145,6 +145,13 @@ def test_settings_that_fit_nothing_are_refused(
         run(**inputs(tmp_path), config=config)
 
 
+def test_a_mix_that_names_no_folder_is_refused_before_anything_is_encoded(tmp_path: Path, assets: Path) -> None:
+    phase = SHORT.phases[0].model_copy(update={"mix": {"stylised": 1.0}})
+    with pytest.raises(UserError, match="the mix of 'one' names the folder 'stylised'"):
+        run(**inputs(tmp_path), config=SHORT.model_copy(update={"phases": (phase,)}))
+    assert not (tmp_path / "cache" / "features").exists()
+
+
 def test_a_dataset_that_is_not_proven_good_is_refused(tmp_path: Path, assets: Path) -> None:
     paths = inputs(tmp_path, success=False)
     with pytest.raises(UserError, match="failed its validation"):
