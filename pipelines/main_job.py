@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from components.steps import EVALUATE, GATE, PHOTOS, STEPS, Step
+from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, Step
 from model.artefacts import read_json
+from model.errors import UserError
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
@@ -85,13 +86,26 @@ def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseMo
 def _champion(runs: Runs, settings: Mapping[str, BaseModel]) -> list[tuple[Step, str, Path | None]]:
     """The champion's run for the evaluation, so that both draw the same cases whatever the photos are by now.
 
-    The cases of a release are always the same: there the gate takes the scores that the champion has on them.
+    The cases of a release are always the same: there the gate takes the scores that the champion has on them. Whom the
+    champion has not seen stays held out.
     """
     evaluate, gate = settings[EVALUATE.name].model_dump(), settings[GATE.name].model_dump()
     run = runs.champion()
     if run is None or evaluate["champion"] or gate["champion"]:
         return []
-    return [(GATE, "champion", run / "scores") if evaluate["release"] else (EVALUATE, "champion", run)]
+    drawn = (GATE, "champion", run / "scores") if evaluate["release"] else (EVALUATE, "champion", run)
+    return [drawn, (CURATE, "previous", _readable(run / "dataset"))]
+
+
+def _readable(dataset: Path) -> Path | None:
+    """The dataset, unless it is gone or of another release."""
+    from model.dataset.dataset import Dataset
+
+    try:
+        return Dataset.open(dataset).folder
+    except UserError as error:
+        log.warning("nobody is held out for the champion's sake: %s", error)
+        return None
 
 
 def _tombstones(settings: Mapping[str, BaseModel]) -> Path | None:

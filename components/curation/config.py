@@ -73,8 +73,8 @@ class CurationConfig(BaseModel):
     )
     previous: str = Field(
         "",
-        description="dataset folder of the version before, whose shards stay where nothing changed; empty: the one "
-        "that the new version replaces",
+        description="dataset folder of the version before: who was held out in it still is, and its shards stay where "
+        "nothing changed; empty: shards alone, of the dataset that the new one replaces",
     )
     photos_per_shard: int = Field(512, ge=1, description="samples in one tar")
 

@@ -4,9 +4,13 @@ People who appear together should stay together, so the graph of who appears wit
 components: the smallest, then the rarest, are held out first. Where the next component is larger than what is still
 to be held out, people are taken out of it one by one so that the fewest photos end up with both kinds ('mixed',
 used by none).
+
+Who was held out of an earlier version is held out again, before anybody else is chosen: a model that was trained on
+that version has not seen them. So is who looks like one of them by now.
 """
 
 import hashlib
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,27 +22,42 @@ from components.curation.labels import Labels
 from model.similarity import nearest, neighbours
 
 Mask = NDArray[np.bool_]
+Rank = tuple[NDArray[np.int32], list[str]]  # [I] photos of each person, and what decides between equals
 
 
-def hold_out(labels: Labels, threshold: float, config: CurationConfig) -> Mask:
-    """[I] who is held out: `heldout_fraction` of the people, at least one where there are two, never all."""
+def hold_out(labels: Labels, threshold: float, config: CurationConfig, before: Collection[str] = ()) -> Mask:
+    """[I] who is held out: `heldout_fraction` of the people, at least one where there are two, never all.
+
+    Those of `before` come first, as many as that share allows; whoever looks like them is held out beside it.
+    """
     people = len(labels.names)
     quota = min(people - 1, max(1, round(people * config.heldout_fraction))) if config.heldout_fraction else 0
     appears = _appearances(labels)
     alike = neighbours(labels.centres, threshold)
     alike.data[:] = 1
-    _, component = connected_components(appears.T @ appears + alike, directed=False)
     tie = [hashlib.sha256(name.encode()).hexdigest() for name in labels.names]
     photos = np.asarray(appears.sum(axis=0)).ravel()
-    groups = [np.flatnonzero(component == number) for number in np.unique(component)]
+    held = _again(labels.names, before, quota, alike, (photos, tie))
+    free = np.flatnonzero(~held)
+    _, component = connected_components((appears.T @ appears + alike)[free][:, free], directed=False)
+    groups = [free[component == number] for number in np.unique(component)]
     groups.sort(key=lambda group: (len(group), photos[group].sum(), min(tie[one] for one in group)))
-    held = np.zeros(people, np.bool_)
     for group in groups:
         left = quota - int(held.sum())
         if left <= 0:
             break
-        held[group if len(group) <= left else _carve(appears, group, left, photos, tie)] = True
+        held[group if len(group) <= left else _carve(appears, group, left, held, (photos, tie))] = True
     return held
+
+
+def _again(names: list[str], before: Collection[str], quota: int, alike: csr_array, rank: Rank) -> Mask:
+    """[I] who of `before` is held out again, the rarest first, with those who look like them."""
+    photos, tie = rank
+    known = [place for place, name in enumerate(names) if name in before]
+    again = sorted(known, key=lambda person: (photos[person], tie[person]))[:quota]
+    _, look = connected_components(alike, directed=False)
+    held = np.isin(look, look[again])
+    return np.isin(np.arange(len(names)), again) if held.all() else held
 
 
 def _appearances(labels: Labels) -> csr_array:
@@ -49,12 +68,14 @@ def _appearances(labels: Labels) -> csr_array:
     return csr_array((np.ones(int(known.sum()), np.int32), cells), shape=shape)
 
 
-def _carve(
-    appears: csr_array, group: NDArray[np.intp], wanted: int, photos: NDArray[np.int32], tie: list[str]
-) -> NDArray[np.intp]:
-    """`wanted` people of a component, each next one so that the fewest photos are mixed; ties to the rarest."""
+def _carve(appears: csr_array, group: NDArray[np.intp], wanted: int, out: Mask, rank: Rank) -> NDArray[np.intp]:
+    """`wanted` people of a component, each next one so that the fewest photos are mixed; ties to the rarest.
+
+    `out` is who is held out already.
+    """
+    photos, tie = rank
     known = np.asarray(appears.sum(axis=1)).ravel()
-    held = np.zeros(len(known), np.intp)  # held-out people per photo
+    held = appears @ out.astype(np.intp)  # held-out people per photo
     taken: list[int] = []
     for _ in range(wanted):
         cost = appears.T @ ((held == 0) & (known > 1)).astype(np.intp)

@@ -80,7 +80,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
             "counts": {"photos": listed},
         }
         with new_folder(dataset) as draft:
-            counts = _write(draft, named, rejects, facts, config, _older(dataset, config, look))
+            counts = _write(draft, named, rejects, facts, config, _earlier(dataset, config))
         kept.finish()
         if again or spared:
             kept.forget(set(again.values()) | {reject.path for reject in spared})
@@ -98,29 +98,33 @@ def _write(
     rejects: list[Reject],
     facts: dict[str, Any],
     config: CurationConfig,
-    older: Dataset | None,
+    earlier: Dataset | None,
 ) -> dict[str, Any]:
-    held = hold_out(named.labels, named.threshold, config)
+    before = set(earlier.identities.query("split == 'heldout'").index) if earlier and config.previous else ()
+    held = hold_out(named.labels, named.threshold, config, before)
     splits = photo_splits(named.labels, held, named.threshold, config)
     made = captions(named.labels.found, config, partial(examine, kept=cache_folder("marks")))
-    return write_dataset(draft, named.labels, held, splits, made, rejects, facts, config, older)
+    return write_dataset(
+        draft, named.labels, held, splits, made, rejects, facts, config, _lender(earlier, facts["look"])
+    )
 
 
-def _older(dataset: Path, config: CurationConfig, look: str) -> Dataset | None:
-    """The earlier version of the dataset, at its place or where `config.previous` says, if its pixels are of use."""
-    place = Path(config.previous).expanduser() if config.previous else dataset
-    if not config.previous and not (dataset / "manifest.json").is_file():
-        return None
+def _earlier(dataset: Path, config: CurationConfig) -> Dataset | None:
+    """The earlier version of the dataset, where `config.previous` says or else at its place, if there is one."""
+    if config.previous:
+        return Dataset.open(Path(config.previous).expanduser())
     try:
-        older = Dataset.open(place)
+        return Dataset.open(dataset) if (dataset / "manifest.json").is_file() else None
     except UserError:
-        if config.previous:
-            raise
         return None
-    if older.manifest.get("look") != look:
-        log.info("the earlier version %s was made with other settings or networks: all shards are written anew", place)
+
+
+def _lender(earlier: Dataset | None, look: str) -> Dataset | None:
+    """The earlier version, if its pixels are of use."""
+    if earlier and earlier.manifest.get("look") != look:
+        log.info("the earlier version %s has other settings or networks: all shards are written anew", earlier.folder)
         return None
-    return older
+    return earlier
 
 
 @dataclass(frozen=True)

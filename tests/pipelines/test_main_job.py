@@ -44,6 +44,17 @@ def test_the_champion_is_drawn_beside_the_model_unless_the_settings_name_another
     assert champions(tmp_path, "evaluate.release=/in/bench.parquet") == ("", str(run.resolve() / "scores"))
 
 
+def test_whom_the_champion_has_not_seen_stays_held_out(tmp_path: Path) -> None:
+    assert completed(tmp_path, "curate", [])["previous"] == ""
+    run = decided_run(tmp_path)
+    Runs(tmp_path / "runs").crown(run.name)
+    assert completed(tmp_path, "curate", [])["previous"] == str(run.resolve() / "dataset")
+    assert completed(tmp_path, "curate", ["curate.previous=/in/other"])["previous"] == "/in/other"
+    assert completed(tmp_path, "curate", ["evaluate.champion=/in/other"])["previous"] == ""
+    (run / "dataset" / "manifest.json").write_text('{"schema": 0}')
+    assert completed(tmp_path, "curate", [])["previous"] == ""
+
+
 def test_another_champion_or_a_change_of_it_has_the_evaluation_done_anew(tmp_path: Path) -> None:
     first, second = decided_run(tmp_path), decided_run(tmp_path, seed=2)
     versions = []

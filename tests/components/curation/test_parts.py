@@ -106,6 +106,38 @@ def test_people_who_look_alike_go_to_the_same_side() -> None:
     assert held[0] == held[1]
 
 
+def test_who_was_held_out_stays_held_out_whatever_photos_come() -> None:
+    config = CurationConfig(heldout_fraction=0.3)
+    names = list("abcdefg")
+    week = [[person] for person in range(7) for _ in range(2)] + [[0], [1], [2], [3], [4]]
+    held = hold_out(labels_of(week, names), 0.4, config)
+    assert held.tolist() == [False] * 5 + [True, True]
+    more = [*week, *[[5], [6]] * 3, [5, 0], [6, 1], [0, 1]]
+    assert not hold_out(labels_of(more, names), 0.4, config)[[5, 6]].any()  # no longer the rarest
+    again = labels_of(more, names)
+    held = hold_out(again, 0.4, config, {"f", "g", "gone"})
+    assert held.tolist() == [False] * 5 + [True, True]
+    assert photo_splits(again, held, 0.4, config)[-3:] == ["mixed", "mixed", "train"]
+
+
+def test_with_more_people_others_join_those_who_were_held_out() -> None:
+    labels = labels_of([[0], [0], [0], [1], [1], [2], [3]], list("abcd"))
+    held = hold_out(labels, 0.4, CurationConfig(heldout_fraction=0.5), {"a"})
+    assert held[0]
+    assert held.sum() == 2
+    assert (
+        hold_out(labels, 0.4, CurationConfig(heldout_fraction=0.25), {"a", "b"}).tolist() == [False, True] + [False] * 2
+    )
+    assert not hold_out(labels, 0.4, CurationConfig(heldout_fraction=0), {"a"}).any()
+
+
+def test_who_looks_like_somebody_who_was_held_out_is_held_out_too() -> None:
+    labels = labels_of([[0], [0], [1], [2], [3]], list("abcd"))
+    alike = np.array([[1, 0, 0], [0.8, 0.6, 0], [0, 0, 1], [0, 1, 0]], np.float32)
+    labels = Labels(labels.found, labels.names, alike, labels.identity, labels.reference)
+    assert hold_out(labels, 0.7, CurationConfig(heldout_fraction=0.25), {"a"}).tolist() == [True, True, False, False]
+
+
 def test_a_photo_with_a_face_that_might_be_held_out_is_for_nobody() -> None:
     labels = labels_of([[0, 0], [1], [2, -1], [2]], list("abc"), np.array([0.37, 0, 0.929]))
     held = np.array([True, False, False])
@@ -114,16 +146,21 @@ def test_a_photo_with_a_face_that_might_be_held_out_is_for_nobody() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=4, unique=True), min_size=1, max_size=20), st.floats(0, 1)
+    st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=4, unique=True), min_size=1, max_size=20),
+    st.floats(0, 1),
+    st.sets(st.integers(0, 9)),
 )
-def test_sides_never_share_a_person(photos: list[list[int]], fraction: float) -> None:
+def test_sides_never_share_a_person(photos: list[list[int]], fraction: float, earlier: set[int]) -> None:
     people = sorted({person for who in photos for person in who})
     number = {person: place for place, person in enumerate(people)}
     photos = [[number[person] for person in who] for who in photos]
-    labels = labels_of(photos, [hashlib.sha256(bytes([person])).hexdigest() for person in people])
-    held = hold_out(labels, 0.4, CurationConfig(heldout_fraction=fraction))
+    names = [hashlib.sha256(bytes([person])).hexdigest() for person in people]
+    labels = labels_of(photos, names)
+    before = {names[number[person]] for person in earlier if person in number}
+    held = hold_out(labels, 0.4, CurationConfig(heldout_fraction=fraction), before)
     assert held.sum() <= max(1, round(len(people) * fraction))
     assert not held.all()
+    assert sum(held[number[person]] for person in earlier if person in number) == min(len(before), held.sum())
     for who, split in zip(photos, photo_splits(labels, held, 0.4, CONFIG), strict=True):
         sides = {bool(held[person]) for person in who}
         assert split == ("mixed" if len(sides) == 2 else "heldout" if True in sides else "train")

@@ -12,6 +12,8 @@ from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
 from model.dataset.records import read_table
 from model.errors import UserError
+from validation.dataset.limits import Limits
+from validation.dataset.tables import measured
 
 Curate = Callable[..., Path]
 Paint = Callable[..., bytes]
@@ -110,3 +112,23 @@ def test_pictures_whose_copies_are_gone_are_decoded_again(
     assert not list((tmp_path / "cache").rglob("jpgs"))
     second = curate(album, "second", config=CONFIG)
     assert shards(first) == shards(second)
+
+
+def split_of(folder: Path) -> set[str]:
+    return set(Dataset.open(folder).identities.query("split == 'heldout'").index)
+
+
+def test_the_next_week_keeps_the_people_of_the_benchmark(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path
+) -> None:
+    first = split_of(curate(album, "first"))
+    number = "ABCDEF".index(min(first)) + 1
+    grown = album | {f"{min(first)}/{n}.png": painted(number, seed=n) for n in range(3, 7)}
+    grown |= {f"G/{n}.png": painted(7, seed=n) for n in range(3)} | {"scene new.png": painted(number, 7, seed=9)}
+    assert not first <= split_of(curate(grown, "free"))
+    kept = Dataset.open(curate(grown, "kept", config=CurationConfig(previous=str(tmp_path / "first"))))
+    assert first <= split_of(kept.folder)
+    frames = measured(kept.folder, kept.manifest, Limits(), tmp_path).frames
+    assert len(frames["lookalikes"])
+    for name in ("lookalikes", "training faces"):
+        assert (frames[name]["similarity"] < kept.manifest["calibration"]["threshold"]).all()
