@@ -1,14 +1,18 @@
 """From a Bento to an image, by `bentoml containerize`, in a store of its own."""
 
 import logging
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from components.packaging.build import NAME
 from components.packaging.loading import check_digests
@@ -17,6 +21,8 @@ from model.artefacts import link_file
 from model.errors import UserError
 
 LOG_TAIL = 3000  # characters
+WIDTH = 60  # characters of a step that are shown
+STEP = re.compile(r"(?:\bSTEP |\bStep |#\d+ \[(?:\S+ )?)(\d+)/(\d+)(?:\]| ?:) (.+)")  # podman's, docker's, BuildKit's
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +42,41 @@ def containerize(bento: Path, tag: str, engine: str, base: str | None, labels: M
         command = [sys.executable, "-m", "bentoml", "containerize", f"{NAME}:{version}", "--backend", engine]
         command += ["--image-tag", tag]
         command += [word for name, value in labels.items() for word in ("--opt", f"label={name}={value}")]
-        log.info("%s builds %s, which takes some minutes the first time", engine, tag)
-        done = subprocess.run(
-            command, env=environment(home), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        log.error("%s", (done.stdout + done.stderr)[-LOG_TAIL:])
+        with subprocess.Popen(
+            command,
+            env=environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as build:
+            said = follow(build.stdout or (), f"{engine} builds {tag}", Console(stderr=True))
+    if build.returncode:
+        log.error("%s", said)
         raise UserError(
             f"{engine} made no image of {bento}: mend what it says above, such as a --base that it cannot get."
         )
     asked = [engine, "image", "inspect", "--format", "{{.Id}}", tag]
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip().removeprefix("sha256:")
+
+
+def follow(lines: Iterable[str], words: str, console: Console) -> str:
+    """Show the engine's steps among its `lines`, as a bar or else a line each; returns the end of what it said."""
+    said: deque[str] = deque(maxlen=LOG_TAIL)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    watched = console.is_terminal
+    console.print(f"{words}, which takes some minutes the first time", markup=False, highlight=False, soft_wrap=True)
+    with Progress(*columns, console=console, transient=True, disable=not watched) as bar:
+        task = bar.add_task(words, total=None)
+        for line in lines:
+            said.append(line)
+            if step := STEP.search(line):
+                number, of, what = step.groups()
+                bar.update(task, description=what[:WIDTH], completed=int(number) - 1, total=int(of))
+                if not watched:
+                    console.print(f"{number}/{of} {what[:WIDTH]}", markup=False, highlight=False, soft_wrap=True)
+    return "".join(said)[-LOG_TAIL:]
 
 
 def _into_store(bento: Path, home: Path, base: str | None) -> str:

@@ -1,13 +1,15 @@
 """An image of a Bento as far as it goes without an engine; `make test-containers` makes and runs one."""
 
+import io
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.console import Console
 
 from components.packaging.build import NAME
-from components.packaging.containerize import _into_store, containerize
+from components.packaging.containerize import LOG_TAIL, WIDTH, _into_store, containerize, follow
 from components.packaging.image import BASE
 from model.errors import UserError
 
@@ -56,3 +58,32 @@ def test_an_engine_that_makes_no_image_is_told(
     assert "no such image: build" in caplog.text
     assert "--label withanyone.model=m" in caplog.text
     assert "--tag withanyone:v1" in caplog.text
+
+
+BUILDS = {
+    "podman": ["STEP 1/2: FROM [base]\n", "Get:1 a package\n", "STEP 2/2: RUN make\n", "COMMIT x\n"],
+    "podman in stages": ["[1/2] STEP 1/2: FROM [base]\n", "[1/2] STEP 2/2: RUN make\n"],
+    "docker": ["Step 1/2 : FROM [base]\n", "---> Running in 5/9\n", "Step 2/2 : RUN make\n"],
+    "BuildKit": ["#1 [internal] load\n", "#5 [1/2] FROM [base]\n", "#6 0.3 a package\n", "#6 [base 2/2] RUN make\n"],
+}
+
+
+@pytest.mark.parametrize("lines", BUILDS.values(), ids=BUILDS.keys())
+def test_the_steps_of_an_engine_are_a_line_each_where_nobody_watches(lines: list[str]) -> None:
+    shown = io.StringIO()
+    said = follow(lines, "podman builds x", Console(file=shown, width=40))
+    assert shown.getvalue().splitlines()[1:] == ["1/2 FROM [base]", "2/2 RUN make"]
+    assert "podman builds x" in shown.getvalue().splitlines()[0]
+    assert said == "".join(lines)
+
+
+def test_a_terminal_gets_a_bar_that_says_what_is_done_and_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    shown = io.StringIO()
+    lines = ["STEP 3/4: RUN " + "long " * 99 + "\n", *["noise\n"] * LOG_TAIL]
+    said = follow(lines, "podman builds x", Console(file=shown, width=120, force_terminal=True))
+    assert "2/4" in shown.getvalue()
+    assert ("RUN " + "long " * 99)[:WIDTH] in shown.getvalue()
+    assert "noise" not in shown.getvalue()
+    assert len(said) == LOG_TAIL
+    assert said.endswith("noise\n")
