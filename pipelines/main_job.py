@@ -1,5 +1,6 @@
 """The main job: settings in, the graph run on this machine, a run folder and its record out."""
 
+import hashlib
 import logging
 import platform
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from model.errors import UserError
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
+from pipelines.sources import step_version
 
 log = logging.getLogger(__name__)
 PACKAGES = ("withanyone", "kfp", "torch", "diffusers")
@@ -38,6 +40,7 @@ def run_main_job(
     steps = steps_of(settings)
     facts = {
         "commit": code_commit(),
+        "photos": _photos(settings),
         "settings": {name: values.model_dump(mode="json") for name, values in settings.items()},
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
@@ -72,14 +75,13 @@ def run_main_job(
 
 def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
     """`settings` with champion and tombstones filled in, and with every outside folder and file as an absolute path."""
-    complete = dict(settings)
-    filled = [*_champion(runs, settings), (GATE, "forgotten", _tombstones(settings))]
-    for step, name, path in filled:
-        if path and not getattr(complete[step.name], name):
-            complete[step.name] = complete[step.name].model_copy(update={name: str(path)})
+    complete = {}
     for step in STEPS:
-        paths = {name: str(path) for name, path in step.paths(complete[step.name]).items()}
-        complete[step.name] = complete[step.name].model_copy(update=paths)
+        paths = {name: str(path) for name, path in step.paths(settings[step.name]).items()}
+        complete[step.name] = settings[step.name].model_copy(update=paths)
+    for step, name, path in [*_champion(runs, complete), (GATE, "forgotten", _tombstones(complete))]:
+        if path and not getattr(complete[step.name], name):
+            complete[step.name] = complete[step.name].model_copy(update={name: str(path.resolve())})
     return complete
 
 
@@ -94,7 +96,24 @@ def _champion(runs: Runs, settings: Mapping[str, BaseModel]) -> list[tuple[Step,
     if run is None or evaluate["champion"] or gate["champion"]:
         return []
     drawn = (GATE, "champion", run / "scores") if evaluate["release"] else (EVALUATE, "champion", run)
-    return [drawn, (CURATE, "previous", _readable(run / "dataset"))]
+    return [drawn, (CURATE, "previous", _previous(run, settings))]
+
+
+def _previous(run: Path, settings: Mapping[str, BaseModel]) -> Path | None:
+    """The dataset whose held-out people stay so: that of the champion's `run`.
+
+    On the very photos of that run it is what that run had, if anything: its dataset would come out again, and is taken
+    from the cache.
+    """
+    record = read_json(run / "run.json")
+    then = record.get("settings", {}).get(CURATE.name, {})
+    now = settings[CURATE.name].model_dump(mode="json")
+    if record.get("photos") == _photos(settings) and then == now | {"previous": then["previous"]}:
+        if not then["previous"]:
+            return None
+        if dataset := _readable(Path(then["previous"])):
+            return dataset
+    return _readable(run / "dataset")
 
 
 def _readable(dataset: Path) -> Path | None:
@@ -104,8 +123,14 @@ def _readable(dataset: Path) -> Path | None:
     try:
         return Dataset.open(dataset).folder
     except UserError as error:
-        log.warning("nobody is held out for the champion's sake: %s", error)
+        log.warning("nobody stays held out for the champion's sake: %s", error)
         return None
+
+
+def _photos(settings: Mapping[str, BaseModel]) -> str:
+    """What tells whether two runs are of the same photos."""
+    given = settings[PHOTOS.name]
+    return hashlib.sha256(f"{step_version(PHOTOS, given)}\n{given.model_dump_json()}".encode()).hexdigest()
 
 
 def _tombstones(settings: Mapping[str, BaseModel]) -> Path | None:

@@ -1,10 +1,12 @@
 """What the main job fills in before it runs: the champion, and the tombstones of the photo folder."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from components.steps import EVALUATE
-from pipelines.main_job import _complete
+from model.artefacts import read_json, write_json
+from pipelines.main_job import _complete, _photos
 from pipelines.runs import Runs
 from pipelines.settings import load_settings
 from pipelines.sources import step_version
@@ -53,6 +55,27 @@ def test_whom_the_champion_has_not_seen_stays_held_out(tmp_path: Path) -> None:
     assert completed(tmp_path, "curate", ["evaluate.champion=/in/other"])["previous"] == ""
     (run / "dataset" / "manifest.json").write_text('{"schema": 0}')
     assert completed(tmp_path, "curate", [])["previous"] == ""
+
+
+def test_on_the_champions_own_photos_its_dataset_is_made_again_in_the_same_way(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    changes = [f'photos.folder="{photos}"']
+    run, before = decided_run(tmp_path), decided_run(tmp_path / "before") / "dataset"
+    Runs(tmp_path / "runs").crown(run.name)
+    settings = _complete(Runs(tmp_path / "none"), load_settings(None, changes))
+    record = read_json(run / "run.json") | {"photos": _photos(settings)}
+    for previous in ("", str(before)):
+        curate = settings["curate"].model_dump(mode="json") | {"previous": previous}
+        write_json(run / "run.json", {**record, "settings": {"curate": curate}})
+        assert completed(tmp_path, "curate", changes)["previous"] == previous
+        other = completed(tmp_path, "curate", [*changes, "curate.heldout_fraction=0.3"])
+        assert other["previous"] == str(run.resolve() / "dataset")
+    shutil.rmtree(before)
+    assert completed(tmp_path, "curate", changes)["previous"] == str(run.resolve() / "dataset")
+    write_json(run / "run.json", {**record, "settings": {"curate": settings["curate"].model_dump(mode="json")}})
+    (photos / "new.jpg").write_bytes(b"")
+    assert completed(tmp_path, "curate", changes)["previous"] == str(run.resolve() / "dataset")
 
 
 def test_another_champion_or_a_change_of_it_has_the_evaluation_done_anew(tmp_path: Path) -> None:
