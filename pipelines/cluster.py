@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from components.steps import LOOK, STEPS, Resources, Step
+from components.steps import GATE, LOOK, PHOTOS, STEPS, Resources, Step
 from pipelines.settings import SettingsError, read_yaml, refusal
 from pipelines.sources import ROOT, code_version
 
@@ -86,11 +86,7 @@ class Cluster(_Strict):
         "IfNotPresent", description="when images are pulled"
     )
     pull_secrets: tuple[str, ...] = Field((), strict=False, description="Secrets for pulling images")
-    artefacts: str | None = Field(
-        None,
-        pattern=r"^(s3|gs|file)://.+",
-        description="root of all artefacts in the object store or on a shared volume",
-    )
+    artefacts: str | None = Field(None, description="root of all artefacts in the object store: s3://... or gs://...")
     endpoint: str | None = Field(
         None, pattern=r"^https?://.+", description="address of the S3 store, where not AWS's own"
     )
@@ -107,6 +103,13 @@ class Cluster(_Strict):
     scratch: str = Field("20Gi", pattern=QUANTITY, description="most that a step may write beside cache and outputs")
     steps: dict[str, StepNeeds] = Field({}, description="needs of single steps")
     nodes: Nodes | None = Field(None, description="training on several nodes; absent: in the step itself")
+
+    @field_validator("artefacts")
+    @classmethod
+    def _of_a_store(cls, root: str | None) -> str | None:
+        if root is not None and not re.match("(s3|gs)://.", root):
+            raise ValueError("Kubeflow lets its steps reach no such place: name one that begins with s3:// or gs://")
+        return root
 
     @field_validator("steps")
     @classmethod
@@ -133,6 +136,14 @@ def load_cluster(file: Path | None) -> Cluster:
         return Cluster.model_validate(read_yaml(file))
     except ValidationError as error:
         raise SettingsError(f"{file}: {refusal('cluster', Cluster, error)}") from None
+
+
+def with_tombstones(settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
+    """`settings` in which the gate looks into the photo folder, on its volume, for who is to be forgotten by then."""
+    photos, gate = settings[PHOTOS.name].model_dump(), settings[GATE.name]
+    if not photos["folder"] or gate.model_dump()["forgotten"]:
+        return dict(settings)
+    return {**settings, GATE.name: gate.model_copy(update={"forgotten": photos["folder"]})}
 
 
 def cluster_version(step: Step, settings: BaseModel, cluster: Cluster) -> tuple[str, bool]:

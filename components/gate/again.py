@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from components.gate.config import GateConfig
 from components.gate.deletion import no_open_request
 from model.artefacts import folder_digest, new_folder, read_json, write_json
 from model.errors import UserError
@@ -47,7 +48,7 @@ def replay_decision(
     for name, file in (("forgotten", forgotten), ("shadow", shadow)):
         if name in stated["inputs"] and not file:
             raise UserError(f"the decision was made with {FURTHER[name]}: name it, --set gate.{name}=FILE")
-    listed, trial = (Path(file) if file else None for file in (forgotten, shadow))
+    listed, trial = GateConfig(forgotten=forgotten).tombstones(), Path(shadow) if shadow else None
     inputs = Inputs(**paths, champion=reigning, forgotten=listed, shadow=trial)
     rules = [no_open_request(listed)]
     return Replayed(str(stated["verdict"]), replay(stated, lambda limits: decide(inputs, limits, rules)))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from components.tombstones import FORGOTTEN
 from validation.gate.thresholds import Thresholds
 
 
@@ -17,7 +18,8 @@ class GateConfig(Thresholds):
     )
     forgotten: str = Field(
         "",
-        description="The `forgotten.json` of the photo folder: nobody in it may be in dataset or model; empty: none.",
+        description="The `forgotten.json` of the photo folder, or that folder, which need not have one yet: nobody in "
+        "it may be in dataset or model; empty: none.",
     )
     shadow: str = Field(
         "",
@@ -28,11 +30,17 @@ class GateConfig(Thresholds):
     @field_validator("forgotten")
     @classmethod
     def _named_so(cls, value: str) -> str:
-        if value and Path(value).name != "forgotten.json":
-            raise ValueError(
-                "name the file forgotten.json itself, which `withanyone forget` writes into the photo folder"
-            )
+        if Path(value).suffix == ".json" and Path(value).name != FORGOTTEN:
+            raise ValueError(f"name the photo folder, or the file {FORGOTTEN} that `withanyone forget` writes into it")
         return value
+
+    def tombstones(self) -> Path | None:
+        """The file of who is to be forgotten; None where none is named and where the folder that is has none."""
+        place = Path(self.forgotten)
+        if self.forgotten and place.is_dir():
+            file = place / FORGOTTEN
+            return file if file.exists() else None
+        return place if self.forgotten else None
 
     def limits(self) -> Thresholds:
         """The thresholds alone."""

@@ -16,10 +16,9 @@ log = logging.getLogger(__name__)
 def run(*, dataset: Path, validation: Path, model: Path, scores: Path, decision: Path, config: GateConfig) -> None:
     """Write `decision.json` and the reviewer's page; broken evidence is a decision too: `reject`."""
     champion = Path(config.champion) if config.champion else None
-    forgotten = Path(config.forgotten) if config.forgotten else None
     shadow = Path(config.shadow) if config.shadow else None
-    inputs = Inputs(dataset, validation, model, scores, champion, forgotten, shadow)
-    found = decide(inputs, config.limits(), [no_open_request(forgotten)])
+    inputs = Inputs(dataset, validation, model, scores, champion, config.tombstones(), shadow)
+    found = decide(inputs, config.limits(), [no_open_request(inputs.forgotten)])
     with new_folder(decision) as draft:
         write_json(draft / "decision.json", found)
         (draft / "report.html").write_text(reviewer_page(found, inputs), encoding="utf-8")

@@ -34,10 +34,10 @@ def compile_pipeline(
     cluster: ClusterFile = None,
 ) -> None:
     """Write the graph for a cluster, with retries, resources, images, volumes and secrets of the steps."""
-    from pipelines.cluster import load_cluster
+    from pipelines.cluster import load_cluster, with_tombstones
     from pipelines.compiled import write_ir, write_manifests
 
-    settings, target = settings_of(params, changes or []), load_cluster(cluster)
+    settings, target = with_tombstones(settings_of(params, changes or [])), load_cluster(cluster)
     if form == Form.ir:
         write_ir(out, settings, target)
     else:
@@ -72,7 +72,7 @@ def submit(
     from rich.console import Console
 
     from pipelines import submit as work
-    from pipelines.cluster import load_cluster
+    from pipelines.cluster import load_cluster, with_tombstones
     from pipelines.fetched import artefacts_of, fetch_run
     from pipelines.kubeflow import Server
     from pipelines.runs import Runs
@@ -90,7 +90,7 @@ def submit(
     if run:
         server = Server(host, target, os.environ.get(TOKEN))
     else:
-        with work.packaged(settings_of(params, changes or []), target) as package:
+        with work.packaged(with_tombstones(settings_of(params, changes or [])), target) as package:
             server = Server(host, target, os.environ.get(TOKEN))
             version = server.upload(*package)
         made = server.schedule(*version, schedule) if schedule else server.start(*version, name)

@@ -19,7 +19,10 @@ with open(home / "asked.jsonl", "a") as asked:
     asked.write(json.dumps(sys.argv[1:]) + "\\n")
 print("curate  done in 3.0 s", file=sys.stderr)
 if sys.argv[1] == "submit":
-    os.execv(sys.executable, [sys.executable, "-m", "pipelines.cli", *sys.argv[1:]])
+    from pipelines.cli import main
+    from tests.pipelines.bucket import mount
+    mount(pathlib.Path((home / "buckets").read_text()))
+    sys.exit(main())
 if "train.seed=13" in sys.argv:
     print("The folder is empty: give one with photos.", file=sys.stderr)
     sys.exit(3)

@@ -9,6 +9,7 @@ import pytest
 from components.steps import STEPS
 from pipelines.runs import Runs
 from tests.dags.conftest import DAGS, Home, results, try_out
+from tests.pipelines.bucket import STORE
 from tests.pipelines.decided import decided_run, put_in_store
 from tests.pipelines.kubeflow import kubeflow
 
@@ -79,8 +80,12 @@ def test_a_run_passes_its_parameters_unchanged(home: Home, printed: str) -> None
 @pytest.fixture(scope="module")
 def on_a_cluster(home: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], list[str], str]:
     """Two runs on a cluster, of which the second names a folder of this machine; names of what was started there."""
-    made, store = decided_run(tmp_path_factory.mktemp("there"), verdict="hold"), tmp_path_factory.mktemp("store")
-    (home.folder / "cluster.yaml").write_text(f"artefacts: file://{store}\n")
+    made, store = (
+        decided_run(tmp_path_factory.mktemp("there"), verdict="hold"),
+        tmp_path_factory.mktemp("buckets") / "store",
+    )
+    (home.folder / "cluster.yaml").write_text(f"artefacts: {STORE}\n")
+    (home.folder / "buckets").write_text(str(store.parent))
     with kubeflow() as kfp:
         kfp.started = lambda run: put_in_store(made, store, run)
         kfp.course = [{**{step.name: "SUCCEEDED" for step in STEPS}, "": "SUCCEEDED"}]

@@ -60,7 +60,7 @@ def _scores(model: str, dataset: str) -> dict[str, Any]:
 
 
 def put_in_store(made: Path, root: Path, run: str) -> dict[str, Path]:
-    """The artefacts of a run as a cluster leaves them: the dataset was taken from the cache, so from another run."""
+    """A run as a cluster leaves it in the bucket `root`: the dataset was taken from the cache, so from another run."""
     pipeline = root / PIPELINE
     places = {
         name: pipeline / ("an-earlier-run" if name == "dataset" else run) / MAKER[name] / "execution" / name
@@ -68,5 +68,6 @@ def put_in_store(made: Path, root: Path, run: str) -> dict[str, Path]:
     }
     for name, place in places.items():
         shutil.copytree(made / name, place, dirs_exist_ok=True)
-    write_json(places[GATE.output] / SOURCES, {name: places[name].as_uri() for name in GATE.inputs})
+    sources = {name: f"s3://{places[name].relative_to(root.parent).as_posix()}" for name in GATE.inputs}
+    write_json(places[GATE.output] / SOURCES, sources)
     return places

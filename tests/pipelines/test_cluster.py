@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from components.steps import EVALUATE, PHOTOS, STEPS, TRAIN, VALIDATE
-from pipelines.cluster import Cluster, cluster_version, load_cluster
+from pipelines.cluster import Cluster, cluster_version, load_cluster, with_tombstones
 from pipelines.settings import SettingsError, load_settings
 from pipelines.sources import ROOT
 
@@ -51,6 +51,10 @@ def test_a_steps_needs_change_one_by_one(tmp_path: Path) -> None:
         ("secrets: [{name: hub, env: {}}]\n", "cluster.secrets.0.env = {} is refused"),
         ("tolerations: [{key: gpu, effect: Never}]\n", "cluster.tolerations.0.effect = 'Never' is refused"),
         ("artefacts: /mnt/store\n", "cluster.artefacts = '/mnt/store' is refused"),
+        (
+            "artefacts: file:///mnt/store\n",
+            "cluster.artefacts = 'file:///mnt/store' is refused: Kubeflow lets its steps reach no such place",
+        ),
         ("nodes: {count: 1, workspace: w}\n", "cluster.nodes.count = 1 is refused"),
         ("- a\n", "cluster = ['a'] is refused"),
     ],
@@ -113,3 +117,12 @@ def test_a_champion_is_on_a_volume_or_refused_by_name() -> None:
         cluster_version(EVALUATE, settings, Cluster())
     volumes = {"volumes": [{"claim": "runs", "path": "/in"}]}
     assert cluster_version(EVALUATE, settings, Cluster.model_validate(volumes))[1] is False
+
+
+def test_the_gate_looks_for_tombstones_on_the_volume_of_the_photos() -> None:
+    def forgotten(*changes: str) -> object:
+        return with_tombstones(load_settings(None, list(changes)))["gate"].model_dump()["forgotten"]
+
+    assert forgotten() == ""
+    assert forgotten("photos.folder=/in/photos/new") == "/in/photos/new"
+    assert forgotten("photos.folder=/in/photos", "gate.forgotten=/in/forgotten.json") == "/in/forgotten.json"

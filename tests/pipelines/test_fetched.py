@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipelines.promotion import Approval, promote
 from pipelines.registry import Registry
 from pipelines.runs import Runs
 from pipelines.settings import SettingsError
+from tests.pipelines.bucket import STORE, mount, unmount
 from tests.pipelines.decided import decided_run, put_in_store
 
 RUN = "0f3c2a18-ffff"
@@ -31,8 +33,10 @@ def record(verdict: str = "promote", run: str = RUN) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Cluster:
-    return Cluster(artefacts=f"file://{tmp_path}/store/")
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    mount(tmp_path)
+    yield Cluster(artefacts=f"{STORE}/")
+    unmount()
 
 
 @pytest.fixture
@@ -97,20 +101,20 @@ def test_a_full_disk_is_told_as_one(
         fetch_run(cluster, record(), Runs(tmp_path / "runs"))
 
 
-@pytest.mark.parametrize("place", ["file:///etc", "s3://other/model", "file://{root}/../../etc"])
+@pytest.mark.parametrize("place", ["file:///etc", "s3://other/model", "s3://store/../../etc"])
 def test_nothing_is_taken_from_outside_the_root(
     cluster: Cluster, places: dict[str, Path], tmp_path: Path, place: str
 ) -> None:
     file = places["decision"] / SOURCES
-    write_json(file, {**json.loads(file.read_text()), "model": place.format(root=tmp_path / "store")})
-    with pytest.raises(UserError, match=r"The model of the run 0f3c2a18-ffff lies at .*, not below file:"):
+    write_json(file, {**json.loads(file.read_text()), "model": place})
+    with pytest.raises(UserError, match=r"The model of the run 0f3c2a18-ffff lies at .*, not below s3://store/"):
         fetch_run(cluster, record(), Runs(tmp_path / "runs"))
 
 
-def test_a_missing_decision_is_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_decision_is_a_sentence(cluster: Cluster, tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
-    with pytest.raises(UserError, match="The run r1 has 0 decisions below file:"):
-        read_decision(Cluster(artefacts=f"file://{tmp_path}/store"), "r1")
+    with pytest.raises(UserError, match="The run r1 has 0 decisions below s3://store/"):
+        read_decision(cluster, "r1")
     with pytest.raises(SettingsError, match="has no artefacts"):
         read_decision(Cluster(), "r1")
 

@@ -104,7 +104,7 @@ def test_a_clusters_run_comes_home_from_the_store(store: str, tmp_path: Path, mo
     run = decided_run(tmp_path / "there")
     put_in_store(run, tmp_path / "root", RUN)
     for file in (tmp_path / "root").rglob(SOURCES):
-        write_json(file, {k: v.replace(f"file://{tmp_path}/root", ROOT) for k, v in read_json(file).items()})
+        write_json(file, {k: v.replace("s3://root", ROOT) for k, v in read_json(file).items()})
     files = s3fs.S3FileSystem(key=KEY, secret=SECRET, endpoint_url=store, skip_instance_cache=True)
     files.put(f"{tmp_path}/root/", f"{ROOT}/", recursive=True)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)

@@ -17,6 +17,7 @@ from pipelines.cluster import Cluster
 from pipelines.kubeflow import OutOfReachError, Server
 from pipelines.settings import SettingsError
 from pipelines.submit import check_schedule, follow
+from tests.pipelines.bucket import STORE, mount, unmount
 from tests.pipelines.decided import decided_run, put_in_store
 from tests.pipelines.kubeflow import Kubeflow, kubeflow
 
@@ -30,12 +31,14 @@ def kfp() -> Iterator[Kubeflow]:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working folder whose cluster.yaml names a store of artefacts in it, and a client that looks without a pause."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    (tmp_path / "cluster.yaml").write_text(f"artefacts: file://{tmp_path}/store\nservice_account: runner\n")
-    return tmp_path
+    (tmp_path / "cluster.yaml").write_text(f"artefacts: {STORE}\nservice_account: runner\n")
+    mount(tmp_path)
+    yield tmp_path
+    unmount()
 
 
 def submit(kfp: Kubeflow, *arguments: str) -> Result:
@@ -89,7 +92,7 @@ def test_what_is_sent_is_the_graph_once_a_version_and_a_run_of_it(kfp: Kubeflow)
     assert len(kfp.runs) == 2
     run = next(iter(kfp.runs.values()))
     assert run["service_account"] == "runner"
-    assert run["runtime_config"]["pipeline_root"].startswith("file://")
+    assert run["runtime_config"]["pipeline_root"] == STORE
     assert run["pipeline_version_reference"] == {
         "pipeline_id": next(iter(kfp.pipelines)),
         "pipeline_version_id": "version-0",

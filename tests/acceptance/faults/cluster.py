@@ -9,6 +9,7 @@ from components.steps import GATE, STEPS
 from model.artefacts import folder_digest
 from pipelines.runs import Runs
 from tests.acceptance.faults.disturbed import DISTURBED, run_disturbed
+from tests.pipelines.bucket import STORE
 from tests.pipelines.decided import decided_run, put_in_store
 from tests.pipelines.kubeflow import Kubeflow, kubeflow
 
@@ -18,6 +19,8 @@ PROGRAM = (
     + """
 sys.argv = ["withanyone", "submit", "--host", what, "--name", "weekly", "--fetch", "--json"]
 from pipelines.cli import main
+from tests.pipelines.bucket import mount
+mount(home)
 main()
 """
 )
@@ -38,7 +41,7 @@ KILLED = {
 def cluster(home: Path) -> Iterator[Kubeflow]:
     """A server whose runs succeed at once and leave the artefacts of one decided run in the store."""
     made = decided_run(home / "there")
-    (home / "cluster.yaml").write_text(f"artefacts: file://{home}/store\n")
+    (home / "cluster.yaml").write_text(f"artefacts: {STORE}\n")
     with kubeflow() as kfp:
         kfp.started = lambda name: put_in_store(made, home / "store", name)
         kfp.course = [{**{step.name: "SUCCEEDED" for step in STEPS}, "": "SUCCEEDED"}]

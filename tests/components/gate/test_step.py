@@ -1,12 +1,15 @@
 """The gate step: decision and page are written, the same bytes on each replay, wherever the champion lies."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from components.gate.again import replay_decision
 from components.gate.config import GateConfig
 from components.gate.step import run
+from components.tombstones import Tombstone, Tombstones, name_digest
 from model.artefacts import read_json
 from tests.validation.gate.evidence import Wishes, make
 
@@ -38,6 +41,21 @@ def test_settings_are_strict() -> None:
         GateConfig.model_validate({"intended_use": "fun"})
     with pytest.raises(ValidationError, match="gains"):
         GateConfig.model_validate({"gains": 0.1})
-    with pytest.raises(ValidationError, match=r"forgotten\.json itself"):
-        GateConfig.model_validate({"forgotten": "photos"})
+    with pytest.raises(ValidationError, match=r"name the photo folder, or the file forgotten\.json"):
+        GateConfig.model_validate({"forgotten": "photos/gone.json"})
     assert GateConfig.model_validate_json('{"refused_licences": ["NoAI"]}').refused_licences == ("NoAI",)
+
+
+def test_a_photo_folder_is_looked_into_when_the_gate_decides(tmp_path: Path) -> None:
+    made, photos = make(tmp_path / "new"), tmp_path / "photos"
+    config = GateConfig(forgotten=str(photos))
+    run(**made.paths(), decision=tmp_path / "absent", config=config)
+    assert read_json(tmp_path / "absent" / "decision.json")["verdict"] == "reject"
+    photos.mkdir()
+    run(**made.paths(), decision=tmp_path / "none", config=config)
+    assert read_json(tmp_path / "none" / "decision.json")["verdict"] == "promote"
+    stone = Tombstone(name_sha256=name_digest("P03"), photos=(), since=date(2026, 1, 2))
+    Tombstones(people=(stone,)).write(photos)
+    run(**made.paths(), decision=tmp_path / "one", config=config)
+    assert "no open deletion request" in read_json(tmp_path / "one" / "decision.json")["reason"]
+    assert replay_decision(tmp_path / "one", made.paths(), "", str(photos)).changes == []
