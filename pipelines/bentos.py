@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from components.packaging.config import PackagingConfig
 from model.artefacts import file_digest, new_folder, read_json
 from pipelines.locks import only_user
 from pipelines.registry import Registry
@@ -13,8 +14,8 @@ from pipelines.store import link_tree
 LINEAGE = Path("src", "bundle", "lineage.json")
 
 
-def bento_of(record: dict[str, Any], runs: Runs, registry: Registry, folder: Path) -> Path:
-    """The folder below `folder` with the Bento of the version `record`, made there when it is missing."""
+def bento_of(record: dict[str, Any], runs: Runs, registry: Registry, folder: Path, packaging: PackagingConfig) -> Path:
+    """The folder below `folder` with the Bento of the version `record`, made there with `packaging` when missing."""
     bento = folder / str(record["version"])
     if matches(bento, record):
         return bento
@@ -24,12 +25,20 @@ def bento_of(record: dict[str, Any], runs: Runs, registry: Registry, folder: Pat
             draft.rmdir()
             link_tree(packaged, draft)
         else:
-            _build(record, registry, draft)
+            _build(record, registry, draft, packaging)
     return bento
 
 
 def image_of(
-    version: str | None, runs: Runs, registry: Registry, folder: Path, *, tag: str | None, engine: str, base: str | None
+    version: str | None,
+    runs: Runs,
+    registry: Registry,
+    folder: Path,
+    packaging: PackagingConfig,
+    *,
+    tag: str | None,
+    engine: str,
+    base: str | None,
 ) -> dict[str, str]:
     """Make an image of the registered `version`, else of the one in production; returns `version`, `image` and `id`.
 
@@ -39,7 +48,7 @@ def image_of(
     from components.packaging.containerize import containerize  # heavy: a refusal comes before it
 
     with only_user(folder / "lock", f"the deployment {folder}"):
-        bento = bento_of(record, runs, registry, folder / "bentos")
+        bento = bento_of(record, runs, registry, folder / "bentos", packaging)
         name = tag or f"localhost/withanyone:{record['version']}"
         labels = {"org.opencontainers.image.title": "withanyone", "org.opencontainers.image.version": record["version"]}
         labels |= {f"withanyone.{key}": str(value) for key, value in read_json(bento / LINEAGE).items()}
@@ -56,8 +65,7 @@ def matches(bento: Path, record: dict[str, Any]) -> bool:
     return whole and (lineage["model"], lineage["decision"]) == (record["model"], record["decision"])
 
 
-def _build(record: dict[str, Any], registry: Registry, draft: Path) -> None:
-    from components.packaging.config import PackagingConfig
+def _build(record: dict[str, Any], registry: Registry, draft: Path, packaging: PackagingConfig) -> None:
     from components.packaging.step import run
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -66,4 +74,4 @@ def _build(record: dict[str, Any], registry: Registry, draft: Path) -> None:
             registry.fetch(record["version"], name, place)
         assert file_digest(places["decision"] / "decision.json") == record["decision"]
         draft.rmdir()
-        run(**places, bento=draft, config=PackagingConfig(anyway=True))
+        run(**places, bento=draft, config=packaging.model_copy(update={"anyway": True}))

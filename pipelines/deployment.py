@@ -3,10 +3,11 @@
 import base64
 import logging
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.packaging.config import PackagingConfig
 from model.errors import UserError
 from pipelines.bentos import bento_of
 from pipelines.locks import only_user
@@ -21,16 +22,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Deployment:
-    """A folder with the Bentos and the server's log, and the port of the loopback that the server listens on."""
+    """A folder with the Bentos and the server's log, and the port of the loopback that the server listens on.
+
+    `packaging` says where the networks run and how long a service may take to be ready.
+    """
 
     folder: Path
     port: int
     runs: Runs
     registry: Registry
+    packaging: PackagingConfig = field(default_factory=PackagingConfig)
 
     @property
     def server(self) -> Server:
-        return Server(self.folder.resolve(), self.port)
+        return Server(self.folder.resolve(), self.port, self.packaging)
 
     def reconcile(self) -> dict[str, Any]:
         """Serve the version in production, and prove it by requests; one that fails them is rolled back.
@@ -62,7 +67,7 @@ class Deployment:
         """Serve `version` and prove it; a server that has it already is left running."""
         record = self.registry.find(version)
         if self.server.model() != record["model"]:
-            bento = bento_of(record, self.runs, self.registry, self.folder / "bentos")
+            bento = bento_of(record, self.runs, self.registry, self.folder / "bentos", self.packaging)
             self.server.start(bento)
         with self.server.client() as client:
             _smoke(client, record, self._references(record))

@@ -5,13 +5,14 @@ import signal
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from components.packaging.config import PackagingConfig
 from model.errors import UserError
 
-READY_SECONDS, STOP_SECONDS = 180, 15
+STOP_SECONDS = 15
 PROGRAMS = ("bentoml", "circusd")  # what the server's processes call themselves
 
 
@@ -21,6 +22,7 @@ class Server:
 
     folder: Path
     port: int
+    packaging: PackagingConfig = field(default_factory=PackagingConfig)
 
     @property
     def url(self) -> str:
@@ -59,19 +61,26 @@ class Server:
             process = subprocess.Popen(
                 command(bento, port=self.port),
                 cwd=self.folder,
-                env={**environment(self.folder / "home"), "WITHANYONE_FORGOTTEN": str(denied)},
+                env={
+                    "WITHANYONE_DEVICE": self.packaging.device,  # unless the environment names another
+                    **environment(self.folder / "home"),
+                    "WITHANYONE_FORGOTTEN": str(denied),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        end = time.monotonic() + READY_SECONDS
+        end = time.monotonic() + self.packaging.ready_seconds
         while time.monotonic() < end and process.poll() is None:
             if self._ready():
                 return
             time.sleep(0.2)
         self.stop()
-        raise UserError(f"The server of {bento.name} did not become ready; {self.folder / 'server.log'} says why.")
+        raise UserError(
+            f"The server of {bento.name} was not ready within {self.packaging.ready_seconds:g} s; "
+            f"{self.folder / 'server.log'} says why: mend it, or raise package.ready_seconds."
+        )
 
     def stop(self) -> None:
         """End the server and its workers; nothing where none runs."""

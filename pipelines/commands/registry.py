@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pipelines.commands.options import RUNS, Json, RunsFolder
+from components.steps import PACKAGE
+from pipelines.commands.options import RUNS, Json, RunsFolder, settings_of
 
 if TYPE_CHECKING:
+    from components.packaging.config import PackagingConfig
     from pipelines.deployment import Deployment
 
 RegistryFolder = Annotated[
@@ -94,7 +96,9 @@ def containerize(
     from pipelines.runs import Runs
 
     engine = engine or ("podman" if shutil.which("podman") else "docker")
-    done = image_of(version, Runs(runs), Registry(registry), deployment, tag=tag, engine=engine, base=base)
+    done = image_of(
+        version, Runs(runs), Registry(registry), deployment, _packaging(), tag=tag, engine=engine, base=base
+    )
     _tell(done, f"{done['version']} is the image {done['image']} ({done['id'][:12]})", as_json)
 
 
@@ -154,7 +158,16 @@ def _deployment(folder: Path, port: int, runs: Path, registry: Path) -> "Deploym
     from pipelines.registry import Registry
     from pipelines.runs import Runs
 
-    return Deployment(folder, port, Runs(runs), Registry(registry))
+    return Deployment(folder, port, Runs(runs), Registry(registry), _packaging())
+
+
+def _packaging() -> "PackagingConfig":
+    """The settings of the step `package`, from params.yaml where there is one."""
+    from components.packaging.config import PackagingConfig
+
+    found = settings_of(None, [])[PACKAGE.name]
+    assert isinstance(found, PackagingConfig)
+    return found
 
 
 def _tell(done: dict[str, Any], words: str, as_json: bool) -> None:

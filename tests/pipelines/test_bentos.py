@@ -4,11 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from components.packaging import containerize as module
+from components.packaging import step
+from components.packaging.config import PackagingConfig
 from model.artefacts import write_json
 from model.errors import UserError
 from pipelines.bentos import LINEAGE, image_of
+from pipelines.cli import app
 from pipelines.promotion import Approval, promote
 from pipelines.registry import Registry
 from pipelines.runs import Runs
@@ -28,8 +32,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
 
 def made(home: Path, version: str | None, **more: str | None) -> dict[str, str]:
-    given = {"tag": None, "engine": "podman", "base": None} | more
-    return image_of(version, Runs(home / "runs"), Registry(home / "registry"), home / "deployment", **given)  # type: ignore[arg-type]
+    given: dict[str, Any] = {"tag": None, "engine": "podman", "base": None} | more
+    opened = Runs(home / "runs"), Registry(home / "registry")
+    return image_of(version, *opened, home / "deployment", PackagingConfig(), **given)
 
 
 def test_only_what_was_promoted_becomes_an_image(tmp_path: Path, asked: list[tuple[Any, ...]]) -> None:
@@ -56,3 +61,22 @@ def test_only_what_was_promoted_becomes_an_image(tmp_path: Path, asked: list[tup
     assert bento == tmp_path / "deployment" / "bentos" / "v1.0.0"
     assert labels["withanyone.model"] == record["model"]
     assert labels["org.opencontainers.image.version"] == "v1.0.0"
+
+
+def test_a_bento_that_is_missing_is_built_with_the_settings_of_the_step(
+    tmp_path: Path, asked: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided_run(tmp_path)
+    record = promote(Runs(tmp_path / "runs"), "latest", Registry(tmp_path / "registry"), Approval("ada"))
+    given: list[PackagingConfig] = []
+
+    def build(*, bento: Path, config: PackagingConfig, **_: Path) -> None:
+        given.append(config)
+        write_json(bento / LINEAGE, {"model": record["model"], "decision": record["decision"]})
+
+    monkeypatch.setattr(step, "run", build)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("package: {device: cuda, ready_seconds: 900}\n")
+    done = CliRunner().invoke(app, ["containerize", "--engine", "podman"])
+    assert done.exit_code == 0, done.output
+    assert given == [PackagingConfig(anyway=True, device="cuda", ready_seconds=900)]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from components.packaging import serve
+from components.packaging.config import PackagingConfig
 from model.errors import UserError
 from pipelines.server import Server
 
@@ -57,3 +59,18 @@ def test_a_port_of_another_program_is_refused(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
         with pytest.raises(UserError, match=f"port {port} is taken"):
             Server(tmp_path, port).start(tmp_path / "bentos" / "v1.0.0")
+
+
+def test_a_server_runs_where_the_settings_say_and_gets_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "import os, time; print(os.environ['WITHANYONE_DEVICE'], flush=True); time.sleep(60)"
+    monkeypatch.setattr(serve, "command", lambda *_, **__: [sys.executable, "-c", told, "bentoml"])
+    monkeypatch.delenv("WITHANYONE_DEVICE", raising=False)
+    server = Server(tmp_path, 1, PackagingConfig(device="cuda", ready_seconds=2))
+    for device in ("cuda", "cpu"):
+        with pytest.raises(UserError, match=r"not ready within 2 s; .*server\.log says why.*package\.ready_seconds"):
+            server.start(tmp_path / "bentos" / "v1.0.0")
+        assert (tmp_path / "server.log").read_text().split()[-1] == device
+        monkeypatch.setenv("WITHANYONE_DEVICE", "cpu")
+    assert server.processes() == set()
