@@ -17,7 +17,7 @@ from model.errors import UserError
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
-from pipelines.sources import step_version
+from pipelines.sources import ROOT, code_version, step_version
 
 log = logging.getLogger(__name__)
 PACKAGES = ("withanyone", "kfp", "torch", "diffusers")
@@ -128,9 +128,10 @@ def _readable(dataset: Path) -> Path | None:
 
 
 def _photos(settings: Mapping[str, BaseModel]) -> str:
-    """What tells whether two runs are of the same photos."""
+    """What tells whether two runs curate the same photos with the same code."""
     given = settings[PHOTOS.name]
-    return hashlib.sha256(f"{step_version(PHOTOS, given)}\n{given.model_dump_json()}".encode()).hexdigest()
+    facts = (step_version(PHOTOS, given), code_version(ROOT, CURATE.folder), given.model_dump_json())
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def _tombstones(settings: Mapping[str, BaseModel]) -> Path | None:

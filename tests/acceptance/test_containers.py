@@ -12,9 +12,10 @@ from kfp import dsl, local
 
 from components.steps import GATE, STEPS, Step
 from pipelines.containers import Containers
+from pipelines.runs import Runs
 from pipelines.store import Store
 from tests.acceptance.same import differences
-from tests.acceptance.tiny_run import open_to_steps, run
+from tests.acceptance.tiny_run import TINY, open_to_steps, run
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(1200)]
 IMAGES = list({step.image: step for step in STEPS}.values())
@@ -91,6 +92,22 @@ def test_the_pipeline_makes_in_containers_what_it_makes_in_processes(boxed: tupl
     code, again, words = run(home, "boxed", "--in-containers")
     assert code == 0, words
     assert {step["status"] for step in again["steps"].values()} == {"cached"}
+
+
+def test_a_champion_is_drawn_in_its_container_too(boxed: tuple[Path, dict[str, Any]]) -> None:
+    home, record = boxed
+    Runs(home / "boxed").crown(record["id"])
+    more = {**TINY, "photos": {**TINY["photos"], "strangers": 3}}
+    code, second, words = run(home, "boxed", "--in-containers", changes=more)
+    (home / "boxed" / "champion").unlink()  # the other tests' runs get none
+    assert code == 0, words
+    settings = json.loads((Path(second["folder"]) / "run.json").read_text())["settings"]
+    assert settings["curate"]["previous"] == str((home / "boxed" / record["id"] / "dataset").resolve())
+    drawn = json.loads((Path(second["folder"]) / "scores" / "scores.json").read_text())["systems"]
+    assert "champion" in drawn
+    decision = json.loads((Path(second["folder"]) / "decision" / "decision.json").read_text())
+    rules = {rule["name"]: rule["state"] for rule in decision["rules"]}
+    assert rules["comparable with the champion"] == "passed"
 
 
 def test_a_step_that_refuses_its_input_ends_the_run_with_its_sentence(engine: Any, tmp_path: Path) -> None:
