@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.fft import irfft2, next_fast_len, rfft2
 
 from components.curation.found import Found
 
@@ -26,6 +27,7 @@ DETAIL = 2.5  # pixels: standard deviation of the blur that is taken away
 TONES, DETAILS = 0.85, 0.82  # least correlations; a few in a hundred photos of one sitting and pose reach both
 NEAREST, ALIKE = 6, 0.3  # other photos of a person that a photo is compared with, and their least cosine
 LEAST = 8  # pixels: what is smaller says nothing
+ROUNDING = 1e-5  # of the lengths of both pictures, by which products of theirs may differ from OpenCV's
 
 Grey = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -58,8 +60,8 @@ def same_content(found: Found, faces: NDArray[np.intp], known: NDArray[np.bool_]
     for row in range(len(faces)):
         for column in np.argsort(-cosine[row], kind="stable")[:NEAREST].tolist():
             if cosine[row, column] >= ALIKE and not (column < row and row in _nearest(cosine[column])):
-                for place in (row, column):
-                    views.setdefault(place, _view(found, int(faces[place]), float(spread[place])))
+                for place in {row, column} - views.keys():
+                    views[place] = _view(found, int(faces[place]), float(spread[place]))
                 same[row, column] = same[column, row] = _one_picture(views[row], views[column])
     return same
 
@@ -94,6 +96,8 @@ def _one_picture(one: _View, other: _View) -> bool:
         return False
     whole = np.asarray(cv2.copyMakeBorder(more.photo, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE), np.uint8)
     sizes = more.spread / less.spread * SIZES
+    if not _may_agree(whole, [_resized(part, whole, size) for size in sizes]):
+        return False
     found, size, mirrored = max(
         (_agreement(whole, part, size, mirrored, False), size, mirrored) for size in sizes for mirrored in (False, True)
     )
@@ -103,13 +107,51 @@ def _one_picture(one: _View, other: _View) -> bool:
     return max(_agreement(details, part, size * fine, mirrored, True) for fine in FINE) >= DETAILS
 
 
+def _may_agree(whole: NDArray[np.uint8], parts: list[NDArray[np.uint8]]) -> bool:
+    """Whether any of `parts`, mirrored or not, may reach `TONES` in any place of `whole`.
+
+    Most photos differ: asking this first, of all sizes at once, halves the time.
+    """
+    parts = [part for part in parts if min(part.shape) >= LEAST]
+    shape = [next_fast_len(side, real=True) for side in whole.shape]
+    tones = whole - np.float32(whole.mean())
+    wholes = rfft2(np.stack([tones, tones[:, ::-1]]), shape)
+    places = np.zeros((len(parts), *shape), np.float32)
+    for place, part in zip(places, parts, strict=True):
+        place[: part.shape[0], : part.shape[1]] = part - np.float32(part.mean())
+    lengths = np.sqrt(np.square(places).sum(axis=(1, 2)))
+    products = irfft2(wholes[:, None] * rfft2(places).conj(), shape)
+    error = ROUNDING * np.linalg.norm(whole.astype(np.float32))
+    sums, squares = (table.astype(np.float64) for table in cv2.integral2(whole))
+    for number, (part, length) in enumerate(zip(parts, lengths, strict=True)):
+        height, width = part.shape
+        spread = _windows(squares, height, width) - _windows(sums, height, width) ** 2 / part.size
+        least = TONES * np.sqrt(np.maximum(spread, 0)) - error  # of a product, measured in lengths of the part
+        rows, columns = spread.shape
+        seen, mirrored = products[:, number, :rows, :columns]
+        if (seen >= least * length).any() or (mirrored >= least[:, ::-1] * length).any():
+            return True
+    return False
+
+
+def _windows(table: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+    """The sums over all windows of this size, from the summed-area `table`."""
+    return np.asarray(
+        table[height:, width:] - table[:-height, width:] - table[height:, :-width] + table[:-height, :-width]
+    )
+
+
+def _resized(part: NDArray[np.uint8], whole: Grey, size: float) -> NDArray[np.uint8]:
+    height, width = (max(min(round(side * size), most), 1) for side, most in zip(part.shape, whole.shape, strict=True))
+    method = cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (width, height), interpolation=method), np.uint8)
+
+
 def _agreement(whole: Grey, part: NDArray[np.uint8], size: float, mirrored: bool, detail: bool) -> float:
     """The greatest correlation of `part`, in another size, with any place of `whole`; 0 where it becomes too small."""
-    height, width = (min(round(side * size), most) for side, most in zip(part.shape, whole.shape, strict=True))
-    if min(height, width) < LEAST:
+    resized: Grey = _resized(part, whole, size)
+    if min(resized.shape) < LEAST:
         return 0.0
-    method = cv2.INTER_AREA if size < 1 else cv2.INTER_LINEAR
-    resized: Grey = np.asarray(cv2.resize(part, (width, height), interpolation=method), np.uint8)
     looked: NDArray[Any] = _details(resized) if detail else resized
     turned = np.ascontiguousarray(looked[:, ::-1] if mirrored else looked)
     return float(cv2.matchTemplate(whole, turned, cv2.TM_CCOEFF_NORMED).max())
