@@ -1,15 +1,17 @@
 """What the service does, apart from the web: requests in, pictures and facts out. For one thread."""
 
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
+from torch import OutOfMemoryError
 
 from components.packaging import limits
 from components.packaging.consent import Consent
@@ -25,6 +27,10 @@ from model.errors import UserError
 from model.faces.analyser import Analyser
 from model.layout import layout
 from model.sampler import OnStep, Request
+
+TRIAL = 2  # steps in which the pipeline shows at the start what pictures made together are like
+
+log = logging.getLogger(__name__)
 
 
 class Pipeline(Protocol):
@@ -48,14 +54,22 @@ class Pipeline(Protocol):
 
 
 @dataclass(frozen=True)
+class Order:
+    """What the pipeline is asked for by one request: a picture each of `requests`, with the people of `references`."""
+
+    requests: list[Request]
+    references: list[Reference]
+    weights: dict[str, float]
+    steps: int | None
+
+
+@dataclass(frozen=True)
 class Made:
     """Pictures that were made: their files, and what they were made of."""
 
     files: list[bytes]  # PNG
     pictures: list[Image]
-    orders: list[Request]
-    references: list[Reference]
-    weights: dict[str, float]
+    order: Order
 
 
 class Engine:
@@ -80,33 +94,62 @@ class Engine:
         self.pipeline, self.analyser, self.lineage, self.facts, self.sizes = pipeline, analyser, lineage, facts, sizes
         self.credentials, self.self_test = credentials, self_test
         self.references = References(analyser, consent or Consent(), look)
-        self.warm = False
+        self.together = self.warm = False
 
     def warm_up(self) -> None:
         """Make the self-test's picture and know its face again, which also spares the first user lazy initialisation.
 
         Raises UserError where the face is not known again: what is loaded is not what was packaged.
         """
-        picture = self.self_test.draw(self.pipeline, self.analyser.dim, self.references.look)
-        self.self_test.check(self.analyser.analyse([picture])[0])
+        order = self.self_test.order(self.pipeline, self.analyser.dim, self.references.look)
+        self.self_test.check(self.analyser.analyse([np.asarray(self.pipeline([order])[0])])[0])
+        self.together = self._gains(order)
         self.warm = True
 
-    def generate(self, request: GenerateRequest, on_step: OnStep | None = None) -> Made:
-        """The pictures of a request; raises RefusalError for a reference that cannot or must not be used."""
+    def _gains(self, order: Request) -> bool:
+        """Whether pictures made in one call are, bit for bit, those made alone, and take less time."""
+        orders = [replace(order, seed=seed) for seed in range(limits.TOGETHER)]
+        start = time.perf_counter()
+        alone = [self.pipeline([one], steps=TRIAL)[0] for one in orders]
+        between = time.perf_counter()
+        try:
+            same = self.pipeline(orders, steps=TRIAL) == alone
+        except OutOfMemoryError:
+            return False
+        seconds = between - start, time.perf_counter() - between
+        log.info("%d pictures took %.3f s alone and %.3f s together; same: %s", len(orders), *seconds, same)
+        return same and seconds[1] < seconds[0]
+
+    def alike(self, request: GenerateRequest) -> Hashable:
+        """What requests have in common whose pictures may be made in one call; None where this one is made alone."""
+        if not self.together or request.pictures > 1:
+            return None
+        boxes = None if request.boxes is None else tuple(request.boxes)
+        return len(request.references), boxes, request.size, request.steps, request.id_weight, request.siglip_weight
+
+    def order(self, request: GenerateRequest) -> Order:
+        """What the pipeline is asked for; raises RefusalError for a reference that cannot or must not be used."""
         weights = self._weights(request)
         with stage("references"):
             references = self.references.read(request.references)
-        orders = self._orders(request, references)
+        return Order(self._requests(request, references), references, weights, request.steps)
+
+    def make(self, orders: Sequence[Order], on_step: OnStep | None = None) -> list[Made]:
+        """The pictures of orders that are alike, in one call of the pipeline; what `on_step` raises ends it."""
+        wanted = [one for order in orders for one in order.requests]
         with stage("pictures"):
-            pictures = self.pipeline(orders, steps=request.steps, on_step=on_step, **weights)
+            pictures = iter(self.pipeline(wanted, steps=orders[0].steps, on_step=on_step, **orders[0].weights))
         with stage("credentials"):
-            told = {**weights, "steps": request.steps or "default"}
-            files = [
-                self.credentials.sign(picture, self.lineage, {"seed": order.seed, **told})
-                for picture, order in zip(pictures, orders, strict=True)
-            ]
+            return [self._signed(order, [next(pictures) for _ in order.requests]) for order in orders]
+
+    def _signed(self, order: Order, pictures: list[Image]) -> Made:
+        told = {**order.weights, "steps": order.steps or "default"}
+        files = [
+            self.credentials.sign(picture, self.lineage, {"seed": request.seed, **told})
+            for picture, request in zip(pictures, order.requests, strict=True)
+        ]
         PICTURES.inc(len(files))
-        return Made(files, pictures, orders, references, weights)
+        return Made(files, pictures, order)
 
     def _weights(self, request: GenerateRequest) -> dict[str, float]:
         """How strongly each branch of the model acts."""
@@ -122,7 +165,7 @@ class Engine:
         """Names of the adapter's branches: 'arc', which reads the embedding, and perhaps 'sig', which sees the look."""
         return ["arc", "sig"] if self.references.look else ["arc"]
 
-    def _orders(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
+    def _requests(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
         boxes, width, height = self._layout(len(references), request.size)
         if request.boxes is not None:
             boxes = np.array(request.boxes, np.float32) * np.array([width, height, width, height], np.float32)

@@ -15,6 +15,7 @@ SEED = 2**32 - 1
 STEPS = 100
 ID_WEIGHT = 2.0
 PICTURES = 8  # that one request makes: one batch of the pipeline
+TOGETHER = 4  # requests for one picture each that are alike and may be made in one call; more gain little
 WAITING = 16  # requests that stand in line or are being answered; the next one is told to come later
 SECONDS = 240  # of a request's life, its wait included
 BODY_SECONDS = 60  # in which a body has to arrive

@@ -1,10 +1,10 @@
-"""The line before the device: one thread does the work in the order it came, and who finds the line full is refused."""
+"""The line before the device: one thread does the work in the order it came; who finds the line full is refused."""
 
 import math
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from http import HTTPStatus
@@ -17,9 +17,13 @@ R = TypeVar("R")
 
 
 class Ticket(Generic[R]):
-    """A place in the line, from which its work can be watched and stopped. `progress` is a fraction 0..1."""
+    """A place in the line, from which its work can be watched and stopped. `progress` is a fraction 0..1.
 
-    def __init__(self, seconds: float) -> None:
+    `asked` is what the work is about; tickets whose `alike` is the same, and not None, may be worked for together.
+    """
+
+    def __init__(self, seconds: float, asked: Any = None, alike: Hashable = None) -> None:
+        self.asked, self.alike = asked, alike
         self.id = uuid.uuid4().hex
         self.since = time.monotonic()
         self.deadline = self.since + seconds
@@ -43,11 +47,17 @@ class Ticket(Generic[R]):
         self.stopped.set()
 
 
-class Line:
-    """At most `waiting` tickets at a time, each with `seconds` to live, its wait included."""
+Outcomes = Sequence[R | BaseException]
 
-    def __init__(self, waiting: int, seconds: float) -> None:
-        self.waiting, self.seconds = waiting, seconds
+
+class Line:
+    """At most `waiting` tickets at a time, each with `seconds` to live, its wait included.
+
+    Of tickets that are alike at most `together` are worked for at once.
+    """
+
+    def __init__(self, waiting: int, seconds: float, together: int = 1) -> None:
+        self.waiting, self.seconds, self.together = waiting, seconds, together
         self._thread = ThreadPoolExecutor(1, "device")
         self._lock = threading.Lock()
         self._open: list[Ticket[Any]] = []
@@ -64,7 +74,13 @@ class Line:
 
     def join(self, work: Callable[[Ticket[R]], R]) -> Ticket[R]:
         """Put `work` at the end of the line; raises RefusalError where the line is full or closed."""
-        ticket: Ticket[R] = Ticket(self.seconds)
+        return self._join(Ticket(self.seconds), lambda tickets: [work(tickets[0])])
+
+    def join_alike(self, work: Callable[[Sequence[Ticket[R]]], Outcomes[R]], asked: Any, alike: Hashable) -> Ticket[R]:
+        """As `join`, for work that is done for several tickets at once and gives what becomes of each."""
+        return self._join(Ticket(self.seconds, asked, alike), work)
+
+    def _join(self, ticket: Ticket[R], work: Callable[[Sequence[Ticket[R]]], Outcomes[R]]) -> Ticket[R]:
         with self._lock:
             self._refuse_where_full()
             self._open.append(ticket)
@@ -103,24 +119,49 @@ class Line:
             self._closed = True
         self._thread.shutdown(wait=True)
 
-    def _serve(self, ticket: Ticket[R], work: Callable[[Ticket[R]], R]) -> None:
-        if not ticket.future.set_running_or_notify_cancel():  # nobody waits any more
-            self._leave(ticket)
+    def _serve(self, first: Ticket[R], work: Callable[[Sequence[Ticket[R]]], Outcomes[R]]) -> None:
+        tickets = [ticket for ticket in self._turn(first) if self._begin(ticket)]
+        if not tickets:
             return
         start = time.monotonic()
-        STAGE.labels("wait").observe(start - ticket.since)
+        try:
+            outcomes = work(tickets)
+        except BaseException as error:  # noqa: BLE001  (whatever it is, those who wait are told)
+            outcomes = [error] * len(tickets)
+        else:
+            self._usual += 0.2 * ((time.monotonic() - start) / len(tickets) - self._usual)
+        for ticket, outcome in zip(tickets, outcomes, strict=True):
+            self._end(ticket, outcome)
+
+    def _turn(self, first: Ticket[R]) -> list[Ticket[R]]:
+        """Whose turn it is with `first`; nobody's where it was worked for with one before it."""
+        with self._lock:
+            if first not in self._open:
+                return []
+            others = [] if first.alike is None else [one for one in self._open if one.alike == first.alike]
+        return [first, *(one for one in others if one is not first)][: self.together]
+
+    def _begin(self, ticket: Ticket[Any]) -> bool:
+        """Whether anybody still waits for the ticket, in time."""
+        if not ticket.future.set_running_or_notify_cancel():
+            self._leave(ticket)
+            return False
+        STAGE.labels("wait").observe(time.monotonic() - ticket.since)
         try:
             ticket.step(0, 1)
-            ticket.running = True
-            result = work(ticket)
-        except BaseException as error:  # noqa: BLE001  (whatever it is, the one who waits is told)
-            self._leave(ticket)
-            ticket.future.set_exception(error)
+        except RefusalError as refusal:
+            self._end(ticket, refusal)
+            return False
+        ticket.running = True
+        return True
+
+    def _end(self, ticket: Ticket[R], outcome: R | BaseException) -> None:
+        self._leave(ticket)
+        if isinstance(outcome, BaseException):
+            ticket.future.set_exception(outcome)
         else:
-            self._usual += 0.2 * (time.monotonic() - start - self._usual)
-            self._leave(ticket)
             ticket.progress = 1.0
-            ticket.future.set_result(result)
+            ticket.future.set_result(outcome)
 
     def _leave(self, ticket: Ticket[Any]) -> None:
         with self._lock:

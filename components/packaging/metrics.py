@@ -7,6 +7,9 @@ _COSINES = (-0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 
 STAGE = Histogram("withanyone_stage_seconds", "Seconds of a request, by stage", ["stage"], buckets=_SECONDS)
 WAITING = Gauge("withanyone_waiting", "Requests in line or being answered", multiprocess_mode="livesum")
+TOGETHER = Histogram(
+    "withanyone_together", "Requests for pictures that were answered by one call of the model", buckets=(1, 2, 3, 4)
+)
 REFUSALS = Counter("withanyone_refusals", "Requests refused, by reason", ["reason"])
 PICTURES = Counter("withanyone_pictures", "Pictures made")
 CACHE = Counter("withanyone_cache", "Look-ups of texts and references, by result", ["cache", "result"])

@@ -45,7 +45,7 @@ class SelfTest(BaseModel):
     ) -> Self:
         """The self-test of a model: of some seeds the one whose face is most like the identity.
 
-        The identity comes from the raw embeddings [d] of the `references`, as `nobody` says; `look` is as for `draw`.
+        The identity comes from the raw embeddings [d] of the `references`, as `nobody` says; `look` is as for `order`.
         """
         identity = nobody(references, analyser.dim)
         best = cls(identity=tuple(identity.tolist()))
@@ -57,19 +57,22 @@ class SelfTest(BaseModel):
                 best = best.model_copy(update={"seed": seed, "similarity": round(found, 4)})
         return best
 
-    def draw(self, pipeline: "Pipeline", dim: int, look: "Look | None" = None) -> NDArray[np.uint8]:
-        """The picture [H, W, 3], made as the service makes pictures.
+    def order(self, pipeline: "Pipeline", dim: int, look: "Look | None" = None) -> Request:
+        """What the pipeline is asked for, as the service asks.
 
         `look` is there for models with a SigLIP branch: the branch then sees what the embedding alone drew into the
-        face's box, which is nobody's face either, and the picture is made anew by both branches.
+        face's box, which is nobody's face either.
         """
         identity = np.array(self.identity, np.float32) if self.identity else np.ones(dim, np.float32)
         boxes, width, height = pipeline.layout(1)
         order = Request(PROMPT, identity[None], boxes, width, height, self.seed)
-        picture = np.asarray(pipeline([order])[0])
         if look is None:
-            return picture
-        return np.asarray(pipeline([replace(order, patches=look(picture, boxes[0])[None])])[0])
+            return order
+        return replace(order, patches=look(np.asarray(pipeline([order])[0]), boxes[0])[None])
+
+    def draw(self, pipeline: "Pipeline", dim: int, look: "Look | None" = None) -> NDArray[np.uint8]:
+        """The picture [H, W, 3] of `order`."""
+        return np.asarray(pipeline([self.order(pipeline, dim, look)])[0])
 
     def check(self, faces: Sequence["Face"]) -> None:
         """Raise UserError where the picture's faces, best first, do not begin with the one that was measured."""

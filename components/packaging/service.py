@@ -64,7 +64,7 @@ class WithAnyone:
         from components.packaging.desk import Desk
         from components.packaging.shadow import load_shadow
 
-        settings, line = ServiceSettings.read(), Line(limits.WAITING, limits.SECONDS)
+        settings, line = ServiceSettings.read(), Line(limits.WAITING, limits.SECONDS, limits.TOGETHER)
 
         def load() -> Desk:
             engine = loading.load_engine(BUNDLE, settings)

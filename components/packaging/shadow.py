@@ -38,10 +38,10 @@ class Shadow:
 
     def compare(self, request: GenerateRequest, made: Made) -> None:
         """Make the first picture of an order again with the shadow, and note how both compare with the references."""
-        order = made.orders[0]
+        order = made.order.requests[0]
         start = time.perf_counter()
         try:
-            picture = self.pipeline([order], steps=request.steps, on_step=None, **made.weights)[0]
+            picture = self.pipeline([order], steps=request.steps, on_step=None, **made.order.weights)[0]
         except Exception:  # a fault of the shadow is a finding about it, not a fault of the service
             log.exception("the shadow failed")
             self._note({"failed": True})
@@ -52,7 +52,7 @@ class Shadow:
         self._note({"failed": False, "shadow_seconds": round(seconds, 4), "people": len(order.boxes), **numbers})
 
     def _numbers(self, picture: NDArray[np.uint8], made: Made) -> dict[str, float]:
-        scores = score(self.analyser, picture, made.orders[0].boxes, made.references)
+        scores = score(self.analyser, picture, made.order.requests[0].boxes, made.order.references)
         names = ("similarity", "copy")
         return {name: round(float(np.mean([getattr(one, name) for one in scores])), 5) for name in names}
 

@@ -1,7 +1,7 @@
 """The line before the device: order, bound, budget, cancelling, and an end in which everybody is answered."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 
 import pytest
@@ -89,6 +89,36 @@ def test_the_wait_counts_towards_the_budget() -> None:
         line.join(lambda _: 1).future.result(5)
     assert (refused.value.status, refused.value.kind) == (503, "time-budget")
     line.close()
+
+
+def test_tickets_that_are_alike_are_worked_for_together_where_the_first_stands() -> None:
+    line, calls = Line(waiting=9, seconds=60, together=3), []
+    gate = Gate(line)
+
+    def work(tickets: Sequence[Ticket[str]]) -> list[str]:
+        calls.append([ticket.asked for ticket in tickets])
+        return [ticket.asked.upper() for ticket in tickets]
+
+    tickets = [line.join_alike(work, name, name[0]) for name in ("a1", "b1", "a2", "a3", "a4", "b2")]
+    tickets += [line.join_alike(work, name, None) for name in "cd"]
+    cancelled = tickets.pop(2)
+    cancelled.future.cancel()
+    gate.open.set()
+    line.close()
+    assert calls == [["a1", "a3"], ["b1", "b2"], ["a4"], ["c"], ["d"]]
+    assert [ticket.future.result() for ticket in tickets] == ["A1", "B1", "A3", "A4", "B2", "C", "D"]
+    assert (line.idle(), {ticket.progress for ticket in tickets}) == (True, {1.0})
+
+
+def test_what_becomes_of_one_is_told_to_it_and_a_fault_to_all() -> None:
+    line = Line(waiting=9, seconds=60, together=9)
+    gate = Gate(line)
+    mixed = [line.join_alike(lambda tickets: [1, ValueError()], n, "mixed") for n in range(2)]
+    failed = [line.join_alike(lambda tickets: [1 // 0], n, "failed") for n in range(2)]
+    gate.open.set()
+    line.close()
+    assert [type(ticket.future.exception()) for ticket in mixed] == [type(None), ValueError]
+    assert [type(ticket.future.exception()) for ticket in failed] == [ZeroDivisionError] * 2
 
 
 def test_later_work_is_left_out_while_somebody_waits(line: Line) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.packaging.bundle import write_bundle
-from components.packaging.engine import Engine
+from components.packaging.engine import Engine, Made
 from components.packaging.lineage import Lineage
 from components.packaging.loading import load_engine
 from components.packaging.presets import check_frozen, servable
@@ -59,6 +59,11 @@ def bundle(tiny: Parts, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return packed(tmp_path_factory.mktemp("packed"))[0]
 
 
+def made(engine: Engine, request: GenerateRequest) -> Made:
+    """What the engine makes of a request alone."""
+    return engine.make([engine.order(request)])[0]
+
+
 @pytest.fixture(scope="module")
 def engine(bundle: Path) -> Engine:
     return load_engine(bundle, ServiceSettings())
@@ -67,15 +72,15 @@ def engine(bundle: Path) -> Engine:
 def test_both_branches_are_served_and_weighed(engine: Engine) -> None:
     engine.warm_up()
     weighed = {
-        (identity, siglip): engine.generate(
-            ORDER.model_copy(update={"id_weight": identity, "siglip_weight": siglip})
+        (identity, siglip): made(
+            engine, ORDER.model_copy(update={"id_weight": identity, "siglip_weight": siglip})
         ).pictures[0]
         for identity, siglip in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
     }
     assert len({picture.tobytes() for picture in weighed.values()}) == 4
-    usual = engine.generate(ORDER)
+    usual = made(engine, ORDER)
     assert usual.pictures[0].tobytes() == weighed[1.0, 1.0].tobytes()
-    assert usual.weights == {"id_weight": 1.0, "siglip_weight": 1.0}
+    assert usual.order.weights == {"id_weight": 1.0, "siglip_weight": 1.0}
     assert b"withanyone.siglip_weight\x001.0" in usual.files[0]
     about = engine.describe()
     assert (about["branches"], about["licence"]["sentence"]) == (["arc", "sig"], BROUGHT)
@@ -109,7 +114,7 @@ def test_a_model_of_the_embedding_alone_has_no_weight_for_looks(tiny: Parts, tmp
     engine = load_engine(packed(tmp_path, (ARC,))[0], ServiceSettings())
     assert engine.describe()["branches"] == ["arc"]
     with pytest.raises(RefusalError, match="siglip_weight is of a branch that this model does not have; leave it out"):
-        engine.generate(ORDER.model_copy(update={"siglip_weight": 0.5}))
+        engine.order(ORDER.model_copy(update={"siglip_weight": 0.5}))
 
 
 def test_other_parts_than_it_was_packaged_with(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,10 +144,9 @@ def test_a_shadow_has_the_champions_branches(bundle: Path, engine: Engine, tmp_p
         load_shadow(settings, bundle, engine)
     shadow = load_shadow(settings.model_copy(update={"shadow": bundle.parents[1]}), bundle, engine)
     assert shadow is not None
-    made = engine.generate(ORDER)
-    assert (
-        shadow.pipeline(made.orders, steps=2, on_step=None, **made.weights)[0].tobytes() == made.pictures[0].tobytes()
-    )
+    own = made(engine, ORDER)
+    drawn = shadow.pipeline(own.order.requests, steps=2, on_step=None, **own.order.weights)
+    assert drawn[0].tobytes() == own.pictures[0].tobytes()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def trial(folder: Path, painter: Painter) -> tuple[Shadow, Made, Engine]:
     engine = small_engine()
     lineage = LINEAGE.model_copy(update={"model": "s" * 64})
     shadow = Shadow(painter, lineage, LINEAGE, engine.analyser, 1.0, folder / "scores.jsonl")
-    return shadow, engine.generate(ORDER), engine
+    return shadow, engine.make([engine.order(ORDER)])[0], engine
 
 
 def lines(shadow: Shadow) -> list[dict[str, Any]]:
@@ -57,7 +57,7 @@ def test_both_are_scored_on_the_same_order_and_only_numbers_are_kept(tmp_path: P
     assert line["champion"] == {"similarity": 0.0, "copy": 0.0}  # it drew no face
     assert line["shadow"]["similarity"] == pytest.approx(1)
     assert 0 < line["shadow"]["copy"] <= 1
-    assert painter.orders[0][0] is made.orders[0]
+    assert painter.orders[0][0] is made.order.requests[0]
     flat = [value for part in (line, line["champion"], line["shadow"]) for value in part.values()]
     assert {type(value) for value in flat} <= {int, float, bool, str, dict}
     assert {value for value in flat if isinstance(value, str)} == {"m" * 64, "s" * 64}
