@@ -21,7 +21,7 @@ from model.artefacts import new_file
 from model.captions import compose
 from model.dataset.dataset import Dataset
 from model.denoiser import Size, TextFeatures
-from model.editing import RADIUS, faces_blurred
+from model.editing import FULL, RADIUS, faces_blurred
 from model.latents import encode, pack
 from model.losses.decode import face_embeddings
 from model.progress import track
@@ -103,7 +103,7 @@ def weights_digest(network: nn.Module) -> str:
 
 def _digest(dataset: Dataset, target: Target, networks: str, edits: bool) -> str:
     photo = hashlib.sha256(dataset.encoded(target.image_id)).hexdigest()
-    blur = (target.boxes.tolist(), RADIUS) if edits else ()
+    blur = (target.boxes.tolist(), RADIUS, FULL) if edits else ()
     return digest_of(networks, photo, target.placement, target.landmarks.tolist(), *blur)
 
 
