@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from components.curation.bank import build_bank
 from components.curation.calibrate import calibrate
@@ -34,6 +35,7 @@ from components.curation.unwanted import drop_unwanted
 from components.files import read_files
 from model.artefacts import cache_folder, new_folder, read_json, work_folder
 from model.dataset.dataset import Dataset
+from model.dataset.records import read_table
 from model.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -100,7 +102,7 @@ def _write(
     config: CurationConfig,
     earlier: Dataset | None,
 ) -> dict[str, Any]:
-    before = set(earlier.identities.query("split == 'heldout'").index) if earlier and config.previous else ()
+    before = _held_out(earlier) if earlier and config.previous else ()
     held = hold_out(named.labels, named.threshold, config, before)
     splits = photo_splits(named.labels, held, named.threshold, config)
     made = captions(named.labels.found, config, partial(examine, kept=cache_folder("marks")))
@@ -117,6 +119,12 @@ def _earlier(dataset: Path, config: CurationConfig) -> Dataset | None:
         return Dataset.open(dataset) if (dataset / "manifest.json").is_file() else None
     except UserError:
         return None
+
+
+def _held_out(earlier: Dataset) -> set[str]:
+    """The names of its people held out; the table, which has their centres, is not kept."""
+    people = read_table(earlier.folder, "identities")
+    return set(people.filter(pc.equal(people["split"], "heldout"))["identity"].to_pylist())
 
 
 def _lender(earlier: Dataset | None, look: str) -> Dataset | None:
