@@ -116,7 +116,7 @@ def identity_path(model: Path, request: Request, rounds: int) -> None:
 
 
 def batches(pipeline: Sampler, request: Request) -> None:
-    """Print seconds a picture when several are one call: what batching the requests of several clients could gain."""
+    """Print seconds a picture when several are one call, as the service makes those of requests that are alike."""
     taken = []
     for count in (1, 2, 4):
         together = [replace(request, seed=seed) for seed in range(count)]
