@@ -203,7 +203,7 @@ class Sampler:
         if not photos:
             return None
         pixels = torch.from_numpy(np.stack(photos)).to(self.device).permute(0, 3, 1, 2) / 127.5 - 1
-        return pack(encode(self.autoencoder, pixels))
+        return pack(torch.cat([encode(self.autoencoder, one) for one in pixels.split(1)]))
 
     def _check_branches(self, request: Request, number: int) -> None:
         sizes, where = self.adapter.sizes, f"request {number}"
