@@ -8,6 +8,7 @@ blocks are computed again in the backward pass. Both ways have the same losses; 
 """
 
 import argparse
+import math
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,7 @@ from model.training.batches import Batch
 from model.training.meter import flops_of, peak_of
 
 LARGE_BANK = 100_000
-console = Console()
+console = Console(width=120)
 
 
 def ways(parts: Parts, batch: Batch, pixels: Tensor, others: bool) -> dict[str, Callable[[], Found]]:
@@ -48,22 +49,37 @@ def ways(parts: Parts, batch: Batch, pixels: Tensor, others: bool) -> dict[str, 
 
 
 class Lap(NamedTuple):
-    """One step: seconds that passed, seconds of the processors, its losses."""
+    """One step: seconds that passed, and seconds of the processors."""
 
     wall: float
     cpu: float
+
+
+class Outcome(NamedTuple):
+    """The losses of a step and the gradients of the adapter's parameters."""
+
     losses: Found
+    gradients: list[Tensor]
+
+    def apart(self, other: "Outcome") -> tuple[float, float]:
+        """How far losses are from other ones, as a share of their value, and gradients, of the norm of all."""
+        losses = max(abs(float(self.losses[name] / other.losses[name]) - 1) for name in other.losses)
+        pairs = zip(self.gradients, other.gradients, strict=True)
+        distance = sum(float((own - its).float().square().sum()) for own, its in pairs)
+        norm = sum(float(its.float().square().sum()) for its in other.gradients)
+        return losses, math.sqrt(distance / norm)
 
 
-def timed(way: Callable[[], Found], parts: Parts) -> Lap:
-    """One step; gradients are dropped before."""
-    parts.model.zero_grad()
+def timed(way: Callable[[], Found], parts: Parts) -> tuple[Lap, Outcome]:
+    """One step of a model without gradients, which it leaves so."""
     _wait(parts.device)
     wall, cpu = time.perf_counter(), time.process_time()
     found = way()
     _wait(parts.device)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return Lap(wall, cpu, {name: value.detach() for name, value in found.items()})
+    gradients = [p.grad for p in parts.model.adapter.parameters() if p.grad is not None]
+    parts.model.zero_grad()
+    return Lap(wall, cpu), Outcome({name: value.detach() for name, value in found.items()}, gradients)
 
 
 def _wait(device: torch.device) -> None:
@@ -78,12 +94,14 @@ def compare(given: argparse.Namespace) -> None:
     batch = cached_batch(parts, pixels)
     compared = ways(parts, batch, pixels, given.tried)
     laps: dict[str, list[Lap]] = {name: [] for name in compared}
+    outcomes: dict[str, Outcome] = {}
     for _ in range(given.rounds + 1):
         for name, way in compared.items():
-            laps[name].append(timed(way, parts))
+            lap, outcomes[name] = timed(way, parts)
+            laps[name].append(lap)
     medians = {name: statistics.median(lap.wall for lap in row[1:]) for name, row in laps.items()}
     flops, most = flops_of(compared["ours"]), peak_of(parts.device)
-    titles = ("s a step", "CPU s", "first, s", "pictures/s", "times as fast", "utilisation", "peak, MB", "apart")
+    titles = ("s a step", "CPU s", "first, s", "pictures/s", "times as fast", "utilisation", "losses apart", "gradient")
     table = Table("way", *titles)
     for name, seconds in medians.items():
         row = [
@@ -93,8 +111,7 @@ def compare(given: argparse.Namespace) -> None:
             f"{given.batch / seconds:.2f}",
             f"{medians['plain'] / seconds:.2f}",
             f"{flops / seconds / most:.1%}",
-            f"{memory(name):,.0f}",
-            f"{apart(laps[name][-1].losses, laps['plain'][-1].losses):.1e}",
+            *(f"{share:.1e}" for share in outcomes[name].apart(outcomes["plain"])),
         ]
         table.add_row(name, *row)
     console.print(table)
@@ -102,16 +119,19 @@ def compare(given: argparse.Namespace) -> None:
         f"{flops / 1e12:.4f} TFLOP a step by the rule of model/training/meter.py, peak {most / 1e12:.3f} TFLOP/s; "
         f"{given.rounds} rounds after the first, medians; {torch.get_num_threads()} threads"
     )
-    print_bank(parts, int(batch.decoded[batch.of_picture].sum()), medians["ours"])
+    print_bank(parts, int(batch.decoded[batch.of_picture].sum()), laps["ours"][1:])
+    for name in compared if given.memory else ():
+        console.print(f"peak memory, {name}: {memory(name):,.0f} MB")
 
 
-def apart(found: Found, plain: Found) -> float:
-    """How far losses are from those of the plain way, as a share of their value."""
-    return max(abs(float(found[name] / plain[name]) - 1) for name in plain)
+def print_bank(parts: Parts, faces: int, laps: list[Lap]) -> None:
+    """What contrasting the faces that a step decodes with small and large banks costs, as a share of the step.
 
-
-def print_bank(parts: Parts, faces: int, step: float) -> None:
-    """What contrasting the faces that a step decodes with small and large banks costs, as a share of the step."""
+    On a CPU both are its seconds: others at work on the machine hardly change them.
+    """
+    alone = parts.device.type == "cpu"
+    clock = time.process_time if alone else time.perf_counter
+    step = statistics.median(lap.cpu if alone else lap.wall for lap in laps)
     for rows in (BANK, LARGE_BANK):
         dim = parts.preset.recogniser_dim
         codes = torch.arange(rows, device=parts.device) % 2_000
@@ -119,10 +139,10 @@ def print_bank(parts: Parts, faces: int, step: float) -> None:
         generated = torch.randn(faces, dim, device=parts.device, requires_grad=True)
         seconds = []
         for _ in range(7):
-            start = time.perf_counter()
+            start = clock()
             id_contrastive_loss(generated, torch.ones_like(generated), codes[:faces], bank).mean().backward()
             _wait(parts.device)
-            seconds.append(time.perf_counter() - start)
+            seconds.append(clock() - start)
         share = statistics.median(seconds) / step
         console.print(
             f"bank of {rows:,} for {faces} faces: {1000 * statistics.median(seconds):.1f} ms, {share:.2%} of our step"
@@ -146,6 +166,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16, help="pictures of a step")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tried", action="store_true", help="also the ways that were tried; compiling takes minutes")
+    parser.add_argument("--memory", action="store_true", help="also each way's peak memory, in processes of their own")
     parser.add_argument("--flux", action="store_true")
     parser.add_argument("--pixels", type=int, default=512, help="side of a picture with --flux")
     parser.add_argument("--memory-of", default="", help="run one step of this way and print the peak, in megabytes")

@@ -44,12 +44,17 @@ def _step(parts: Parts, batch: Batch, predict: Callable[[Tensor, Batch], Tensor]
 def tried(parts: Parts, batch: Batch) -> dict[str, Callable[[], Found]]:
     """The ways that were tried, by name."""
     half, eight, whole = (_with_backbone(parts, kind) for kind in (torch.bfloat16, torch.float8_e4m3fn, torch.int8))
+    judged = deepcopy(parts.judges.autoencoder)
+    setattr(judged.decoder, "forward", torch.autocast(parts.device.type, torch.bfloat16)(judged.decoder.forward))  # noqa: B010
     forwards = [torch.compile(block.forward) for block in _blocks(parts)]
     return {
         "blocks compiled": partial(compiled_step, parts, batch, forwards),
         "attention by its formula": partial(plain_attention_step, parts, batch),
         "all but products recomputed": partial(selective_step, parts, batch),
         "networks under autocast to bfloat16": partial(autocast_step, parts, batch),
+        "decoder under autocast to bfloat16": partial(
+            our_step, replace(parts, judges=replace(parts.judges, autoencoder=judged)), batch
+        ),
         "frozen weights in bfloat16": partial(our_step, half, batch),
         "frozen weights in FP8": partial(our_step, eight, batch),
         "frozen weights in INT8": partial(our_step, whole, batch),
