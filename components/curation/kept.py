@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model.artefacts import new_file
+from model.parquet import batches
 
 KEY = "key"
 TOGETHER = 4096  # rows of small parts that are put end to end while reading
@@ -41,10 +42,10 @@ class Kept:
     def __exit__(self, *_: object) -> None:
         os.close(self._lock)
 
-    def missing(self, keys: Sequence[str]) -> list[str]:
+    def missing(self, keys: Sequence[str] | pa.Array) -> list[str]:
         """Those of `keys` that no row is kept under, each once, in their order."""
         known = pa.concat_arrays([pa.array([], pa.string()), *(table[KEY].combine_chunks() for table in self.scan([]))])
-        wanted = pa.array(keys, pa.string()).unique()
+        wanted = _strings(keys).unique()
         return list(wanted.filter(pc.invert(pc.is_in(wanted, value_set=known))).to_pylist())
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
@@ -52,9 +53,9 @@ class Kept:
         table = pa.Table.from_pylist(list(rows), schema=self.schema)
         self._write(self._path([row[KEY] for row in rows]), [table])
 
-    def rows(self, keys: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table:
+    def rows(self, keys: Sequence[str] | pa.Array, columns: Sequence[str] | None = None) -> pa.Table:
         """One row for each of `keys`, in their order, with these columns or all; `KeyError` where one is missing."""
-        asked = pa.array(keys, pa.string())
+        asked = _strings(keys)
         wanted = asked.unique()
         names = self.schema.names if columns is None else columns
         schema = pa.schema([self.schema.field(name) for name in names])
@@ -72,7 +73,8 @@ class Kept:
         for name in names:  # one after the other, so that only one column is held twice
             column = remaining.pop(name).combine_chunks()
             taken[name] = column.take(pa.array(order))
-        pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
+            del column
+            pa.default_memory_pool().release_unused()  # what small tables took is of no use to long columns
         return pa.table(taken, schema=schema)
 
     def among(self, keys: pa.Array, columns: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
@@ -81,6 +83,7 @@ class Kept:
             places = pc.index_in(table[KEY].combine_chunks(), value_set=keys)
             chosen = table.select(list(columns)).filter(places.is_valid())
             yield places.drop_null().to_numpy().astype(np.intp), chosen
+            pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """All rows, some at a time, with their keys and these columns."""
@@ -150,11 +153,14 @@ class Kept:
             fcntl.flock(self._lock, fcntl.LOCK_SH)
 
 
+def _strings(keys: Sequence[str] | pa.Array) -> pa.Array:
+    return keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
+
+
 def _tables(part: Path, columns: list[str]) -> Iterator[pa.Table]:
     """The rows of a part with these columns, at most `TOGETHER` at a time."""
-    with pq.ParquetFile(part) as file:
-        for batch in file.iter_batches(TOGETHER, columns=columns):
-            yield pa.Table.from_batches([batch]).select(columns)
+    for batch in batches(part, columns, TOGETHER):
+        yield pa.Table.from_batches([batch]).select(columns)
 
 
 def _together(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -45,7 +45,7 @@ def leaked_faces(
     inside = np.flatnonzero((faces["image_split"] == "train").to_numpy() & finite(unit))
     names = identities["identity"].to_numpy(str)
     own = _own_similarity(faces["identity"], unit, names, centres)
-    labels = [faces[column].to_numpy() for column in ("face_id", "photo_path", "identity")]
+    labels = [faces[column].array for column in ("face_id", "photo_path", "identity")]  # texts, not yet objects
     rows = []
     for row, column, value in _wanted(Some(unit, inside), Some(centres, held), bound, own[inside] + ROUNDING):
         face_id, path, name = (label[inside[row]] for label in labels)

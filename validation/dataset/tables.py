@@ -82,12 +82,13 @@ def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits, scratch:
     images, identities = tables["images"], tables["identities"]
     faces = _measure_faces(folder / "faces.parquet", tables["faces"], images, identities)
     faces["embedding_finite"], faces["norm"] = embeddings.finite, embeddings.norm
+    pa.default_memory_pool().release_unused()  # the pool would keep what was read but for the columns
     people, centres = _measure_identities(identities, faces, embeddings, stored, MatrixFile(scratch, dim))
     pairs = _pairs(faces, embeddings)
     known = faces["identity"].notna() & (faces["image_split"] != "mixed")
     frames = {
-        "images": images,
-        "faces": faces,
+        "images": images.drop(columns="path"),
+        "faces": faces.drop(columns=["image_id", "photo_path"]),
         "identities": people,
         "rejects": tables["rejects"],
         "known faces": faces.loc[known, ["face_id", "side", "image_split", "identity_split"]],
@@ -146,7 +147,7 @@ def _measure_identities(
     references, spread = np.zeros(len(identities), np.intp), np.full(len(identities), np.nan)
     agreement = np.full(len(identities), np.nan)
     rows_of, bank = _rows_of(faces["identity"]), (faces["role"] == "reference").to_numpy()
-    photos = faces["image_id"].to_numpy()
+    photos, _ = pd.factorize(faces["image_id"])
     for row, name in enumerate(identities["identity"]):
         rows = rows_of.get(name, NONE)
         referred = rows[bank[rows]]
@@ -207,22 +208,25 @@ def _pairs(faces: pd.DataFrame, embeddings: Vectors) -> pd.DataFrame:
     Faces with an unsound embedding or fingerprint cannot be paired; other rules name them.
     """
     fit = embeddings.sound & faces["fingerprint"].str.fullmatch(FINGERPRINT).to_numpy(bool)
-    columns: dict[str, list[Any]] = {"target": [], "identity": [], "closest": [], "same_photo": []}
+    targets, closest, same_photo = [NONE], [np.zeros(0)], [np.zeros(0, np.bool_)]  # of each person: few objects
     for split in ("train", "heldout"):
         usable = fit & (faces["image_split"] == split).to_numpy()
-        for name, rows in _rows_of(faces["identity"].where(usable)).items():
+        for rows in _rows_of(faces["identity"].where(usable)).values():
             group = faces.iloc[rows].assign(
                 box=list(faces[list(BOX)].to_numpy()[rows]), embedding=list(embeddings.matrix[rows])
             )
             place = {face: number for number, face in enumerate(group["face_id"])}
             unit, photos = embeddings.unit[rows], group["image_id"].to_numpy()
-            for target, references in reference_choices(group).items():
-                own, others = place[target], [place[reference] for reference in references]
-                columns["target"].append(target)
-                columns["identity"].append(name)
-                columns["closest"].append(float((unit[others] @ unit[own]).max()))
-                columns["same_photo"].append(bool((photos[others] == photos[own]).any()))
-    return pd.DataFrame(columns)
+            chosen = [
+                (place[target], [place[reference] for reference in references])
+                for target, references in reference_choices(group).items()
+            ]
+            targets.append(rows[np.array([own for own, _ in chosen], np.intp)])
+            closest.append(np.array([(unit[others] @ unit[own]).max() for own, others in chosen]))
+            same_photo.append(np.array([(photos[others] == photos[own]).any() for own, others in chosen], np.bool_))
+    pairs = faces.loc[np.concatenate(targets), ["face_id", "identity"]].reset_index(drop=True)
+    pairs = pairs.rename(columns={"face_id": "target"})
+    return pairs.assign(closest=np.concatenate(closest), same_photo=np.concatenate(same_photo))
 
 
 def _shards(folder: Path, manifest: Mapping[str, Any]) -> pd.DataFrame:

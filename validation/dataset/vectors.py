@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from model.matrix_file import MatrixFile
+from model.parquet import batches
 from model.similarity import ROWS, Rows
 
 READ = 4096  # rows of a table that are held at a time
@@ -127,8 +126,6 @@ def boxes(path: Path, column: str) -> NDArray[np.float32]:
 
 def _batches(path: Path, column: str) -> Iterator[list[NDArray[np.float32]]]:
     """The vectors of a column, some at a time; an absent one is empty."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(READ, columns=[column]):
-            lists: pa.Array = batch.column(0)
-            values = lists.to_numpy(zero_copy_only=False)
-            yield [np.zeros(0, np.float32) if value is None else np.asarray(value, np.float32) for value in values]
+    for batch in batches(path, [column], READ):
+        values = batch.column(0).to_numpy(zero_copy_only=False)
+        yield [np.zeros(0, np.float32) if value is None else np.asarray(value, np.float32) for value in values]
