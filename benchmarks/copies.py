@@ -26,6 +26,7 @@ from components.curation.items import Item
 from components.curation.looked import Looks
 from components.curation.networks import load, look_digest, recogniser
 from components.curation.registered import same_content
+from components.curation.seen import listed
 from model.artefacts import file_digest, work_folder
 
 LEAST = 0.55  # of a photo's width and height that a crop keeps
@@ -80,7 +81,7 @@ def seen(album: Path, items: Sequence[Item]) -> Found:
     config = CurationConfig()
     digests = {item.path: file_digest(album / item.path) for item in items}
     with Looks(work_folder("curate", look_digest(recogniser(config), config))) as looks:
-        found, _ = find_faces(album, items, digests, config, lambda: load(config), looks)
+        found, _ = find_faces(album, listed(items, digests), config, lambda: load(config), looks)
     return drop_unusable(found, config)[0]
 
 

@@ -27,6 +27,7 @@ from components.curation.decode import open_photo
 from components.curation.faces_pass import find_faces
 from components.curation.items import Item
 from components.curation.looked import Looks
+from components.curation.seen import listed
 from components.curation.sources.folder import scan
 from model.artefacts import file_digest
 from model.boxes import iou
@@ -84,7 +85,7 @@ def ways_of(root: Path, items: list[Item], config: CurationConfig) -> dict[str, 
 
     def whole() -> Seen:
         with tempfile.TemporaryDirectory() as folder, Looks(Path(folder)) as looks:
-            found, _ = find_faces(root, items, digests, config, lambda: fast, looks)
+            found, _ = find_faces(root, listed(items, digests), config, lambda: fast, looks)
         rows: Seen = {item.path: [] for item in items}
         for photo, box, embedding in zip(found.photo, found.box, found.embedding[:], strict=True):
             rows[found.photos[photo].item.path].append((box, embedding))

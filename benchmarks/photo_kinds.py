@@ -23,6 +23,7 @@ from components.curation.found import Found
 from components.curation.looked import Looks
 from components.curation.marked import drop_marked
 from components.curation.networks import load
+from components.curation.seen import listed
 from components.curation.sources.folder import scan
 from model.artefacts import file_digest
 
@@ -58,7 +59,7 @@ def _usable(folder: Path, scratch: Path) -> Found:
     items, _ = scan(folder)
     digests = {item.path: file_digest(folder / item.path) for item in items}
     with Looks(scratch / "work" / folder.name) as looks:
-        found, _ = find_faces(folder, items, digests, config, lambda: load(config), looks)
+        found, _ = find_faces(folder, listed(items, digests), config, lambda: load(config), looks)
     return drop_unusable(drop_copies(found)[0], config)[0]
 
 

@@ -9,42 +9,45 @@ more cores, gives the same bytes.
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from PIL import Image
 
 from components.curation.config import CurationConfig
 from components.curation.decode import Decoded, RefusedPhotoError, decode
 from components.curation.found import Found
-from components.curation.items import Item, Reject
+from components.curation.items import Reject
+from components.curation.kept import KEY
 from components.curation.looked import Looked, Looks, look_at
 from components.curation.parts import through
+from components.curation.seen import only
 from model.artefacts import file_digest
 from model.faces.analyser import Analyser, Face
 from model.progress import track
 
 PART = {"cpu": 8, "cuda": 64}  # photos, by device: small parts keep all cores busy to the end, large ones fill a GPU
-Keyed = tuple[Item, str]  # a photo and the digest of its file
+Keyed = tuple[str, str]  # the path of a photo and the digest of its file
 log = logging.getLogger(__name__)
 
 
 def find_faces(
     root: Path,
-    items: Sequence[Item],
-    digests: Mapping[str, str],
+    photos: pa.Table,
     config: CurationConfig,
     load: Callable[[], Analyser],
     looks: Looks,
 ) -> tuple[Found, list[Reject]]:
-    """Find the faces in all `items` below `root`, keeping what is seen in `looks`; refused photos become rejects.
+    """Find the faces in all photos `listed` below `root`, keeping what is seen in `looks`; refused ones become rejects.
 
-    `digests` has the SHA-256 of each photo's file by its path; a photo without one is refused. `load` gives the
-    networks; it is not called when all photos are known.
+    The key of a photo is the SHA-256 of its file; a photo without one is refused. `load` gives the networks; it is not
+    called when all photos are known.
     """
-    keyed = [(item, digests[item.path]) for item in items if digests.get(item.path)]
+    keyed = only(photos, pc.fill_null(pc.greater(pc.utf8_length(photos[KEY]), 0), False))
     missing = _missing(keyed, looks)
-    distinct = len({key for _, key in keyed})
+    distinct = pc.count_distinct(keyed[KEY]).as_py()
     if len(missing) < distinct:
         log.info("%d of %d photos were seen before", distinct - len(missing), distinct)
     if missing:
@@ -53,29 +56,28 @@ def find_faces(
         for _ in track(_process(root, parts, config, load(), looks), "faces", len(missing), unit="photo"):
             pass
     del missing
-    lost = {key for _, key in _missing(keyed, looks)}
-    found, rejects = looks.collect([(item, key) for item, key in keyed if key not in lost], root, config)
-    rejects += [_unseen(item, digests) for item in items if digests.get(item.path, "") in {"", *lost}]
+    lost = pa.array([key for _, key in _missing(keyed, looks)], pa.string())
+    pa.default_memory_pool().release_unused()
+    found, rejects = looks.collect(only(keyed, pc.invert(pc.is_in(keyed[KEY], value_set=lost))), root, config)
+    unseen = photos.filter(pc.is_in(photos[KEY], value_set=pa.concat_arrays([lost, pa.array(["", None], pa.string())])))
+    rejects += map(_unseen, unseen["path"].to_pylist(), unseen[KEY].to_pylist())
     return found, rejects
 
 
-def _missing(keyed: Sequence[Keyed], looks: Looks) -> list[Keyed]:
+def _missing(keyed: pa.Table, looks: Looks) -> list[Keyed]:
     """Those of `keyed` that were not looked at yet, each content once."""
-    unknown = set(looks.missing([key for _, key in keyed]))
-    found = []
-    for item, key in keyed:
-        if key in unknown:
-            unknown.remove(key)
-            found.append((item, key))
-    return found
+    unknown = pa.array(looks.missing(keyed[KEY].combine_chunks()), pa.string())
+    few = keyed.filter(pc.is_in(keyed[KEY], value_set=unknown)).select(["path", KEY])
+    first = {key: path for path, key in reversed(list(zip(*(few[name].to_pylist() for name in few.column_names))))}
+    return [(first[key], key) for key in unknown.to_pylist()]
 
 
-def _unseen(item: Item, digests: Mapping[str, str]) -> Reject:
-    if item.path not in digests:
-        return Reject(item.path, "source", "appeared", "it came after the photos were listed: run again to take it in")
-    if not digests[item.path]:
-        return Reject(item.path, "source", "unreadable", "the file cannot be read: look at its permissions")
-    return Reject(item.path, "source", "changed", "it changed after the photos were listed: run again")
+def _unseen(path: str, key: str | None) -> Reject:
+    if key is None:
+        return Reject(path, "source", "appeared", "it came after the photos were listed: run again to take it in")
+    if not key:
+        return Reject(path, "source", "unreadable", "the file cannot be read: look at its permissions")
+    return Reject(path, "source", "changed", "it changed after the photos were listed: run again")
 
 
 def _process(
@@ -84,7 +86,7 @@ def _process(
     """Look at the parts, several at a time; yields each photo when its part is kept."""
 
     def look(part: Sequence[Keyed]) -> None:
-        files = [(key, root / item.path) for item, key in part]
+        files = [(key, root / path) for path, key in part]
         same = [(key, path) for key, path in files if _is(key, path)]
         looks.add([key for key, _ in same], _look([_decode(path, config) for _, path in same], analyser))
 

@@ -8,6 +8,7 @@ from components.curation.forgotten import Forgotten
 from components.curation.items import Item
 from components.curation.looked import Looks
 from components.curation.networks import load, look_digest, recogniser
+from components.curation.seen import listed
 from components.curation.sources.folder import scan
 from components.files import read_files
 from model.artefacts import new_folder, read_json, work_folder
@@ -23,7 +24,7 @@ def run(*, photos: Path, looks: Path, config: ShareConfig) -> None:
     items, _ = Forgotten.read(folder).spare(scan(folder)[0], digests)
     mine = share_of(items, config)
     with Looks(work_folder("curate", look_digest(recogniser(config), config))) as kept:
-        find_faces(folder, mine, digests, config, lambda: load(config), kept)
+        find_faces(folder, listed(mine, digests), config, lambda: load(config), kept)
         with new_folder(looks) as draft:
             kept.give([digests[item.path] for item in mine if digests.get(item.path)], draft)
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from components.curation.config import CurationConfig
 from components.curation.decode import Decoded, RefusedPhotoError
 from components.curation.found import Found
-from components.curation.items import ID_DIGITS, Item, Reject
+from components.curation.items import ID_DIGITS, Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
-from components.curation.seen import FACE_COLUMNS, SeenPhotos, embeddings, join, photo_table
+from components.curation.seen import FACE_COLUMNS, SeenPhotos, embeddings, join, only, photo_table
 from model.artefacts import link_file, new_file
 from model.dataset.fingerprint import fingerprint
 from model.errors import UserError
@@ -84,7 +84,7 @@ class Looks:
     def __exit__(self, *error: object) -> None:
         self._kept.__exit__(*error)
 
-    def missing(self, keys: Sequence[str]) -> list[str]:
+    def missing(self, keys: Sequence[str] | pa.Array) -> list[str]:
         """Those of `keys` that were not looked at yet, each once, in their order."""
         return self._kept.missing(keys)
 
@@ -103,20 +103,21 @@ class Looks:
                 offset += len(one.jpg)
         self._kept.add(rows)
 
-    def collect(
-        self, keyed: Sequence[tuple[Item, str]], root: Path, config: CurationConfig
-    ) -> tuple[Found, list[Reject]]:
-        """All photos and faces of the items below `root`, in their order, and the refused photos."""
-        rows = self._kept.rows([key for _, key in keyed], [name for name in ROW.names if name != "embedding"])
+    def collect(self, photos: pa.Table, root: Path, config: CurationConfig) -> tuple[Found, list[Reject]]:
+        """All photos and faces of the photos `listed` below `root`, in their order, and the refused photos."""
+        rows = self._kept.rows(photos[KEY].combine_chunks(), [name for name in ROW.names if name != "embedding"])
         refused = rows["refused"].is_valid().to_numpy()
         rejects = [
-            Reject(keyed[place][0].path, "decode", rows["refused"][place].as_py(), rows["detail"][place].as_py())
+            Reject(
+                photos["path"][place].as_py(), "decode", rows["refused"][place].as_py(), rows["detail"][place].as_py()
+            )
             for place in np.flatnonzero(refused).tolist()
         ]
-        rows = rows.filter(pa.array(~refused))
-        items = [item for (item, _), gone in zip(keyed, refused, strict=True) if not gone]
-        photos = SeenPhotos(photo_table(items, rows), self._jpgs, root, config)
-        return join(photos, rows, embeddings(self._kept, rows, self._folder)), rejects
+        rows, photos = (only(table, pa.array(~refused)) for table in (rows, photos))
+        seen = SeenPhotos(photo_table(photos, rows), self._jpgs, root, config)
+        found = join(seen, rows, embeddings(self._kept, rows, self._folder))
+        pa.default_memory_pool().release_unused()
+        return found, rejects
 
     def give(self, keys: Sequence[str], folder: Path) -> None:
         """Write what was seen in the photos `keys` into `folder`, with their JPEGs as far as they are there."""

@@ -1,7 +1,7 @@
 """What was seen in all photos, put together from kept rows: photos and faces in columns, embeddings in a file."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ FACE_COLUMNS = {"box": 4, "landmarks": 10, "score": 1, "face_sharpness": 1, "fac
 MEASURES = ("width", "height", "sharpness", "exposure", "warmth")
 PLACE = ("blob", "offset", "length")
 OF_ITEM = tuple(column.name for column in fields(Item))
-REPEATED = ("person", "named_by", "source", "licence", "consent", "blob")  # columns of few values
+REPEATED = ("person", "named_by", "source", "licence", "consent")  # columns of few values
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,25 @@ class SeenPhotos:
             ) from error
 
 
-def photo_table(items: Sequence[Item], rows: pa.Table) -> pa.Table:
-    """The columns of `SeenPhotos`, from the photos' `items` and their kept `rows`."""
+def listed(items: Sequence[Item], digests: Mapping[str, str]) -> pa.Table:
+    """The `items` in columns, and as `KEY` what `digests` has for each one's path: objects would fill the memory."""
     columns = {name: pa.array([getattr(item, name) for item in items], pa.string()) for name in OF_ITEM}
+    columns |= {name: columns[name].dictionary_encode() for name in REPEATED}
+    return pa.table(columns | {KEY: pa.array([digests.get(item.path) for item in items], pa.string())})
+
+
+def only(table: pa.Table, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The `wanted` rows; where they are all rows, as nearly always, the table itself and no copy of it."""
+    return table if pc.all(wanted).as_py() else table.filter(wanted)
+
+
+def photo_table(items: pa.Table, rows: pa.Table) -> pa.Table:
+    """The columns of `SeenPhotos`, from the photos that are `listed` and their kept `rows`."""
+    columns = {name: items[name].combine_chunks() for name in OF_ITEM}
     columns |= {name: rows[name].combine_chunks() for name in (*MEASURES, *PLACE)}
     columns["image_id"] = pc.utf8_slice_codeunits(rows[KEY].combine_chunks(), 0, ID_DIGITS)
     columns["picture"] = pa.array(_parsed(rows["picture"]))
-    columns |= {name: columns[name].dictionary_encode() for name in REPEATED}
+    columns["blob"] = columns["blob"].dictionary_encode()
     return pa.table(columns)
 
 

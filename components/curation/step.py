@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.curation.bank import build_bank
@@ -28,6 +29,7 @@ from components.curation.looked import Looks
 from components.curation.marked import drop_marked
 from components.curation.networks import load, look_digest, recogniser
 from components.curation.retrieve import retrieve
+from components.curation.seen import listed
 from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
@@ -61,12 +63,16 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     with Looks(work_folder("curate", look)) as kept:
         for share in looks:
             kept.take(share)
-        found, refused = find_faces(folder, items, digests, config, lambda: load(config), kept)
+        known = listed(items, digests)
+        del items, digests  # the columns have all of it in a fraction of the memory
+        pa.default_memory_pool().release_unused()
+        found, refused = find_faces(folder, known, config, lambda: load(config), kept)
         shown = forgotten.shown(found, networks["digest"])
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
+        digests = read_files(photos) if paths else {}
         again = {path: digests[path] for path in paths}
-        listed = len(items) + len(spared)
-        del items, digests  # from here on the photos' columns know all of it
+        count = len(known) + len(spared)
+        del known
         named = label(found.keep(~shown, np.ones(len(found.photo), np.bool_)), config)
         rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, again)
         if not named.labels.names:
@@ -79,7 +85,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
             "recogniser": networks | {"dim": found.embedding.shape[1]},
             "look": look,
             **named.facts,
-            "counts": {"photos": listed},
+            "counts": {"photos": count},
         }
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _earlier(dataset, config))
