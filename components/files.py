@@ -5,11 +5,12 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from model.artefacts import file_digest, new_file
+from model.artefacts import file_digest, new_file, read_json
 from model.errors import UserError
 from model.progress import track
 
@@ -34,6 +35,18 @@ def write_files(folder: Path, photos: Path) -> str:
     with new_file(photos / NAME) as draft:
         pq.write_table(table, draft, compression="zstd")
     return total.hexdigest()
+
+
+def read_about(photos: Path) -> tuple[dict[str, Any], Path]:
+    """What photos.json of the artefact `photos` says, and the folder with its files; UserError where it is no such."""
+    try:
+        about = read_json(photos / "photos.json")
+        return about, photos / about["folder"]  # an absolute path stays as it is
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{photos} is not what the step photos writes ({type(error).__name__} at its photos.json): for a folder of "
+            "pictures, run 'withanyone cast --set photos.folder=DIR --out PHOTOS' first and give PHOTOS"
+        ) from error
 
 
 def read_files(photos: Path) -> dict[str, str]:

@@ -10,8 +10,8 @@ from components.curation.looked import Looks
 from components.curation.networks import load, look_digest, recogniser
 from components.curation.seen import listed
 from components.curation.sources.folder import scan
-from components.files import read_files
-from model.artefacts import new_folder, read_json, work_folder
+from components.files import read_about, read_files
+from model.artefacts import new_folder, work_folder
 
 
 def run(*, photos: Path, looks: Path, config: ShareConfig) -> None:
@@ -19,7 +19,7 @@ def run(*, photos: Path, looks: Path, config: ShareConfig) -> None:
 
     Curation takes up what lies in such folders, and gives the same dataset whatever the number of shares.
     """
-    folder = photos / read_json(photos / "photos.json")["folder"]
+    _, folder = read_about(photos)
     digests = read_files(photos)
     items, _ = Forgotten.read(folder).spare(scan(folder)[0], digests)
     mine = share_of(items, config)

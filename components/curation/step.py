@@ -34,8 +34,8 @@ from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
 from components.curation.unwanted import drop_unwanted
-from components.files import read_files
-from model.artefacts import cache_folder, new_folder, read_json, work_folder
+from components.files import read_about, read_files
+from model.artefacts import cache_folder, new_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.dataset.records import read_table
 from model.errors import UserError
@@ -49,8 +49,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     `looks` are folders with what other tasks have seen in photos; photos that are in none are looked at here. Raises
     `UserError` when no pair of photos of one person can be made of them.
     """
-    about = read_json(photos / "photos.json")
-    folder = photos / about["folder"]  # an absolute path stays as it is
+    about, folder = read_about(photos)
     items, rejects = scan(folder)
     if not items:
         raise UserError(

@@ -83,3 +83,14 @@ def test_a_folder_of_something_else_is_refused(photos: Path, tmp_path: Path) -> 
     (tmp_path / "other").mkdir()
     with pytest.raises(UserError, match=r"other does not hold what was seen in photos .* look at them again"):
         step.run(photos=photos, dataset=tmp_path / "dataset", config=CONFIG, looks=[tmp_path / "other"])
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"[]", b'{"folder": 3}'])
+def test_a_folder_that_the_step_photos_did_not_write_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    (tmp_path / "album").mkdir()
+    if content is not None:
+        (tmp_path / "album" / "photos.json").write_bytes(content)
+    with pytest.raises(UserError, match="is not what the step photos writes"):
+        look.run(photos=tmp_path / "album", looks=tmp_path / "looks", config=ShareConfig())
+    with pytest.raises(UserError, match="is not what the step photos writes"):
+        step.run(photos=tmp_path / "album", dataset=tmp_path / "dataset", config=CONFIG)
