@@ -76,9 +76,8 @@ def plant(people: Path, album: Path, count: int) -> tuple[list[Item], dict[str, 
     return [*items, *(Item(copy, Path(copy).parent.name, "folder") for copy in edits)], edits
 
 
-def seen(album: Path, items: Sequence[Item]) -> Found:
+def seen(album: Path, items: Sequence[Item], config: CurationConfig) -> Found:
     """The usable faces of the photos."""
-    config = CurationConfig()
     digests = {item.path: file_digest(album / item.path) for item in items}
     with Looks(work_folder("curate", look_digest(recogniser(config), config))) as looks:
         found, _ = find_faces(album, listed(items, digests), config, lambda: load(config), looks)
@@ -107,8 +106,7 @@ def fates(found: Found, edits: dict[str, Edit]) -> list[tuple[str, str]]:
 
 def told_as_copies(found: Found, faces: NDArray[np.intp]) -> NDArray[np.bool_]:
     """[N, N] which photos of one person's faces [N] curation takes for copies."""
-    same = found.copies(faces, faces)
-    return same | same_content(found, faces, same)
+    return same_content(found, faces, found.copies(faces, faces))
 
 
 def alarms(found: Found, edits: dict[str, Edit]) -> tuple[int, int]:
@@ -131,7 +129,7 @@ def main(people: Path, count: int) -> None:
     """Edit, look, print."""
     with tempfile.TemporaryDirectory() as folder:
         items, edits = plant(people, Path(folder), count)
-        found = seen(Path(folder), items)
+        found = seen(Path(folder), items, CurationConfig())
         told, (false, total) = fates(found, edits), alarms(found, edits)
     table = Table("face", "copies", "without a usable face", "known as copies", "missed", "missed, of usable")
     for kind in ("whole", "cut"):

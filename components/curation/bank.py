@@ -143,8 +143,7 @@ def _agreeing(found: Found, faces: Indices, config: CurationConfig) -> _Person:
 def _copies(found: Found, faces: Indices) -> dict[int, int]:
     """The near-duplicates among `faces`, each with the better one that is kept."""
     order = faces[np.argsort(-quality(found.score[faces], found.box[faces], found.sharpness[faces]), kind="stable")]
-    same = found.copies(order, order)
-    same |= same_content(found, order, same)
+    same = same_content(found, order, found.copies(order, order))
     _, picture = connected_components(same, directed=False)  # two copies may differ more than each from the original
     _, best = np.unique(picture, return_index=True)
     kept = order[best[picture]]

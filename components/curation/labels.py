@@ -53,9 +53,8 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_]) -> tuple[Labels,
     copied: dict[int, dict[int, int]] = {}  # photo -> original -> faces copied from it
     for _, found_faces in labels.faces_of():
         faces = found_faces[np.argsort(rank[found_faces], kind="stable")]
-        same = found.copies(faces, faces)
         banked = labels.reference[faces]
-        same |= same_content(found, faces, same | (banked[:, None] & banked))
+        same = same_content(found, faces, found.copies(faces, faces), banked[:, None] & banked)
         for later, earlier in np.argwhere(np.tril(same, -1)):
             photo, original = int(found.photo[faces[later]]), int(found.photo[faces[earlier]])
             if photo != original and not labels.reference[faces[later]]:

@@ -3,7 +3,7 @@
 A crop through a face moves the landmarks that the face is aligned by, and with them its fingerprint and its embedding.
 Here the surroundings of the face in one photo are looked for in the other, in all places, in sizes near those that the
 landmarks tell, and mirrored. The search compares tones; what is found must agree in detail too, for photos of one
-sitting agree in tones.
+sitting agree in tones, and often in fingerprint and embedding.
 """
 
 import io
@@ -25,7 +25,10 @@ SIZES = np.exp(np.linspace(-0.2, 0.2, 7))  # that landmarks may be wrong by
 FINE = np.exp(np.linspace(-0.03, 0.03, 5))
 DETAIL = 2.5  # pixels: standard deviation of the blur that is taken away
 TONES, DETAILS = 0.85, 0.82  # least correlations; a few in a hundred photos of one sitting and pose reach both
+REFINED = 0.9  # least correlation of details where no pixel is out of place any more
 NEAREST, ALIKE = 6, 0.3  # other photos of a person that a photo is compared with, and their least cosine
+MIRRORED = (1, 0, 2, 4, 3)  # the landmarks' order in a mirrored face
+STEPS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-4)  # in which turns and stretches are sought
 LEAST = 8  # pixels: what is smaller says nothing
 ROUNDING = 1e-5  # of the lengths of both pictures, by which products of theirs may differ from OpenCV's
 
@@ -34,10 +37,11 @@ Grey = NDArray[np.uint8] | NDArray[np.float32]
 
 @dataclass(frozen=True)
 class _View:
-    """A small grey photo, and in its pixels the box of a face [4] and the spread of its landmarks."""
+    """A small grey photo, and in its pixels the box of a face [4], its landmarks [5, 2] and their spread."""
 
     photo: NDArray[np.uint8]
     box: NDArray[np.float32]
+    landmarks: NDArray[np.float32]
     spread: float
 
     @property
@@ -45,24 +49,42 @@ class _View:
         """The photo's area, measured in faces."""
         return self.photo.size / self.spread**2
 
+    @property
+    def around(self) -> tuple[slice, slice]:
+        """The rows and columns of the face's surroundings."""
+        middle, half = (self.box[:2] + self.box[2:]) / 2, (self.box[2:] - self.box[:2]) / 2 * AROUND
+        left, top = np.maximum(middle - half, 0).astype(int)
+        right, bottom = np.minimum(middle + half, self.photo.shape[::-1]).astype(int)
+        return slice(top, bottom), slice(left, right)
 
-def same_content(found: Found, faces: NDArray[np.intp], known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+
+def same_content(
+    found: Found, faces: NDArray[np.intp], told: NDArray[np.bool_], skip: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """[N, N] which photos of one person, given by the places [N] of that person's faces, show one picture.
 
-    Pairs that are `known` [N, N] to be, or to need no look, stay False; each photo is compared with its most similar.
+    Each photo is compared with its most similar, but for the pairs `skip` [N, N]. Of pairs that cannot be compared, or
+    are not, those show one picture that are `told` [N, N] to, by fingerprints and embeddings.
     """
-    same = np.zeros((len(faces), len(faces)), np.bool_)
+    same = told.copy()
     spread = _spread(found.landmarks[faces])
     unit = found.unit[faces]
-    cosine = np.where(known | (found.photo[faces][:, None] == found.photo[faces]), -1, unit @ unit.T)
+    cosine = np.where(found.photo[faces][:, None] == found.photo[faces], -1, unit @ unit.T)
     cosine[(spread <= 0)[:, None] | (spread <= 0)] = -1
+    if skip is not None:
+        cosine[skip] = -1
     views: dict[int, _View] = {}
     for row in range(len(faces)):
         for column in np.argsort(-cosine[row], kind="stable")[:NEAREST].tolist():
             if cosine[row, column] >= ALIKE and not (column < row and row in _nearest(cosine[column])):
                 for place in {row, column} - views.keys():
                     views[place] = _view(found, int(faces[place]), float(spread[place]))
-                same[row, column] = same[column, row] = _one_picture(views[row], views[column])
+                less, more = sorted((views[row], views[column]), key=lambda view: view.extent)
+                verdict = _one_picture(less, more)
+                if verdict is False and told[row, column]:
+                    verdict = _turned(less, more)
+                if verdict is not None:
+                    same[row, column] = same[column, row] = verdict
     return same
 
 
@@ -82,20 +104,17 @@ def _view(found: Found, face: int, spread: float) -> _View:
         grey = np.asarray(picture.convert("L"))
     scale = SIDE / max(grey.shape)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return _View(np.asarray(small, np.uint8), found.box[face] * np.float32(scale), spread * scale)
+    box, landmarks = (values * np.float32(scale) for values in (found.box[face], found.landmarks[face]))
+    return _View(np.asarray(small, np.uint8), box, landmarks.reshape(5, 2), spread * scale)
 
 
-def _one_picture(one: _View, other: _View) -> bool:
-    """Whether the photo that shows less around the face is part of the other."""
-    less, more = sorted((one, other), key=lambda view: view.extent)
-    middle, half = (less.box[:2] + less.box[2:]) / 2, (less.box[2:] - less.box[:2]) / 2 * AROUND
-    left, top = np.maximum(middle - half, 0).astype(int)
-    right, bottom = np.minimum(middle + half, less.photo.shape[::-1]).astype(int)
-    part = less.photo[top:bottom, left:right]
-    if min(part.shape) < LEAST:
-        return False
+def _one_picture(less: _View, more: _View) -> bool | None:
+    """Whether `less`, which shows less around the face, is part of `more`; None where it is too small to tell."""
+    part = less.photo[less.around]
     whole = np.asarray(cv2.copyMakeBorder(more.photo, RIM, RIM, RIM, RIM, cv2.BORDER_REPLICATE), np.uint8)
     sizes = more.spread / less.spread * SIZES
+    if min(part.shape) * min(1.0, sizes[-1]) < LEAST:
+        return None
     if not _may_agree(whole, [_resized(part, whole, size) for size in sizes]):
         return False
     found, size, mirrored = max(
@@ -105,6 +124,26 @@ def _one_picture(one: _View, other: _View) -> bool:
         return False
     details = _details(whole)
     return max(_agreement(details, part, size * fine, mirrored, True) for fine in FINE) >= DETAILS
+
+
+def _turned(less: _View, more: _View) -> bool:
+    """Whether the photos agree in detail once turns and stretches are undone, first by landmarks, then by all tones."""
+    rows, columns = less.around
+    part = less.photo[rows, columns]
+    points = np.column_stack([less.landmarks - (columns.start, rows.start), np.ones(5)])
+    for order in ((0, 1, 2, 3, 4), MIRRORED):
+        move = np.linalg.lstsq(points, more.landmarks[list(order)], rcond=None)[0].T
+        try:
+            move = cv2.findTransformECC(
+                part, more.photo, np.ascontiguousarray(move, np.float32), cv2.MOTION_AFFINE, STEPS
+            )[1]
+        except cv2.error:  # tones so far apart that no step makes them nearer
+            continue
+        how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        laid = cv2.warpAffine(more.photo, move, part.shape[::-1], flags=how, borderMode=cv2.BORDER_REPLICATE)
+        if _agreement(_details(np.asarray(laid, np.uint8)), part, 1.0, False, True) >= REFINED:
+            return True
+    return False
 
 
 def _may_agree(whole: NDArray[np.uint8], parts: list[NDArray[np.uint8]]) -> bool:

@@ -42,6 +42,8 @@ COPIES: Mapping[str, tuple[Callable[[Picture], Picture], int]] = {  # what is do
     "recompressed": (lambda photo: photo, 35),
     "brighter": (lambda photo: ImageEnhance.Brightness(photo).enhance(1.25), 92),
     "darker": (lambda photo: ImageEnhance.Brightness(photo).enhance(0.7), 92),
+    "turned": (lambda photo: photo.rotate(3, Image.Resampling.BICUBIC), 92),
+    "stretched": (lambda photo: photo.resize((round(photo.width * 1.1), photo.height)), 92),
     "several at once": (lambda photo: ImageOps.mirror(resized(0.8)(cropped(0.03, 0.04, 0.95, 0.98)(photo))), 50),
     "through a face": (lambda photo: ImageOps.mirror(resized(0.8)(cropped(0.25, 0.05, 0.95, 0.8)(photo))), 50),
 }
