@@ -82,3 +82,13 @@ def test_a_bank_refuses_a_zero_embedding_and_unequal_lengths() -> None:
         IdentityBank.of(torch.zeros(1, 3), torch.tensor([0]))
     with pytest.raises(ValueError, match="2 embeddings but 1"):
         IdentityBank.of(torch.ones(2, 3), torch.tensor([0]))
+
+
+@pytest.mark.parametrize(("hardware", "kind"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_bank_moves_to_bfloat16_where_the_processor_multiplies_it(
+    hardware: bool, kind: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": hardware})
+    bank = IdentityBank.of(torch.randn(3, 4), torch.arange(3)).to(torch.device("cpu"))
+    assert bank.embeddings.dtype == kind
+    assert bank.identities.dtype == torch.int64
