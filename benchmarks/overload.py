@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,7 @@ from rich.table import Table
 
 from components.packaging.proof import serving
 
-CALM = 12  # requests one after the other, from which the capacity is known
+CALM, CLIENTS = 48, 8  # requests from which the capacity is known, and how many wait for an answer at a time
 FLAT = 1.10  # memory of the last minute over that of the second, at most
 
 
@@ -118,8 +119,10 @@ def main(arguments: Sequence[str]) -> int:
     order = {"prompt": "a person smiling", "references": [base64.b64encode(reference).decode()]}
     with tempfile.TemporaryDirectory() as scratch, serving(bento, Path(scratch), 600) as (client, _):
         start = time.monotonic()
-        for seed in range(CALM):
-            client.post("/generate", json={**order, "seed": seed}).raise_for_status()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            answers = pool.map(lambda seed: client.post("/generate", json={**order, "seed": seed}), range(CALM))
+            for answer in answers:
+                answer.raise_for_status()
         capacity = CALM / (time.monotonic() - start)
         server = max(psutil.Process().children(), key=lambda one: one.create_time()).pid
 

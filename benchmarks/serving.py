@@ -83,7 +83,7 @@ def overhead(
     good = after - before[0] <= max(0.005, 0.03 * before[0])
     extras = [f"{(after - one) * 1000:+.1f} ms, {after / one - 1:+.1%}" for one in before]
     Console().print(
-        f"same pictures: {same}; overhead at p50 {extras[0]}; kept: {good}; over the call with its text kept {extras[1]}"
+        f"same pictures: {same}; overhead {extras[0]}; kept: {good}; over the call that keeps its text {extras[1]}"
     )
     return same and good
 
