@@ -79,10 +79,10 @@ class Kept:
 
     def among(self, keys: pa.Array, columns: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
         """The rows of the distinct `keys` as they lie, some at a time: their places among `keys`, and these columns."""
+        places = _Places(keys)
         for table in _together(self.scan(columns)):
-            places = pc.index_in(table[KEY].combine_chunks(), value_set=keys)
-            chosen = table.select(list(columns)).filter(places.is_valid())
-            yield places.drop_null().to_numpy().astype(np.intp), chosen
+            found = places.of(table[KEY].combine_chunks())
+            yield found[found >= 0], table.select(list(columns)).filter(pa.array(found >= 0))
             pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -151,6 +151,30 @@ class Kept:
                 yield True
         finally:  # an attempt gives up the shared lock, also one that fails
             fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+
+class _Places:
+    """Where each of distinct keys lies among them: made once, where arrow's `index_in` hashes all keys at each call."""
+
+    def __init__(self, keys: pa.Array) -> None:
+        # One byte more than the longest: a longer string, cut to that, is none of them.
+        self._kind = f"S{(pc.max(pc.binary_length(keys)).as_py() or 0) + 1}"
+        self._names = np.empty(len(keys), self._kind)
+        for start in range(0, len(keys), TOGETHER):
+            self._names[start : start + TOGETHER] = self._fixed(keys.slice(start, TOGETHER))
+        self._order = np.argsort(self._names)
+
+    def of(self, keys: pa.Array) -> NDArray[np.intp]:
+        """[keys] the place of each, -1 where it is none of them."""
+        if not len(self._names):
+            return np.full(len(keys), -1)
+        asked = self._fixed(keys)
+        ranks = np.searchsorted(self._names, asked, sorter=self._order)
+        places = self._order[np.minimum(ranks, len(self._order) - 1)]
+        return np.where(self._names[places] == asked, places, -1)
+
+    def _fixed(self, keys: pa.Array) -> NDArray[np.bytes_]:
+        return np.array(keys.cast(pa.binary()).to_numpy(zero_copy_only=False), self._kind)
 
 
 def _strings(keys: Sequence[str] | pa.Array) -> pa.Array:

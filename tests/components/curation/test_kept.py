@@ -51,6 +51,13 @@ def test_rows_come_in_the_order_asked_for(
             kept.join()
 
 
+def test_a_key_that_begins_like_another_is_not_that_one(kept: Kept) -> None:
+    kept.add([row("ab", 2), row("abc", 3), row("a", 1), row("abcd", 4)])
+    assert kept.rows(["abc", "a"])["value"].to_pylist() == [3, 1]
+    with pytest.raises(KeyError, match="abcde"):
+        kept.rows(["abc", "abcde"])
+
+
 def test_parts_are_joined_when_there_are_many(kept: Kept) -> None:
     for key in "abcdefgh":
         kept.add([row(key)])
