@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from components.packaging.config import PackagingConfig
+from model.artefacts import new_folder
 from model.errors import UserError
 from pipelines.bentos import bento_of
 from pipelines.locks import only_user
@@ -45,6 +46,7 @@ class Deployment:
         """
         with self._only_user(), self.registry.only_user():
             version = self.registry.champion()
+            self._references(self.registry.find(version))  # a remote that is out of reach is no fault of the version
             try:
                 return {"version": version, "rolled_back": None, **self._serve(version)}
             except UserError as error:
@@ -82,7 +84,9 @@ class Deployment:
     def _references(self, record: dict[str, Any]) -> list[bytes]:
         pictures = self.folder / "references" / str(record["version"])
         if not pictures.is_dir():
-            self.registry.fetch(str(record["version"]), "scores", pictures)
+            with new_folder(pictures) as draft:
+                draft.rmdir()  # DVC would fetch into it under the name of the data
+                self.registry.fetch(str(record["version"]), "scores", draft)
         return [file.read_bytes() for file in sorted(pictures.glob("images/*/reference-*.jpg"))]
 
     def _only_user(self) -> AbstractContextManager[None]:

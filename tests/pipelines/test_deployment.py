@@ -94,6 +94,41 @@ def test_a_version_that_fails_its_requests_is_rolled_back_by_itself(deployment: 
     assert deployment.reconcile()["rolled_back"] is None
 
 
+def test_a_deploy_that_was_killed_while_it_fetched_the_references_blames_no_version(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(deployment, 1)
+    deployment.reconcile()
+    second = promoted(deployment, 2)
+
+    def killed(_: Registry, version: str, name: str, target: Path) -> None:
+        (target / "images").mkdir(parents=True)  # DVC writes into the folder itself, file by file
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Registry, "fetch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            deployment.reconcile()
+    done = deployment.reconcile()
+    assert (done["version"], done["rolled_back"]) == (second, None)
+
+
+def test_references_that_cannot_be_fetched_are_told_and_roll_nothing_back(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promoted(deployment, 1)
+    deployment.reconcile()
+    second = promoted(deployment, 2)
+
+    def refuse(*_: object) -> None:
+        raise UserError("bring the remote back")
+
+    monkeypatch.setattr(Registry, "fetch", refuse)
+    with pytest.raises(UserError, match="bring the remote back"):
+        deployment.reconcile()
+    assert deployment.registry.production() == second
+
+
 def test_the_first_version_that_fails_leaves_nothing_serving(deployment: Deployment) -> None:
     promoted(deployment, 1, sick=True)
     with pytest.raises(UserError, match="no champion is before it"):
