@@ -1,12 +1,11 @@
 """Requests to forget a person: kept until they are done in the dataset, the registry and the serving deny-list."""
 
-import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from model.artefacts import new_file, read_json, write_json
+from model.artefacts import read_json, write_json
 from model.errors import UserError
 from pipelines.registry import Registry
 
@@ -39,7 +38,7 @@ class Deletions:
 
     def _apply(self, person: str, photos: Path, dataset: Path, registry: Registry, deployment: Path) -> dict[str, Any]:
         from components.curation.forget import forget
-        from components.tombstones import FORGOTTEN, name_digest
+        from components.tombstones import Tombstones, name_digest
 
         digest = name_digest(person)
         try:
@@ -47,9 +46,8 @@ class Deletions:
         except UserError as error:
             return {"person": digest, "done": False, "why": str(error)}
         versions = affected(registry, digest)
-        deployment.mkdir(parents=True, exist_ok=True)
-        with new_file(deployment / FORGOTTEN) as draft:
-            shutil.copyfile(photos / FORGOTTEN, draft)
+        denied = (*Tombstones.read(deployment).people, *Tombstones.read(photos).people)  # of all photo folders
+        Tombstones(people=tuple(dict.fromkeys(denied))).write(deployment)
         facts = {"person": digest, "done": True, "photos": done.photos, "versions": versions}
         facts["champion"] = registry.production() in versions
         write_json(self.folder / "done" / f"{digest}.json", facts)

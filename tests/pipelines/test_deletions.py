@@ -1,12 +1,13 @@
 """Requests to forget: kept, carried out once, told to the registry; what cannot be done stays and is told."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from components.curation import forget as room
 from components.curation.forget import Forgetting
-from components.tombstones import Tombstones, name_digest
+from components.tombstones import Tombstone, Tombstones, name_digest
 from model.artefacts import read_json
 from model.errors import UserError
 from pipelines.deletions import AFFECTED, Deletions
@@ -14,6 +15,8 @@ from pipelines.promotion import Approval, promote
 from pipelines.registry import Registry, git
 from pipelines.runs import Runs
 from tests.pipelines.decided import decided_run
+
+TODAY = date(2026, 11, 24)
 
 
 @pytest.fixture
@@ -23,7 +26,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def leave_out(person: str, photos: Path, dataset: Path) -> Forgetting:
         if person == "Nobody":
             raise UserError("person 'Nobody' is not in the dataset")
-        Tombstones().write(photos)
+        known = Tombstones.read(photos).people
+        Tombstones(people=(*known, Tombstone(name_sha256=name_digest(person), photos=(), since=TODAY))).write(photos)
         return Forgetting(3, [], None, None)
 
     monkeypatch.setattr(room, "forget", leave_out)
@@ -33,8 +37,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def carried_out(home: Path) -> list[dict[str, object]]:
-    places = (home / "photos", home / "data", Registry(home / "registry"), home / "deployment")
+def carried_out(home: Path, photos: str = "photos") -> list[dict[str, object]]:
+    places = (home / photos, home / "data", Registry(home / "registry"), home / "deployment")
     return Deletions(home / "deletions").apply(*places)
 
 
@@ -48,7 +52,7 @@ def test_a_request_goes_through_dataset_versions_and_deny_list(home: Path) -> No
     assert carried_out(home) == [expected]
     assert read_json(home / "registry" / AFFECTED) == {"v1.0.0": [digest]}
     assert git(home / "registry", "status", "--porcelain") == ""
-    assert Tombstones.read(home / "deployment").people == ()
+    assert Tombstones.read(home / "deployment") == Tombstones.read(home / "photos")
     assert requests.pending() == []
     assert carried_out(home) == []
     left = [file.read_text() for file in (home / "deletions").rglob("*.json")]
@@ -61,3 +65,13 @@ def test_one_that_cannot_be_done_stays_and_the_others_are_done(home: Path) -> No
         requests.add(person)
     assert sorted(bool(row["done"]) for row in carried_out(home)) == [False, True]
     assert requests.pending() == ["Nobody"]
+
+
+def test_a_second_photo_folder_takes_nobody_off_the_deny_list(home: Path) -> None:
+    requests = Deletions(home / "deletions")
+    (home / "more").mkdir()
+    for person, folder in (("Ada", "photos"), ("Bo", "more"), ("Cem", "photos")):
+        requests.add(person)
+        carried_out(home, folder)
+    denied = {stone.name_sha256 for stone in Tombstones.read(home / "deployment").people}
+    assert denied == {name_digest(person) for person in ("Ada", "Bo", "Cem")}
