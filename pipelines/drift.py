@@ -17,14 +17,14 @@ Evaluate = Callable[..., None]
 def measure_drift(
     runs: Runs, dataset: Path | None, out: Path, evaluate: Evaluate, config: "EvaluationConfig"
 ) -> dict[str, Any]:
-    """Score the champion's model on `dataset` (None: the latest run's) into a new folder of `out`; returns the report.
+    """Score the champion's model on `dataset` (None: the newest of a run) into a folder of `out`; returns the report.
 
     A metric has drifted where the two 95 % intervals do not meet. Cases of people whom the champion was trained on, who
     are held out by now, are left out and counted. Raises UserError where there is no champion.
     """
     champion = runs.find("champion")
     place = out / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    measured = dataset or runs.find() / "dataset"
+    measured = dataset or runs.newest_dataset()
     alone = config.model_copy(update={"champion": ""})
     evaluate(dataset=measured, model=champion / "model", scores=place / "scores", config=alone)
     before, after = read_json(champion / "scores" / "scores.json"), read_json(place / "scores" / "scores.json")

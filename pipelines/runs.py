@@ -65,6 +65,13 @@ class Runs:
             raise UserError(f"{self.folder} holds no run yet: make one with `withanyone run`.")
         raise UserError(f"There is no run {name!r} in {self.folder}: name one of {', '.join(known[-5:])} or latest.")
 
+    def newest_dataset(self) -> Path:
+        """The dataset of the newest run that has one: who is at work, or failed early, has none. Raises UserError."""
+        for run in reversed(self._all()):
+            if (run / "dataset").is_dir():
+                return run / "dataset"
+        raise UserError(f"No run in {self.folder} has a dataset: name one with --dataset.")
+
     def crown(self, name: str) -> Path:
         """Make the run `name` the champion that later models are judged against. Raises UserError."""
         run = self.find(name)

@@ -62,7 +62,7 @@ def apply(
 def drift(
     dataset: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, metavar="DIR", help="Dataset.", show_default="the latest run's"),
+        typer.Option(exists=True, file_okay=False, metavar="DIR", help="Dataset.", show_default="the newest of a run"),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all reports.")] = Path("drift"),
     changes: Changes = None,

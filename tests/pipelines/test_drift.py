@@ -70,6 +70,22 @@ def test_the_champion_is_scored_again_and_the_report_lies_beside_the_scores(
     assert read_json(Path(report["report"]))["metrics"]["sim_gt"]["drifted"] is True
 
 
+def test_a_run_that_is_at_work_or_failed_has_no_dataset_to_measure_on(
+    home: tuple[Runs, Path, Path], tmp_path: Path
+) -> None:
+    runs, run, _ = home
+    runs.crown(run.name)
+    runs.begin({})
+    asked: list[Path] = []
+
+    def evaluate(*, dataset: Path, scores: Path, **_: Any) -> None:
+        asked.append(dataset)
+        scored(scores, run, {"p06": 0.1, "p07": 0.2})
+
+    measure_drift(runs, None, tmp_path / "drift", evaluate, EvaluationConfig())
+    assert asked == [run / "dataset"]
+
+
 def test_people_whom_the_champion_has_seen_are_left_out_and_named(
     home: tuple[Runs, Path, Path], tmp_path: Path
 ) -> None:
