@@ -1,5 +1,6 @@
 """The line before the device: one thread does the work in the order it came; who finds the line full is refused."""
 
+import logging
 import math
 import threading
 import time
@@ -14,6 +15,8 @@ from components.packaging.metrics import STAGE, WAITING
 from components.packaging.refusals import RefusalError
 
 R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 
 class Ticket(Generic[R]):
@@ -111,7 +114,14 @@ class Line:
         """Do `work` that nobody waits for, and only where the line is empty when its turn comes."""
         with self._lock:
             if not self._closed:
-                self._thread.submit(copy_context().run, lambda: work() if self.idle() else None)
+                self._thread.submit(copy_context().run, self._do_if_idle, work)
+
+    def _do_if_idle(self, work: Callable[[], None]) -> None:
+        try:
+            if self.idle():
+                work()
+        except Exception:  # there is nobody to tell
+            log.exception("a fault of the program")
 
     def close(self) -> None:
         """Take no more work, and return when what is in line is done."""

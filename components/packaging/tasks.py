@@ -1,5 +1,6 @@
 """Orders that are not waited for: given a number, watched, fetched or cancelled; kept in memory for some minutes."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from components.packaging.line import Line, Ticket
 from components.packaging.refusals import RefusalError, fault
 
 Files = list[bytes]
+
+log = logging.getLogger(__name__)
 
 
 class Tasks:
@@ -32,13 +35,16 @@ class Tasks:
         """Keep `ticket`; returns its number, which cannot be guessed."""
         with self._lock:
             self._tickets[ticket.id] = ticket
-        ticket.future.add_done_callback(lambda _: self._end(ticket.id))
+        ticket.future.add_done_callback(lambda _: self._end(ticket))
         self._forget()
         return ticket.id
 
-    def _end(self, number: str) -> None:
+    def _end(self, ticket: Ticket[Files]) -> None:
+        error = None if ticket.future.cancelled() else ticket.future.exception()
+        if error is not None and not isinstance(error, RefusalError):
+            log.error("a fault of the program", exc_info=error)
         with self._lock:
-            self._ended[number] = self.clock()
+            self._ended[ticket.id] = self.clock()
 
     def _forget(self) -> None:
         now = self.clock()

@@ -131,6 +131,15 @@ def test_later_work_is_left_out_while_somebody_waits(line: Line) -> None:
     assert done == ["done"]
 
 
+def test_later_work_that_fails_is_in_the_log(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+    def fails() -> None:
+        raise ZeroDivisionError
+
+    line.later(fails)
+    line.close()
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_closing_answers_all_who_wait_and_takes_nobody_else() -> None:
     line = Line(waiting=3, seconds=60)
     gate = Gate(line)

@@ -94,3 +94,12 @@ def test_finished_tasks_are_forgotten_by_age_and_by_number() -> None:
     with pytest.raises(RefusalError, match="is not known"):
         tasks.told(numbers[1])
     line.close()
+
+
+def test_a_fault_in_a_task_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    line = Line(waiting=9, seconds=60)
+    tasks = Tasks(line)
+    number = tasks.add(line.join(lambda _: [b"%d" % (1 // 0)]))
+    line.close()
+    assert tasks.told(number)["problem"]["status"] == 500
+    assert "ZeroDivisionError" in caplog.text
