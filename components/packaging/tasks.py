@@ -40,9 +40,13 @@ class Tasks:
         return ticket.id
 
     def _end(self, ticket: Ticket[Files]) -> None:
+        """Note the end. What was sent is let go of: the ticket has it, and so have the frames of an error."""
+        ticket.asked = None
         error = None if ticket.future.cancelled() else ticket.future.exception()
-        if error is not None and not isinstance(error, RefusalError):
-            log.error("a fault of the program", exc_info=error)
+        if error is not None:
+            if not isinstance(error, RefusalError):
+                log.error("a fault of the program", exc_info=error)
+            error.__traceback__ = error.__cause__ = error.__context__ = None
         with self._lock:
             self._ended[ticket.id] = self.clock()
 

@@ -1,13 +1,17 @@
 """Orders that are not waited for, over HTTP: progress, pictures, cancelling, and what is forgotten when."""
 
+import gc
 import time
+import weakref
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from components.packaging.engine import Engine
-from components.packaging.line import Line
+from components.packaging.line import Line, Ticket
 from components.packaging.refusals import RefusalError
 from components.packaging.tasks import Tasks
 from tests.components.packaging.files import SVG, base64_of, encoded
@@ -94,6 +98,28 @@ def test_finished_tasks_are_forgotten_by_age_and_by_number() -> None:
     with pytest.raises(RefusalError, match="is not known"):
         tasks.told(numbers[1])
     line.close()
+
+
+class Sent:
+    """What was sent with an order."""
+
+
+def test_a_task_that_ended_holds_nothing_that_was_sent() -> None:
+    line, held = Line(waiting=9, seconds=60), []
+    tasks = Tasks(line)
+
+    def work(tickets: Sequence[Ticket[list[bytes]]]) -> list[list[bytes]]:
+        sent = tickets[0].asked[0]
+        held.append(weakref.ref(sent))
+        if len(held) == 1:
+            return [[b"picture"]]
+        raise RefusalError(HTTPStatus.CONFLICT, "It", "is refused", "send another")
+
+    numbers = [tasks.add(line.join_alike(work, [Sent()], None)) for _ in range(2)]
+    line.close()
+    gc.collect()
+    assert [tasks.told(number)["state"] for number in numbers] == ["done", "failed"]
+    assert [reference() for reference in held] == [None, None]
 
 
 def test_a_fault_in_a_task_is_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
