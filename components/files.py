@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,8 +64,18 @@ def _walk(folder: Path) -> Iterator[str]:
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place) / name
-            if path.is_file() and not path.is_symlink():
+            if _regular(path):
                 yield path.relative_to(folder).as_posix()
+
+
+def _regular(path: Path) -> bool:
+    """Whether it is a regular file; one that may not be looked at counts, so that it is refused where it is read."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def _digest(path: Path) -> str:

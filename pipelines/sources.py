@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -39,17 +40,21 @@ def code_version(root: Path, folder: str) -> str:
 def listing_digest(path: Path) -> str:
     """Digest of the names, sizes and times of change of a file or of all files of a folder.
 
-    Cheap, and changes when a file does.
+    Cheap, and changes when a file does. What goes away meanwhile, or may not be looked at, does not count.
     """
     total = hashlib.sha256()
     for file in [path] if path.is_file() else sorted(_files(path)):
-        facts = file.lstat()
+        try:
+            facts = file.lstat()
+        except OSError:
+            continue
         total.update(repr((str(file.relative_to(path)), facts.st_size, facts.st_mtime_ns)).encode())
     return total.hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (p for p in folder.rglob("*") if not p.is_dir() and "__pycache__" not in p.parts)
+    paths = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
+    return (path for path in paths if "__pycache__" not in path.parts)
 
 
 def _reachable_files(root: Path, room: Path) -> set[Path]:

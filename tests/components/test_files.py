@@ -36,6 +36,22 @@ def test_the_digest_says_when_anything_changed(folder: Path, tmp_path: Path) -> 
     assert len({first, second, third, write_files(folder, tmp_path)}) == 4
 
 
+def test_a_file_that_cannot_be_looked_at_has_an_empty_digest(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = os.stat
+
+    def refuse(path: Path, *rest: object, **more: object) -> object:
+        if "é" in str(path):  # as in a folder that may be listed but not entered
+            raise PermissionError
+        return stat(path, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr("components.files.file_digest", lambda path: path.stat() and "known")
+    write_files(folder, tmp_path)
+    assert read_files(tmp_path) == {"a.png": "known", "below/é.png": ""}
+
+
 def test_photos_without_a_list_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no readable files\.parquet .*: run the step photos again"):
         read_files(tmp_path)

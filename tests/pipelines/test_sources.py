@@ -111,6 +111,23 @@ def test_a_listing_sees_names_sizes_and_times(tmp_path: Path) -> None:
     assert len({first, second, third, listing_digest(photos)}) == 4
 
 
+@pytest.mark.parametrize("fault", [FileNotFoundError, PermissionError])  # gone meanwhile; in a folder that is shut
+def test_a_listing_passes_over_what_cannot_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[OSError]
+) -> None:
+    (tmp_path / "a.jpg").write_text("one")
+    alone, stat = listing_digest(tmp_path), os.stat
+    (tmp_path / ".b.jpg.upload").write_text("two")
+
+    def refuse(path: Path, *rest: object, **more: object) -> object:
+        if "upload" in str(path):
+            raise fault
+        return stat(path, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert listing_digest(tmp_path) == alone
+
+
 def test_a_list_of_urls_is_a_file_that_counts(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text("url\n")
