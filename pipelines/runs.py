@@ -58,7 +58,7 @@ class Runs:
     def find(self, name: str = LATEST) -> Path:
         """The folder of the run `name`, which may be `latest` or `champion`. Raises UserError when there is none."""
         run = self.folder / name
-        if (run / "run.json").is_file():
+        if Path(name).name == name and (run / "run.json").is_file():
             return run.resolve()
         known = [path.name for path in self._all()]
         if not known:
@@ -81,8 +81,14 @@ class Runs:
         return run
 
     def champion(self) -> Path | None:
-        """The champion's run, or None while there is no champion."""
+        """The champion's run, or None while there is no champion. Raises UserError where its folder was deleted."""
         link = self.folder / CHAMPION
+        if link.is_symlink() and not link.exists():
+            raise UserError(
+                f"The champion {link.readlink()} of {self.folder} is gone: make another run the champion with "
+                "`withanyone runs champion RUN`, bring a promoted one back with `withanyone rollback --to VERSION`, or "
+                f"delete the link {link} to judge without a champion."
+            )
         return self.find(CHAMPION) if link.is_symlink() else None
 
     def records(self) -> list[dict[str, Any]]:

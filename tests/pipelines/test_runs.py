@@ -1,6 +1,7 @@
 """The runs folder: records, links, champion, interrupted runs."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,24 @@ def test_the_champion_is_a_run_with_scores(runs: Runs, tmp_path: Path) -> None:
     finished(runs)
     assert runs.champion() == scored.resolve()
     assert [record["id"] for record in runs.records() if record["champion"]] == [scored.name]
+
+
+def test_a_champion_whose_folder_was_deleted_is_told_with_what_helps(runs: Runs, tmp_path: Path) -> None:
+    write_json(tmp_path / "scores" / "scores.json", {})
+    scored = finished(runs, {"scores": tmp_path / "scores"})
+    runs.crown(scored.name)
+    shutil.rmtree(scored)
+    with pytest.raises(UserError, match=rf"champion {scored.name} .* is gone: .*`withanyone runs champion RUN`"):
+        runs.champion()
+
+
+def test_a_run_of_another_folder_is_none_of_these(runs: Runs, tmp_path: Path) -> None:
+    write_json(tmp_path / "scores" / "scores.json", {})
+    elsewhere = finished(Runs(tmp_path / "elsewhere"), {"scores": tmp_path / "scores"})
+    finished(runs)
+    with pytest.raises(UserError, match="There is no run"):
+        runs.crown(str(elsewhere))
+    assert runs.champion() is None
 
 
 def test_an_unknown_run_is_refused_by_name(runs: Runs) -> None:
