@@ -40,12 +40,15 @@ class Forgetting:
 def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     """Forget `person` in the photo folder `folder`, and make the next version of the dataset that was made of it.
 
-    May be repeated, also after it was stopped. The photos themselves are left to their owner. Raises UserError where
-    neither the dataset nor an earlier tombstone knows the name.
+    The name may be written in another case, spacing or Unicode form. May be repeated, also after it was stopped. The
+    photos themselves are left to their owner. Raises UserError where neither the dataset nor an earlier tombstone knows
+    the name.
     """
     forgotten = Forgotten.read(folder)
     opened = Dataset.open(dataset)
-    stone = _tombstone(person, opened) if person in opened.identities.index else _earlier(person, forgotten, opened)
+    known = [name for name in map(str, opened.identities.index) if name_digest(name) == name_digest(person)]
+    name = person if person in known else next(iter(known), "")
+    stone = _tombstone(name, opened) if name else _earlier(person, forgotten, opened)
     others = tuple(other for other in forgotten.people if other.name_sha256 != stone.name_sha256)
     Forgotten(people=(*others, stone)).write(folder)
     _drop_kept(stone)

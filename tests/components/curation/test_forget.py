@@ -70,6 +70,14 @@ def test_photos_that_come_later_are_known_by_the_face(
     assert anna(dataset) < 0.4
 
 
+def test_the_name_may_be_spelled_as_people_do(curate: Curate, album: Photos, tmp_path: Path) -> None:
+    folder = curate({path.replace("Anna", "Ann\N{LATIN SMALL LETTER E WITH ACUTE}"): album[path] for path in album})
+    done = forget(" ANNE\N{COMBINING ACUTE ACCENT} ", tmp_path / "album", folder)
+    assert done.photos == 5
+    assert list(Dataset.open(folder).identities.index) == ["Bea", "Cem"]
+    assert len(Forgotten.read(tmp_path / "album").people[0].centre) == 128
+
+
 def test_it_may_be_said_twice(curate: Curate, album: Photos, tmp_path: Path) -> None:
     folder = curate(album, config=CONFIG)
     first = forget("Anna", tmp_path / "album", folder)
