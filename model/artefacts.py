@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ from typing import Any
 import platformdirs
 
 from model.errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -50,6 +53,18 @@ def kept_folder(path: Path) -> Iterator[Path]:
         _replace_folder(draft, path)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def turn(file: Path, who: str) -> Iterator[None]:
+    """Hold the lock `file`, which the system takes back when its holder is killed; waits while `who` has it."""
+    with file.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("waiting for %s", who)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _sync_tree(folder: Path) -> None:

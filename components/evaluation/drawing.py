@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,7 +16,7 @@ from PIL import Image
 
 from components.evaluation.costs import note
 from components.evaluation.references import References
-from model.artefacts import new_file
+from model.artefacts import new_file, turn
 from model.progress import track
 from model.sampler import Request
 from validation.benchmark.cases import Case
@@ -98,6 +100,21 @@ def draw(
             with new_file(files[index]) as draft:
                 picture.save(draft, "PNG")
     return [_read(file) for file in files]
+
+
+@contextmanager
+def to_oneself(folders: Set[Path]) -> Iterator[None]:
+    """Keep other evaluations out of the `folders` with what models have drawn; waits for one that is in them.
+
+    Where the block ends well they are deleted: who waited would find half of its pictures gone.
+    """
+    with ExitStack() as held:
+        for folder in sorted(folders):  # in one order, so that no two evaluations wait for each other
+            held.enter_context(turn(folder.with_suffix(".lock"), "another evaluation of this model"))
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+        for folder in folders:
+            shutil.rmtree(folder)
 
 
 def _request(drawing: Drawing, known: References) -> Request:

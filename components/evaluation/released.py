@@ -2,7 +2,6 @@
 
 import io
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.evaluation.config import EvaluationConfig
-from components.evaluation.drawing import Drawing, Pipe, draw, drawings
+from components.evaluation.drawing import Drawing, Pipe, draw, drawings, to_oneself
 from components.evaluation.looking import PASTED, Eyes, Picture
 from components.evaluation.outcome import SYSTEMS
 from components.evaluation.outside import Asked, score_scenes
@@ -81,12 +80,12 @@ def evaluate_release(
     scratch = work_folder("evaluate", digest_of(drawer.model, drawer.frozen, version("withanyone")))
     wanted = drawings([plan.case for plan in plans], config.seeds)
     known = {plan.case.case_id: References(plan.embeddings) for plan in plans}
-    pictures = draw(drawer.pipe, wanted, known, scratch, steps=config.steps, batch=config.batch)
-    drawn = dict(zip(wanted, pictures, strict=True))
     asked = Asked(drawer.model, config.seeds, SYSTEMS, "place", config.steps)
-    finished = [_finished(plan, drawn, config.seeds, panel) for plan in plans]
-    score_scenes(finished, refused, asked, scores, dataset, config, panel, judges)
-    shutil.rmtree(scratch, ignore_errors=True)
+    with to_oneself({scratch}):
+        pictures = draw(drawer.pipe, wanted, known, scratch, steps=config.steps, batch=config.batch)
+        drawn = dict(zip(wanted, pictures, strict=True))
+        finished = [_finished(plan, drawn, config.seeds, panel) for plan in plans]
+        score_scenes(finished, refused, asked, scores, dataset, config, panel, judges)
 
 
 def _plan(scene: Scene, panel: Eyes, drawer: Drawer) -> Planned | Refusal:

@@ -1,7 +1,6 @@
 """The evaluate step: draw held-out people with the model and its baselines, judge the faces, write the scores."""
 
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,7 +11,7 @@ from components.evaluation.appearance import KEYS, Appearance, Shown
 from components.evaluation.champion import Champion, lend
 from components.evaluation.config import EvaluationConfig
 from components.evaluation.costs import costs
-from components.evaluation.drawing import OWN, Drawing, Pipe, draw, drawings, places
+from components.evaluation.drawing import OWN, Drawing, Pipe, draw, drawings, places, to_oneself
 from components.evaluation.judging import Known, judge, sound
 from components.evaluation.leakage import Leakage, find_leaks, heldout_centres, refuse_leaks
 from components.evaluation.looking import Eyes, Picture, all_pictures, paper_faces, samples, truths
@@ -77,30 +76,31 @@ def evaluate(
     leakage = _leakage(dataset, cases, scores, config)
     log.info("%d cases of held-out people, %d seeds", len(cases.chosen), len(config.seeds))
     studio = Studio(dataset, cases.chosen, frozen, config, champion)
-    drawn = studio.draw(digest, pipe, OWN, cases.chosen)
-    spent = costs(studio.scratch(digest), config.device)  # before the champion draws: its memory is not the model's
-    meeting = champion.meet(digest, dataset, cases.chosen, config.leak_rate) if champion else None
-    if champion and meeting and meeting.cases:
-        log.info("%d cases of people whom the champion has not seen", len(meeting.cases))
-        drawn |= studio.draw(champion.digest, champion.load(), (CHAMPION,), meeting.cases)
-    fitted = {case.case_id: case.placement.image(dataset.image(case.case_id)) for case in cases.chosen}
-    pictures = all_pictures(dataset, drawn, cases.chosen, fitted)
-    log.info("judging %d pictures", len(pictures))
-    compared = paper_faces(panel, dataset, cases.chosen, fitted)
-    known = Known.of(cases.chosen, truth, compared, config.same_person_rate, "place")
-    faces, rows = judge(known, samples(panel, pictures), config.seeds[0])
-    rows = rows.merge(appearance.measure(_shown(pictures, fitted)), on=KEYS, how="left")
-    systems = (*SYSTEMS, CHAMPION) if meeting and meeting.cases else SYSTEMS
-    met = meeting.facts if meeting else None
-    outcome = Outcome(faces, rows, cases, judges, known.same, known.by, appearance.absent, leakage, systems, met)
-    with new_folder(scores) as draft:
-        write_pictures(draft / "images", dataset, pictures, cases.chosen)
-        write_tables(draft, outcome)
-        write_json(draft / "scores.json", outcome.summary(digest, dataset.digest, config.seeds, config.steps, frozen))
-        write_json(draft / "costs.json", spent)
-        (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
-    for one in {digest, champion.digest if champion else digest}:
-        shutil.rmtree(studio.scratch(one))
+    with to_oneself({studio.scratch(one) for one in {digest, champion.digest if champion else digest}}):
+        drawn = studio.draw(digest, pipe, OWN, cases.chosen)
+        spent = costs(studio.scratch(digest), config.device)  # before the champion draws: its memory is not the model's
+        meeting = champion.meet(digest, dataset, cases.chosen, config.leak_rate) if champion else None
+        if champion and meeting and meeting.cases:
+            log.info("%d cases of people whom the champion has not seen", len(meeting.cases))
+            drawn |= studio.draw(champion.digest, champion.load(), (CHAMPION,), meeting.cases)
+        fitted = {case.case_id: case.placement.image(dataset.image(case.case_id)) for case in cases.chosen}
+        pictures = all_pictures(dataset, drawn, cases.chosen, fitted)
+        log.info("judging %d pictures", len(pictures))
+        compared = paper_faces(panel, dataset, cases.chosen, fitted)
+        known = Known.of(cases.chosen, truth, compared, config.same_person_rate, "place")
+        faces, rows = judge(known, samples(panel, pictures), config.seeds[0])
+        rows = rows.merge(appearance.measure(_shown(pictures, fitted)), on=KEYS, how="left")
+        systems = (*SYSTEMS, CHAMPION) if meeting and meeting.cases else SYSTEMS
+        met = meeting.facts if meeting else None
+        outcome = Outcome(faces, rows, cases, judges, known.same, known.by, appearance.absent, leakage, systems, met)
+        with new_folder(scores) as draft:
+            write_pictures(draft / "images", dataset, pictures, cases.chosen)
+            write_tables(draft, outcome)
+            write_json(
+                draft / "scores.json", outcome.summary(digest, dataset.digest, config.seeds, config.steps, frozen)
+            )
+            write_json(draft / "costs.json", spent)
+            (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
 
 
 @dataclass(frozen=True)

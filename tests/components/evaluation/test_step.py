@@ -1,18 +1,23 @@
 """The evaluate step: its artefact, its resumption after a kill, its determinism, and a page that escapes names."""
 
-from collections.abc import Mapping
+import logging
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from components.evaluation.config import EvaluationConfig
 from components.evaluation.step import evaluate
 from model.artefacts import folder_digest, read_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from model.sampler import Request
 from tests.components.evaluation.fakes import NoiseEyes, NoisePipe
 from tests.validation.datasets import edit, sound_dataset
 
@@ -88,6 +93,30 @@ def test_a_killed_evaluation_goes_on_and_ends_the_same(tmp_path: Path, dataset: 
         assert read_json(tmp_path / folder / "costs.json")["seconds_per_picture"] > 0
         (tmp_path / folder / "costs.json").unlink()
     assert folder_digest(tmp_path / "scores") == folder_digest(tmp_path / "whole")
+    assert not list((tmp_path / "cache").rglob("*.png"))
+
+
+def test_two_evaluations_of_one_model_leave_each_other_their_pictures(
+    tmp_path: Path, dataset: Path, model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    class Overtaken(NoisePipe):
+        """While it draws, another evaluation of the model ends, or waits."""
+
+        def __call__(self, requests: Sequence[Request], **rest: Any) -> list[Image.Image]:
+            if not self.drawn:
+                other.start()
+                while other.is_alive() and "another evaluation" not in caplog.text:
+                    other.join(0.05)
+            return super().__call__(requests, **rest)
+
+    other = threading.Thread(target=run, args=(dataset, model, tmp_path / "other", NoisePipe()))
+    run(dataset, model, tmp_path / "scores", Overtaken())
+    other.join(60)
+    for folder in ("scores", "other"):
+        (tmp_path / folder / "costs.json").unlink()
+    assert folder_digest(tmp_path / "scores") == folder_digest(tmp_path / "other")
     assert not list((tmp_path / "cache").rglob("*.png"))
 
 
