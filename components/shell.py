@@ -38,7 +38,7 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
     watched = EVENTS in os.environ
     if watched:
         _listen_to_runner()
-        _tell("start", step=step.name, paths=paths, config=config, version=version)
+        _tell("start", step=step.name, paths=paths, config=config, version=version, process=os.getpid())
     try:
         settings = step.settings().model_validate_json(config)
         more = {step.parts: [Path(path) for path in shares]} if shares else {}

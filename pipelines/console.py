@@ -1,7 +1,10 @@
 """What the user sees of a run: step names, the steps' own progress, times; everything else goes to the run's log."""
 
+import contextlib
 import io
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -61,6 +64,8 @@ class Narrator(io.TextIOBase):
         self.reports: dict[str, StepReport] = {}
         self.failure: Failure | None = None
         self.preempted = False  # a step made room and is to be started again
+        self.processes: dict[int, int] = {}  # those of the steps at work, by thread
+        self.stopped = False  # the run was asked to make room
         self.facts: dict[int, dict[str, Any]] = {}
         self.width = max(len(step.name) for step in steps)
         self.log = (run / LOG).open("a", encoding="utf-8", errors="backslashreplace")
@@ -77,6 +82,13 @@ class Narrator(io.TextIOBase):
             for line in lines:
                 self._line(line)
         return len(text)
+
+    def stop(self) -> None:
+        """Pass SIGTERM on to the steps that are at work, or start from now on: they save what they have, and end."""
+        self.stopped = True
+        for process in tuple(self.processes.values()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
 
     def finish(self, succeeded: bool) -> None:
         """Close the log; in a run that succeeded, the steps that never started were found in the cache."""
@@ -105,8 +117,11 @@ class Narrator(io.TextIOBase):
             facts = json.loads(event)
             getattr(self, f"_on_{facts.pop('event')}")(**facts)
 
-    def _on_start(self, step: str, paths: dict[str, str], config: str, version: str) -> None:
+    def _on_start(self, step: str, paths: dict[str, str], config: str, version: str, process: int) -> None:
         self._cached_before(step)
+        self.processes[threading.get_ident()] = process
+        if self.stopped:
+            self.stop()
         self.facts[threading.get_ident()] = {
             "step": step,
             "paths": paths,
@@ -128,6 +143,7 @@ class Narrator(io.TextIOBase):
 
     def _on_done(self, step: str) -> None:
         facts = self.facts.pop(threading.get_ident())
+        del self.processes[threading.get_ident()]
         self.on_done(Path(facts["paths"][self._step(step).output]), facts)
         report = self.reports[step]
         report.tasks, report.seconds = report.tasks - 1, time.monotonic() - report.started
@@ -139,6 +155,7 @@ class Narrator(io.TextIOBase):
 
     def _on_preempted(self, step: str, sentence: str) -> None:
         self.preempted = True
+        self.processes.pop(threading.get_ident(), None)
         self.reports[step].tasks = 0
         self._log(f"{step} made room: {sentence}")
         self._say(f"{step:<{self.width}}  made room and starts again: {self._in_run(sentence)}")

@@ -4,8 +4,10 @@ import builtins
 import contextlib
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from rich.console import Console
 
 from components.shell import EVENTS, TERMINAL
 from components.steps import Step
+from model.errors import Preempted
 from pipelines.console import LOG, Failure, Narrator, StepReport
 from pipelines.containers import Containers
 from pipelines.sources import ROOT
@@ -43,20 +46,24 @@ def run_pipeline(
     """Run `pipeline`, a compiled kfp pipeline over `steps` that returns every whole step's output under its name.
 
     The caller holds the store and has made the folder `run`, which gets the log. A step that fails ends the run; what
-    was made until then is in the outcome. A step that was preempted is started again, as often as it takes.
+    was made until then is in the outcome. A step that was preempted is started again, as often as it takes. Where this
+    process is sent SIGTERM, its steps are too, and Preempted is raised; containers end with it.
     """
     terminal = None if containers else _terminal()
     narrator = Narrator(steps, run, console, store.seal, verbose, drawn_by_steps=terminal is not None)
     store.sweep()
-    with _environment(terminal), _printing_and_logging_restored(), contextlib.redirect_stdout(narrator):
+    asked = contextlib.nullcontext() if containers else _passing_on(narrator)
+    with _environment(terminal), _printing_and_logging_restored(), contextlib.redirect_stdout(narrator), asked:
         outputs = _execute(pipeline, store, containers)
-        while narrator.preempted and narrator.failure is None:
+        while narrator.preempted and narrator.failure is None and not narrator.stopped:
             narrator.preempted = False
             outputs = _execute(pipeline, store, containers)
     wanted = {step.output for step in steps if not step.shares}
     narrator.finish(succeeded=wanted <= set(outputs))
     if wanted <= set(outputs):
         return Outcome({name: Path(outputs[name].uri) for name in wanted}, narrator.reports, None)
+    if narrator.stopped:
+        raise Preempted("the run made room, as asked; start it again to go on where it was.")
     if narrator.failure is None:
         raise RuntimeError(f"kfp.local ran no step and gave no result; its words are in {run / LOG}")
     stopped = narrator.reports[narrator.failure.step].paths
@@ -90,6 +97,19 @@ def _execute(pipeline: Callable[[], Any], store: Store, containers: Containers |
 def _terminal() -> str | None:
     """The terminal that the user watches, or None where output goes to a file or a pipe."""
     return os.ttyname(sys.stderr.fileno()) if sys.stderr.isatty() else None
+
+
+@contextlib.contextmanager
+def _passing_on(narrator: Narrator) -> Iterator[None]:
+    """SIGTERM goes on to the steps; outside the main thread, where Python takes no signals, it does as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: narrator.stop())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

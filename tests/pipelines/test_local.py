@@ -182,6 +182,29 @@ def test_a_killed_runner_takes_its_step_along_and_the_next_run_goes_on(tmp_path:
     assert all((task / "seal.json").exists() for task in bench.store.artefacts.glob("*/*"))
 
 
+def test_a_runner_that_is_asked_to_stop_lets_its_step_save_first(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    runner = another_process(tmp_path, "asked", stderr=subprocess.PIPE)
+    wait_for((bench.count / "asked-once").exists)
+    runner.terminate()
+    said = runner.communicate(timeout=60)[1].decode()
+    assert (bench.count / "saved").exists()
+    assert "Preempted: the run made room" in said
+    assert another_process(tmp_path, "asked").wait() == 0
+    assert bench.executions() == ["one", "two", "two", "three"]
+
+
+def test_a_runner_that_is_asked_to_stop_starts_no_further_step(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    runner = another_process(tmp_path, "deaf", stderr=subprocess.PIPE)
+    wait_for((bench.count / "deaf-once").exists)
+    runner.terminate()
+    assert "Preempted: the run made room" in runner.communicate(timeout=60)[1].decode()
+    assert bench.executions()[:2] == ["one", "two"]
+    assert another_process(tmp_path, "deaf").wait() == 0
+    assert "two" not in bench.executions()
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from components.steps import Resources, Step
 from model.artefacts import new_folder
 from model.errors import Preempted, UserError
+from model.training.preemption import asked_to_stop
 
 
 class TinyConfig(BaseModel):
@@ -20,7 +21,7 @@ class TinyConfig(BaseModel):
     rate: float = 0.5
     sizes: tuple[int, ...] = (1, 2)
     share: int = 0
-    fail: str = ""  # user, bug, partly, preempted, kill or wait
+    fail: str = ""  # user, bug, partly, preempted, kill, wait, asked or deaf
 
 
 class TinyStep(Step):
@@ -63,6 +64,25 @@ def trouble(config: TinyConfig, name: str) -> None:
     if config.fail == "wait" and not marker.exists():
         marker.touch()
         time.sleep(60)
+    if config.fail in ("asked", "deaf") and not marker.exists():
+        linger(config, marker)
+
+
+def linger(config: TinyConfig, marker: Path) -> None:
+    """Work until SIGTERM comes, or for a while without an ear for it."""
+    import time
+
+    if config.fail == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        marker.touch()
+        time.sleep(2)
+        return
+    with asked_to_stop() as stop:
+        marker.touch()
+        while not stop():
+            time.sleep(0.05)
+    (Path(config.count) / "saved").touch()
+    raise Preempted("stopped after step 1 of 4, as asked; start it again to go on.")
 
 
 def tiny(name: str, inputs: tuple[str, ...], output: str, shares: bool = False, parts: str = "") -> TinyStep:
