@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).with_name("assets")
 FLUX_LICENCE = "FLUX.1 [dev] Non-Commercial License"
-TOKEN_PIXELS = 16  # a token is a 2 x 2 block of latents, a latent 8 x 8 pixels
 
 
 @dataclass(frozen=True)
