@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from model.artefacts import read_json, write_json
+from model.artefacts import new_folder, read_json, write_json
 from model.errors import UserError
 from pipelines.store import Store, link_tree
 
@@ -40,7 +40,9 @@ class Runs:
     def finish(self, run: Path, artefacts: Mapping[str, Path], facts: Mapping[str, Any]) -> dict[str, Any]:
         """Show the artefacts in the run's folder and complete its run.json, which is returned."""
         for name, source in artefacts.items():
-            link_tree(source, run / name)
+            with new_folder(run / name) as draft:
+                draft.rmdir()
+                link_tree(source, draft)
         ended = datetime.now(UTC)
         record = read_json(run / "run.json")
         seconds = (ended - datetime.fromisoformat(record["started"])).total_seconds()

@@ -34,6 +34,27 @@ def test_a_run_shows_its_artefacts_as_links_into_the_store(runs: Runs, tmp_path:
     assert read_json(run / "run.json")["status"] == "done"
 
 
+def test_a_run_that_is_killed_while_it_shows_its_artefacts_shows_none_by_half(
+    runs: Runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = tmp_path / "store" / "scores"
+    for name in ("cases.parquet", "faces.parquet", "scores.json"):
+        write_json(scores / name, {})
+    run, link, linked = runs.begin({}), os.link, list[str]()
+
+    def killed(source: str, target: str, **rest: bool) -> None:
+        if linked:
+            raise KeyboardInterrupt
+        linked.append(target)
+        link(source, target, **rest)
+
+    monkeypatch.setattr(os, "link", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runs.finish(run, {"scores": scores}, {"status": "done"})
+    assert linked
+    assert not (run / "scores").exists()
+
+
 def test_where_no_hard_link_can_be_made_a_copy_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(18, "Invalid cross-device link")
