@@ -77,9 +77,10 @@ class Deployment:
 
     def _earlier(self, version: str, failure: UserError) -> str:
         """The champion before `version`; where there is none, the failure is all there is to tell."""
-        if len({turn["version"] for turn in self.registry.history()}) < 2:
+        try:
+            return self.registry.previous()
+        except UserError:
             raise UserError(f"{version} failed: {failure}; no champion is before it, so nothing serves.") from failure
-        return self.registry.previous()
 
     def _references(self, record: dict[str, Any]) -> list[bytes]:
         pictures = self.folder / "references" / str(record["version"])

@@ -96,14 +96,15 @@ class Registry:
         return version
 
     def previous(self) -> str:
-        """The champion before the present one: the nearest older version that was in production. Raises UserError."""
-        present = self.production()
-        turns = {turn["version"] for turn in self.history()}
-        older = [version for version in turns if present and _number(version) < _number(present)]
-        if not older:
-            words = f"The registry {self.root} has no champion before {present or 'any'}"
+        """The champion before the present one, of those that nobody has gone back from since. Raises UserError."""
+        line: list[str] = []
+        for turn in self.history():
+            version = turn["version"]
+            line = [*line[: line.index(version)], version] if version in line else [*line, version]
+        if len(line) < 2:
+            words = f"The registry {self.root} has no champion before {line[-1] if line else 'any'}"
             raise UserError(f"{words}: there is nothing to go back to.")
-        return max(older, key=_number)
+        return line[-2]
 
     def hold(self, folders: Mapping[str, Path], record: Mapping[str, Any], subject: str) -> None:
         """Commit the data `folders` (by names of DATA) and their `record`, and push the data to DVC's remote.

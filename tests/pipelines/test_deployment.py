@@ -129,6 +129,15 @@ def test_references_that_cannot_be_fetched_are_told_and_roll_nothing_back(
     assert deployment.registry.production() == second
 
 
+def test_a_version_that_a_person_took_back_is_not_gone_back_to(deployment: Deployment) -> None:
+    first = promoted(deployment, 1)
+    promoted(deployment, 2)
+    deployment.go_back(None)
+    third = promoted(deployment, 3, sick=True)
+    done = deployment.reconcile()
+    assert (done["version"], done["rolled_back"]) == (first, third)
+
+
 def test_the_first_version_that_fails_leaves_nothing_serving(deployment: Deployment) -> None:
     promoted(deployment, 1, sick=True)
     with pytest.raises(UserError, match="no champion is before it"):
