@@ -93,7 +93,9 @@ def digest_of(*parts: object) -> str:
 
 def weights_digest(network: nn.Module) -> str:
     """SHA-256 of a network's weights and settings, in hex."""
-    total = hashlib.sha256(repr(sorted(getattr(network, "config", {}).items())).encode())
+    # What diffusers notes for itself begins with an underscore; a list of it has another order in each process.
+    settings = sorted(item for item in getattr(network, "config", {}).items() if not item[0].startswith("_"))
+    total = hashlib.sha256(repr(settings).encode())
     for name, tensor in network.state_dict().items():
         plain = tensor.detach().cpu().contiguous().flatten()
         total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
