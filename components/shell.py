@@ -23,6 +23,7 @@ TERMINAL = "WITHANYONE_TERMINAL"  # the terminal of the person who waits: bars a
 MARK = "\x1e"  # ASCII record separator: no ordinary output starts a line with it
 OURS = ("model", "validation", "components", "pipelines")  # loggers whose lines are for the user
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
 
 
 def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), **paths: str) -> None:
@@ -67,6 +68,9 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         place = f" at {error.filename}" if error.filename else ""
         return f"The disk is full{place}: free some space and start again; finished steps are not redone."
+    if isinstance(error, OSError) and error.errno in NO_PLACE and error.filename:
+        place = error.filename2 or error.filename
+        return f"{place} cannot be used ({error.strerror}): give another place, or free and open this one."
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"The setting {'.'.join(map(str, first['loc']))} is not valid: {first['msg']}."

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from model.errors import UserError
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -34,6 +36,7 @@ class Step:
     words: tuple[str, ...] = ("",)  # values of those settings that are words, not paths
     module: str = "step"  # in components/<folder>: has the function `run`
     shares: bool = False  # several tasks do it side by side, each a share
+    signs: tuple[str, ...] = ()  # files by one of which a folder is known to be the output
     parts: str = ""  # output of the tasks that may do a part of it before
 
     @property
@@ -50,9 +53,30 @@ class Step:
         values = {name: getattr(settings, name) for name in self.external}
         return {name: Path(v).expanduser().resolve() for name, v in values.items() if v not in self.words}
 
+    def check_paths(self, settings: BaseModel) -> None:
+        """Raise UserError where a folder or a file that the settings name is not there, before any work is done."""
+        for name, path in self.paths(settings).items():
+            if not path.exists():
+                given = getattr(settings, name)
+                raise UserError(
+                    f"{self.name}.{name} '{given}' is not there: give a path that is, or leave the setting out"
+                )
+
+    def check_output(self, out: Path) -> None:
+        """Raise UserError where `out` is neither new nor empty nor what this step wrote: it would be replaced whole."""
+        if out.exists() and not (out.is_dir() and (any((out / n).is_file() for n in self.signs) or _is_empty(out))):
+            raise UserError(
+                f"{out} is there already and holds no {self.output} that this command wrote and may replace: "
+                "give the name of a new folder"
+            )
+
     def run(self) -> Callable[..., None]:
         """The function that does the step's work; importing it loads what the step needs."""
         return getattr(import_module(f"components.{self.folder}.{self.module}"), "run")  # noqa: B009  (keeps the type open)
+
+
+def _is_empty(folder: Path) -> bool:
+    return next(folder.iterdir(), None) is None
 
 
 PHOTOS = Step(
@@ -61,6 +85,7 @@ PHOTOS = Step(
     summary="make the virtual cast's photographs, take the user's folder, or download a list of URLs",
     inputs=(),
     output="photos",
+    signs=("photos.json",),
     config="PhotosConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
     external=("folder", "urls"),
@@ -71,6 +96,7 @@ CURATE = Step(
     summary="turn photos into a paired dataset of faces and identities",
     inputs=("photos",),
     output="dataset",
+    signs=("manifest.json",),
     config="CurationConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
     external=("pack", "previous", "aesthetic", "captioner"),
@@ -95,6 +121,7 @@ VALIDATE = Step(
     summary="prove the dataset good, or stop",
     inputs=("dataset",),
     output="validation",
+    signs=("result.json",),
     config="ValidationConfig",
     resources=Resources(retries=1, cpu="1", memory="4Gi"),
 )
@@ -104,6 +131,7 @@ TRAIN = Step(
     summary="train the identity adapter on a frozen base",
     inputs=("dataset", "validation"),
     output="model",
+    signs=("training.json",),
     config="TrainingConfig",
     resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
     external=("start",),
@@ -116,6 +144,7 @@ EVALUATE = Step(
     summary="score the model on people it has never seen",
     inputs=("dataset", "model"),
     output="scores",
+    signs=("scores.json",),
     config="EvaluationConfig",
     resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
     external=("release", "champion", "clip", "aesthetic"),
@@ -126,6 +155,7 @@ GATE = Step(
     summary="decide: promote, hold or reject",
     inputs=("dataset", "validation", "model", "scores"),
     output="decision",
+    signs=("decision.json",),
     config="GateConfig",
     resources=Resources(retries=1, cpu="1", memory="2Gi"),
     external=("champion", "forgotten", "shadow"),
@@ -136,6 +166,7 @@ PACKAGE = Step(
     summary="build and prove the Bento of a promoted model",
     inputs=("model", "scores", "decision"),
     output="bento",
+    signs=("bento.yaml", "skipped.json"),
     config="PackagingConfig",
     resources=Resources(retries=1, cpu="2", memory="8Gi"),
 )

@@ -122,9 +122,24 @@ def write_json(path: Path, value: Any) -> None:
         draft.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+class UnreadableError(UserError, ValueError):
+    """A file of an artefact that is not there or does not hold what it should."""
+
+
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """Read a file that holds one JSON object, which has the `keys`; raises `UnreadableError` where it does not."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UnreadableError(f"there is no {path}: give the folder that holds it, or make it again") from None
+    except OSError as error:
+        raise UnreadableError(f"{path} cannot be read ({error.strerror}): make it readable") from error
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"{path} is no readable JSON ({error}): make it again") from error
+    wanting = [key for key in keys if key not in found] if isinstance(found, dict) else ["an object"]
+    if wanting:
+        raise UnreadableError(f"{path} lacks {', '.join(wanting)}: it is another file, or damaged; make it again")
+    return dict(found)
 
 
 def file_digest(path: Path) -> str:

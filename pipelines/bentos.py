@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from components.packaging.config import PackagingConfig
-from model.artefacts import file_digest, new_folder, read_json
+from model.artefacts import UnreadableError, file_digest, new_folder, read_json
 from pipelines.locks import only_user
 from pipelines.registry import Registry
 from pipelines.runs import Runs
@@ -60,7 +60,7 @@ def matches(bento: Path, record: dict[str, Any]) -> bool:
     try:
         lineage = read_json(bento / LINEAGE)
         whole = (bento / "bento.yaml").is_file() and (bento / "proof.json").is_file()
-    except (OSError, ValueError):
+    except UnreadableError:
         return False
     return whole and (lineage["model"], lineage["decision"]) == (record["model"], record["decision"])
 

@@ -22,6 +22,8 @@ class Deletions:
         """Note a request; a second one for the same person is the same request."""
         from components.tombstones import name_digest
 
+        if not person.strip():
+            raise UserError("the name of the person is empty: give it as the photos have it")
         moment = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(self._pending(name_digest(person)), {"person": person, "requested": moment})
 

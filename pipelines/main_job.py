@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, Step
+from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, TRAIN, Step
 from model.artefacts import read_json
 from model.errors import UserError
+from model.presets import preset
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
@@ -37,6 +38,9 @@ def run_main_job(
     from pipelines.runners import LOCAL
 
     settings = _complete(runs, settings)
+    for step in STEPS:
+        step.check_paths(settings[step.name])
+    preset(getattr(settings[TRAIN.name], "preset"))  # noqa: B009  (refused now, not after the photos)
     steps = steps_of(settings)
     facts = {
         "commit": code_commit(),

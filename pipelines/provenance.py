@@ -15,8 +15,10 @@ def version_record(run: Path) -> dict[str, Any]:
     """What the run folder's artefacts say of themselves. Raises UserError where they are not what was decided on."""
     from components.tombstones import name_digest
 
-    found, decided = decided_on(run, run.name), _read(run / "decision" / "decision.json")
-    ran, training, scores = (_read(run / name) for name in ("run.json", "model/training.json", "scores/scores.json"))
+    found, decided = decided_on(run, run.name), read_json(run / "decision" / "decision.json")
+    ran, training, scores = (
+        read_json(run / name) for name in ("run.json", "model/training.json", "scores/scores.json")
+    )
     return {
         "schema": 1,
         **found,
@@ -39,7 +41,7 @@ def decided_on(folder: Path, run: str) -> dict[str, str]:
     """
     from model.dataset.dataset import Dataset
 
-    decided = _read(folder / "decision" / "decision.json")
+    decided = read_json(folder / "decision" / "decision.json")
     found = {
         "dataset": Dataset.open(folder / "dataset").digest,
         "validation": folder_digest(folder / "validation"),
@@ -63,17 +65,10 @@ def _photos(dataset: Path) -> dict[str, Any]:
 
 
 def _check_shards(dataset: Path) -> None:
-    for shard in _read(dataset / "manifest.json")["shards"]:
+    for shard in read_json(dataset / "manifest.json")["shards"]:
         file = dataset / shard["name"]
         if not file.is_file() or file_digest(file) != shard["sha256"]:
             raise UserError(f"The shard {file} is missing or not what its manifest names: run again.")
-
-
-def _read(file: Path) -> Any:
-    try:
-        return read_json(file)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file} cannot be read ({error}): run again.") from error
 
 
 def age_in_days(moment: str, now: datetime) -> float:

@@ -102,7 +102,7 @@ class Registry:
             version = turn["version"]
             line = [*line[: line.index(version)], version] if version in line else [*line, version]
         if len(line) < 2:
-            words = f"The registry {self.root} has no champion before {line[-1] if line else 'any'}"
+            words = f"The registry {self.root} has no champion" + (f" before {line[-1]}" if line else "")
             raise UserError(f"{words}: there is nothing to go back to.")
         return line[-2]
 

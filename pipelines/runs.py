@@ -62,10 +62,12 @@ class Runs:
         run = self.folder / name
         if Path(name).name == name and (run / "run.json").is_file():
             return run.resolve()
+        if name == CHAMPION and not (self.folder / CHAMPION).is_symlink():
+            raise UserError(f"{self.folder} has no champion yet: choose one with `withanyone runs champion RUN`.")
         known = [path.name for path in self._all()]
         if not known:
             raise UserError(f"{self.folder} holds no run yet: make one with `withanyone run`.")
-        raise UserError(f"There is no run {name!r} in {self.folder}: name one of {', '.join(known[-5:])} or latest.")
+        raise UserError(f"There is no run {name!r} in {self.folder}: name one of {', '.join(known[-5:])}.")
 
     def newest_dataset(self) -> Path:
         """The dataset of the newest run that has one: who is at work, or failed early, has none. Raises UserError."""
@@ -100,7 +102,7 @@ class Runs:
         champion = (self.folder / CHAMPION).resolve()
         records = []
         for path in self._all():
-            record = read_json(path / "run.json")
+            record = read_json(path / "run.json", "id", "status")
             if record["status"] == "running" and not (busy and path == latest):
                 record["status"] = "interrupted"
             records.append({**record, "latest": path == latest, "champion": path == champion})

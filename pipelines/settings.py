@@ -107,8 +107,11 @@ def refusal(section: str, settings: type[BaseModel], error: ValidationError) -> 
     first = error.errors(include_url=False)[0]
     place = [str(part) for part in first["loc"]]
     name = ".".join([section, *place])
+    if first["type"] == "missing":
+        return f"The setting {name} is missing: give it a value."
     if first["type"] != "extra_forbidden":
         rule = first["msg"][:1].lower() + first["msg"][1:]
+        rule = re.sub(r"(tuple|valid array)\b", "list", rule).replace(" after validation", "")
         return f"The setting {name} = {first['input']!r} is refused: {rule.removeprefix('value error, ')}."
     fields = _fields(settings, place[:-1])
     prefix = ".".join([section, *place[:-1]])
@@ -134,4 +137,4 @@ def _nearest(name: str, known: Iterable[str], otherwise: str = ".") -> str:
 
 def _example(known: Mapping[str, Step]) -> str:
     step = next(iter(known.values()))
-    return f"{step.name}.{next(iter(step.settings().model_fields), 'key')}=..."
+    return f"{step.name}.{next(iter(step.settings().model_fields), 'key')}=VALUE"

@@ -63,7 +63,7 @@ def measure_naming(dataset: Dataset, truth: Path) -> Naming:
         raise UserError(
             f"truth '{truth}' is no file; give the truth.json that `withanyone cast` or `import-multiid` wrote"
         )
-    photos = read_json(truth)["photos"]
+    photos = read_json(truth, "photos")["photos"]
     places = {str(path): str(image_id) for image_id, path in dataset.images["path"].items()}
     if not places.keys() & {photo["path"] for photo in photos}:
         raise UserError(f"truth '{truth}' is about other photos than the dataset {dataset.folder}; give its own cast's")

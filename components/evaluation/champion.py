@@ -76,7 +76,7 @@ def seen_people(run: Path, dataset: Dataset, people: Set[str], rate: float) -> S
     By name, from its training's record, and by face, from the dataset that it was trained on: a pair is one person
     above the cosine that a share `rate` of the pairs of different people exceeds.
     """
-    names = {str(person) for person in read_json(run / "model" / "training.json")["identities"]}
+    names = {str(person) for person in read_json(run / "model" / "training.json", "identities")["identities"]}
     found = dict.fromkeys(sorted(people & names), "by name")
     try:
         trained = Dataset.open(run / "dataset")

@@ -8,7 +8,7 @@ from typing import Any
 
 from components.gate.config import GateConfig
 from components.gate.deletion import no_open_request
-from model.artefacts import folder_digest, new_folder, read_json, write_json
+from model.artefacts import UnreadableError, folder_digest, new_folder, read_json, write_json
 from model.errors import UserError
 from validation.gate.decision import decide
 from validation.gate.evidence import Inputs
@@ -70,9 +70,9 @@ def override_decision(folder: Path, verdict: str, by: str, reason: str) -> dict[
 def _read(folder: Path) -> dict[str, Any]:
     try:
         found = read_json(folder / FILE)
-    except (OSError, ValueError) as error:
+    except UnreadableError as error:
         raise UserError(f"{folder} holds no decision.json that can be read: name the folder of a decision") from error
-    if not isinstance(found, dict) or found.get("schema") != 2 or not found.keys() >= PARTS:
+    if found.get("schema") != 2 or not found.keys() >= PARTS:
         raise UserError(f"{folder / FILE} is no decision of schema 2, which this version reads: decide again")
     return found
 

@@ -5,7 +5,10 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from components.tombstones import FORGOTTEN
+from model.errors import UserError
 from validation.gate.thresholds import Thresholds
+
+REMEDY = f"name the photo folder, or the file {FORGOTTEN} that `withanyone forget` writes into it"
 
 
 class GateConfig(Thresholds):
@@ -31,12 +34,17 @@ class GateConfig(Thresholds):
     @classmethod
     def _named_so(cls, value: str) -> str:
         if Path(value).suffix == ".json" and Path(value).name != FORGOTTEN:
-            raise ValueError(f"name the photo folder, or the file {FORGOTTEN} that `withanyone forget` writes into it")
+            raise ValueError(REMEDY)
         return value
 
     def tombstones(self) -> Path | None:
-        """The file of who is to be forgotten; None where none is named and where the folder that is has none."""
+        """The file of who is to be forgotten; None where none is named and where the folder that is has none.
+
+        Raises UserError for a file of another name: it would be looked for under its own, and nobody found.
+        """
         place = Path(self.forgotten)
+        if place.is_file() and place.name != FORGOTTEN:
+            raise UserError(f"gate.forgotten '{place}' is a file of another name than {FORGOTTEN}: {REMEDY}")
         if self.forgotten and place.is_dir():
             file = place / FORGOTTEN
             return file if file.exists() else None

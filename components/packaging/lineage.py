@@ -29,7 +29,8 @@ class Lineage(BaseModel):
     def of(cls, *, model: Path, scores: Path, decision: Path) -> Self:
         """Read the ids from the artefact folders; raises UserError when they do not belong together."""
         digest = folder_digest(model)
-        figures, decided = read_json(scores / "scores.json"), read_json(decision / "decision.json")
+        figures = read_json(scores / "scores.json", "model", "dataset")
+        decided = read_json(decision / "decision.json", "inputs", "verdict", "intended_use")
         for source, named in (
             ("scores", figures["model"]["digest"]),
             ("inputs of the decision", decided["inputs"].get("model", "none")),

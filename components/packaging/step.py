@@ -33,7 +33,7 @@ def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: Packa
     Raises UserError when model, scores, decision and base do not belong together, the model is of a kind that the
     service does not serve, or the built service fails its checks.
     """
-    verdict = read_json(decision / "decision.json")["verdict"]
+    verdict = read_json(decision / "decision.json", "verdict", "inputs", "intended_use")["verdict"]
     if verdict != "promote" and not config.anyway:
         reason = f"the verdict is '{verdict}'; only a promoted model is packaged, or any with package.anyway=true"
         with new_folder(bento) as draft:
@@ -42,7 +42,7 @@ def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: Packa
         return
     check_device(config.device)
     lineage = Lineage.of(model=model, scores=scores, decision=decision)
-    judged = read_json(scores / "scores.json")["model"].get("base")
+    judged = read_json(scores / "scores.json", "model")["model"].get("base")
     if judged not in (None, frozen_digest(servable(model))):
         raise UserError("the scores are of pictures drawn with another base than the one here; evaluate again")
     references = sorted((scores / "images").glob("*/reference-*.jpg"))

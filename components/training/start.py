@@ -42,7 +42,7 @@ def find_start(start: str, chosen: Preset, seed: int) -> Start:
     _check_preset(folder, chosen)
     load_weights(adapter, folder / WEIGHTS)
     digest = file_digest(folder / WEIGHTS)
-    history: dict[str, Any] = read_json(folder / "training.json")
+    history: dict[str, Any] = read_json(folder / "training.json", "identities", "licences")
     return Start(adapter, f"model {digest[:12]}", digest, tuple(history["identities"]), history["licences"])
 
 

@@ -63,7 +63,7 @@ def _refuse_unvalidated(dataset: Path, validation: Path) -> None:
     path = validation / "result.json"
     if not path.is_file():
         raise UserError(f"validation {validation}: has no result.json; validate the dataset {dataset} first.")
-    if not read_json(path)["success"]:
+    if not read_json(path, "success")["success"]:
         raise UserError(f"the dataset {dataset} failed its validation; mend what {validation / 'report.html'} names.")
 
 

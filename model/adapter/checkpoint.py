@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -40,7 +41,7 @@ def read_description(folder: Path) -> dict[str, Any]:
     path = Path(folder) / SIZES
     if not path.is_file():
         raise UserError(f"model {folder}: has no {SIZES}; give a folder that the train step wrote.")
-    described: dict[str, Any] = read_json(path)
+    described = read_json(path, "schema", "preset", "sizes")
     if described.get("schema") != 1:
         raise UserError(f"{path}: schema is {described.get('schema')}, this version reads 1; train the model again.")
     return described
@@ -58,9 +59,17 @@ def load_weights(adapter: IdentityAdapter, file: Path, dtype: torch.dtype = torc
         )
     own = {name.split(".")[0] + "." for name in adapter.state_dict()}
     unread = tuple(part for part in PARTS if part not in own)
-    tensors = {name: tensor for name, tensor in load_file(file).items() if not name.startswith(unread)}
+    tensors = {name: tensor for name, tensor in read_tensors(file).items() if not name.startswith(unread)}
     check_weights(tensors, adapter.state_dict(), file)
     adapter.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()}, assign=True)
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file; UserError where it cannot be read."""
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise UserError(f"adapter weights {file}: no readable safetensors ({error}); bring the file anew.") from error
 
 
 def check_weights(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: object) -> None:

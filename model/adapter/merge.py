@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from model.adapter.checkpoint import SIZES, WEIGHTS, check_weights, read_description
+from model.adapter.checkpoint import SIZES, WEIGHTS, check_weights, read_description, read_tensors
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
 from model.artefacts import file_digest, new_folder, read_json, write_json
@@ -33,7 +33,7 @@ def merge_branches(parts: Mapping[str, Path], chosen: Preset, out: Path) -> None
     files = {branch: _weights(Path(part), chosen) for branch, part in parts.items()}
     tensors: dict[str, Tensor] = {}
     for branch, file in files.items():
-        tensors |= branch_tensors(load_file(file), branch)
+        tensors |= branch_tensors(read_tensors(file), branch)
     sizes = replace(AdapterSizes.of(chosen), branches=tuple(sorted(parts)))
     with torch.device("meta"):
         wanted = IdentityAdapter(sizes).state_dict()
@@ -70,7 +70,8 @@ def _weights(part: Path, chosen: Preset) -> Path:
 
 def _history(files: Mapping[str, Path], chosen: Preset) -> dict[str, Any]:
     """The content of training.json: where each branch is from, and what its history lets it be used for."""
-    histories = [read_json(file.with_name(HISTORY)) for file in files.values() if file.with_name(HISTORY).is_file()]
+    noted = [file.with_name(HISTORY) for file in files.values()]
+    histories = [read_json(file, "licences") for file in noted if file.is_file()]
     licences = [row for history in histories for row in history["licences"]]
     if len(histories) < len(files):
         licences.append(UNKNOWN)

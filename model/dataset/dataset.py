@@ -35,11 +35,8 @@ class Dataset:
         path = folder / "manifest.json"
         if not path.is_file():
             raise UserError(f"{folder} is not a dataset (it has no manifest.json): give the folder that curate wrote")
-        try:
-            manifest = read_json(path)
-        except (ValueError, RecursionError, OSError) as error:
-            raise UserError(f"{path} is no readable JSON ({error}): curate the photos again") from error
-        found = manifest.get("schema") if isinstance(manifest, dict) else None
+        manifest = read_json(path)
+        found = manifest.get("schema")
         if found != SCHEMA_VERSION:
             raise UserError(f"{path} has schema {found}, this version reads {SCHEMA_VERSION}: curate the photos again")
         return cls(folder, manifest)

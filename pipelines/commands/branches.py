@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from components.steps import TRAIN
 from model.errors import UserError
 from model.presets import preset
 
@@ -23,5 +24,6 @@ def merge_branches(
     parts = {branch: part for branch, part in (("arc", arc), ("sig", sig)) if part}
     if not parts:
         raise UserError("merge-branches: no branch is given; give --arc, --sig or both.")
+    TRAIN.check_output(out)
     merge(parts, preset(size), out)
     typer.echo(str(out))

@@ -99,6 +99,9 @@ def run_alone(
     if missing and not images:
         raise typer.BadParameter("it is needed where --images is not given", param_hint=f"'--{missing[0]}'")
     settings = settings_of(params, changes or [])[step.name]
+    step.check_output(out)
+    if step != GATE:  # to which missing evidence is a reason to reject
+        step.check_paths(settings)
     show_progress()
     start = time.monotonic()
     try:

@@ -152,7 +152,7 @@ def test_a_second_process_waits_outside(runs: Runs, registry: Registry) -> None:
 def test_a_run_without_a_readable_decision_is_refused(runs: Runs, registry: Registry) -> None:
     run = decided_run(runs.folder.parent)
     (run / "decision" / "decision.json").write_text("{")
-    with pytest.raises(UserError, match=r"decision\.json cannot be read"):
+    with pytest.raises(UserError, match=r"decision\.json is no readable JSON"):
         promote(runs, "latest", registry, ADA)
     write_json(run / "decision" / "decision.json", {"inputs": {}})
     with pytest.raises(UserError, match="run again"):

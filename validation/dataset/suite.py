@@ -1,5 +1,6 @@
 """Run Great Expectations over a dataset's frames and give each expectation's outcome with the rows that broke it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from validation.dataset.limits import Limits, face_leak
 from validation.dataset.rules import Check, checks, type_checks
 
 SHOWN_ROWS = 50
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # its import asks for more
 
 
 @dataclass(frozen=True)

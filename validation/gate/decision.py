@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from model.errors import UserError
 from validation.benchmark.metrics import CHAMPION
 from validation.gate.code import code
 from validation.gate.costs import budgets
@@ -38,7 +39,8 @@ def decide(inputs: Inputs, limits: Thresholds, further: Further = ()) -> dict[st
             "not_measured": not_measured(limits, evidence.comparison) if evidence.comparison.has_champion else [],
         }
     except UNREADABLE as error:
-        broken = Outcome("evidence readable", "failed", inputs.without_paths(f"{type(error).__name__}: {error}"))
+        words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        broken = Outcome("evidence readable", "failed", inputs.without_paths(words))
         return _decision("reject", broken.why, [broken], None, limits)
     found, words = verdict(outcomes), reason(outcomes)
     if reigning is None:

@@ -68,7 +68,7 @@ class Scores:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read a scores folder; raises one of `UNREADABLE` where something is missing or broken."""
-        summary = read_json(folder / "scores.json")
+        summary = read_json(folder / "scores.json", "schema")
         if summary["schema"] != 1:
             raise UserError(f"{folder.name}/scores.json has schema {summary['schema']}, this version reads 1")
         faces, cases = (pq.read_table(folder / f"{name}.parquet").to_pandas() for name in ("faces", "cases"))

@@ -28,7 +28,7 @@ class Trial:
     @classmethod
     def read(cls, file: Path, model: str, champion: str | None) -> Self:
         """The trial of the `model` beside the `champion` (digests). Raises UserError for one of other models."""
-        report = read_json(file)
+        report = read_json(file, "schema")
         if report["schema"] != SCHEMA:
             raise UserError(f"{file} has schema {report['schema']}, this version reads {SCHEMA}: report again")
         for who, tried, compared in (

@@ -11,6 +11,7 @@ from components.gate.config import GateConfig
 from components.gate.step import run
 from components.tombstones import Tombstone, Tombstones, name_digest
 from model.artefacts import read_json
+from model.errors import UserError
 from tests.validation.gate.evidence import Wishes, make
 
 
@@ -34,6 +35,14 @@ def test_broken_evidence_is_a_decision(tmp_path: Path) -> None:
     run(**made.paths(), decision=tmp_path / "decision", config=GateConfig())
     assert read_json(tmp_path / "decision" / "decision.json")["verdict"] == "reject"
     assert "Reject" in (tmp_path / "decision" / "report.html").read_text()
+
+
+def test_a_list_of_people_to_forget_under_another_name_is_refused(tmp_path: Path) -> None:
+    """It would be looked for as forgotten.json, and nobody found."""
+    made = make(tmp_path / "new")
+    (tmp_path / "people").write_text("{}")
+    with pytest.raises(UserError, match=r"another name than forgotten\.json"):
+        run(**made.paths(), decision=tmp_path / "decision", config=GateConfig(forgotten=str(tmp_path / "people")))
 
 
 def test_settings_are_strict() -> None:

@@ -1,0 +1,37 @@
+"""What a step asks of a command's folders: paths that are there, and an output that replaces nobody's files."""
+
+from pathlib import Path
+
+import pytest
+
+from components.curation.config import CurationConfig
+from components.steps import CURATE, GATE, STEPS, Step
+from model.errors import UserError
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_an_output_replaces_only_what_the_step_wrote(step: Step, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    step.check_output(out)
+    out.mkdir()
+    step.check_output(out)
+    (out / "holiday.jpg").write_bytes(b"mine")
+    for place in (out, out / "holiday.jpg"):
+        with pytest.raises(UserError, match="there already and holds no"):
+            step.check_output(place)
+    for sign in step.signs:
+        (out / sign).write_text("{}")
+        step.check_output(out)
+        (out / sign).unlink()
+
+
+def test_steps_do_not_take_each_others_outputs_for_their_own() -> None:
+    signs = [sign for step in STEPS for sign in step.signs]
+    assert len(signs) == len(set(signs)) >= len(STEPS)
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    CURATE.check_paths(CurationConfig(pack=str(tmp_path)))
+    with pytest.raises(UserError, match=r"curate\.captioner '/nowhere' is not there"):
+        CURATE.check_paths(CurationConfig(captioner="/nowhere"))
+    GATE.check_paths(GATE.settings()())

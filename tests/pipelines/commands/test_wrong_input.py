@@ -1,0 +1,103 @@
+"""Wrong input to any command: one sentence that names it, never a trace, and nothing of the user's is replaced."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from model.artefacts import write_json
+from model.errors import UserError
+from pipelines.cli import app, main
+from tests.validation.gate.evidence import make
+
+WRONG_JSON = ["{", "[]", "{}", "5", ""]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to stand in, with a file and an empty folder."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What `withanyone` says of the wrong command line `words`."""
+    monkeypatch.setattr("sys.argv", ["withanyone", *words.split()])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code in (2, 3)
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("run --runs file --photos empty", "file/.store cannot be used (Not a directory)"),
+        ("run --photos empty --set curate.captioner=nowhere", "curate.captioner"),
+        ("run --photos empty --set gate.champion=nowhere", "gate.champion"),
+        ("run --set train.preset=giant", "choose one of nano, flux-dev, flux-kontext"),
+        ("run --set evaluate.judges=[]", "list should have at least 1 item, not 0"),
+        ("run --set train.phases=3", "input should be a list"),
+        ("run --set train.phases=[{}]", "The setting train.phases.0.name is missing: give it a value."),
+        ("cast --out file --set photos.folder=empty", "file is there already"),
+        ("cast --out file/x --set photos.folder=empty", "cannot be used"),
+        ("compile --out empty", "empty cannot be used (Is a directory)"),
+        ("drift", "runs has no champion yet: choose one"),
+        ("deletions add x --requests file", "file/pending cannot be used"),
+        ("merge-branches file --arc file --preset nano", "file is there already"),
+        ("merge-branches new --arc file --preset nano", "no readable safetensors"),
+    ],
+)
+def test_wrong_words_are_one_sentence(
+    words: str, named: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert named in refusal(words, monkeypatch, capsys)
+    assert (place / "file").read_text() == "mine"
+
+
+def test_the_name_of_nobody_is_no_request(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    done = CliRunner().invoke(app, ["deletions", "add", " "])
+    assert isinstance(done.exception, UserError)
+    assert not (place / "deletions").exists()
+
+
+def test_photos_are_never_replaced_by_their_list(place: Path) -> None:
+    (place / "photos").mkdir()
+    (place / "photos" / "a.jpg").write_bytes(b"mine")
+    done = CliRunner().invoke(app, ["cast", "--out", "photos", "--set", "photos.folder=photos"])
+    assert isinstance(done.exception, UserError)
+    assert (place / "photos" / "a.jpg").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("text", WRONG_JSON)
+def test_a_broken_file_of_an_input_is_named(text: str, place: Path) -> None:
+    made = make(place / "made")
+    write_json(place / "decision" / "decision.json", {"verdict": "promote", "inputs": {}, "intended_use": "research"})
+    (place / "runs" / "a").mkdir(parents=True)
+    scores, decision = f"--scores {made.scores}", "--decision decision"
+    cases = {
+        made.validation / "result.json": f"train --dataset {made.dataset} --validation {made.validation} --out new",
+        place / "runs" / "a" / "run.json": "runs",
+        place / "decision" / "decision.json": f"package --model {made.model} {scores} {decision} --out new",
+        made.dataset / "manifest.json": f"export-multiid {made.dataset} --out new",
+    }
+    for file, words in cases.items():
+        kept = file.read_bytes() if file.exists() else None
+        file.write_text(text)
+        done = CliRunner().invoke(app, words.split())
+        assert isinstance(done.exception, UserError), (words, done.exception)
+        assert file.name in str(done.exception)
+        if kept is not None:
+            file.write_bytes(kept)
+
+
+def test_a_fault_of_the_program_keeps_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error", "disk")
+
+    monkeypatch.setattr("pipelines.cli.app", fail)
+    with pytest.raises(OSError, match="Input/output"):
+        main()
