@@ -20,6 +20,7 @@ from model.adapter.inject import Condition, People, Weights, conditions, injecte
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import ARC, SIG
 from model.denoiser import Size, TextFeatures, velocity
+from model.device import check_device
 from model.errors import UserError
 from model.latents import CELL, decode, encode, pack, unpack
 from model.layout import layout
@@ -92,6 +93,7 @@ class Sampler:
     @classmethod
     def load(cls, model: Path, device: str = "cpu") -> Self:
         """The sampler of a model folder; UserError where it is none or of an unknown preset."""
+        check_device(device)
         chosen = preset(read_description(model)["preset"])
         adapter = load_adapter(model, precision(chosen)).to(device)
         backbone, autoencoder = load_backbone(chosen).to(device), load_autoencoder(chosen).to(device)

@@ -9,12 +9,13 @@ from components.packaging.consent import Consent, FaceList
 from components.packaging.credentials import Credentials
 from components.packaging.engine import Engine
 from components.packaging.lineage import Lineage
-from components.packaging.presets import check_device, check_frozen, recogniser_digest, servable
+from components.packaging.presets import check_frozen, recogniser_digest, servable
 from components.packaging.references import Look
 from components.packaging.selftest import SelfTest
 from components.packaging.settings import ServiceSettings
 from components.packaging.terms import terms
 from model.artefacts import file_digest, read_json
+from model.device import check_device
 from model.errors import UserError
 from model.presets import Preset, load_faces, load_tower
 from model.sampler import Sampler

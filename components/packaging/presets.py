@@ -55,11 +55,3 @@ def check_frozen(bundle: Path, chosen: Preset) -> None:
 def recogniser_digest(chosen: Preset) -> str:
     """Names the preset's recogniser in lists of people, as curation names it."""
     return folder_digest(pack_folder(chosen.parts.pack)) if chosen.parts else file_digest(weight(chosen.recogniser))
-
-
-def check_device(device: str) -> None:
-    """Raise UserError for a GPU that is not there."""
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("the device is cuda, but torch finds no GPU that it can use here: say cpu, or mend the driver")

@@ -14,10 +14,11 @@ from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
 from components.packaging.loading import load_look
 from components.packaging.pictures import read_bytes
-from components.packaging.presets import check_device, servable
+from components.packaging.presets import servable
 from components.packaging.proof import prove
 from components.packaging.selftest import SelfTest
 from model.artefacts import new_folder, read_json, write_json
+from model.device import check_device
 from model.errors import UserError
 from model.presets import frozen_digest, load_faces
 from model.sampler import Sampler

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from model.device import check_device
 from model.faces.detector import Detector
 from model.faces.geometry import TEMPLATE_SIZE, align
 from model.faces.inference import for_inference, planes_of
@@ -85,4 +86,5 @@ def load_analyser(recogniser: str = "facesdk", pack: Path | None = None, device:
         from model.faces.insightface_pack import PackAnalyser
 
         return PackAnalyser(pack)
+    check_device(device)
     return FaceAnalyser(Detector.load(device), load_recogniser(recogniser, device))

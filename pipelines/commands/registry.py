@@ -71,9 +71,12 @@ def deploy(
 
 
 def containerize(
-    version: Annotated[str | None, typer.Argument(help="Version.", show_default="the champion")] = None,
+    version: Annotated[
+        str | None, typer.Argument(help="Version to make an image of.", show_default="the champion")
+    ] = None,
     tag: Annotated[
-        str | None, typer.Option(metavar="NAME:TAG", help="Name.", show_default="localhost/withanyone:VERSION")
+        str | None,
+        typer.Option(metavar="NAME:TAG", help="Name of the image.", show_default="localhost/withanyone:VERSION"),
     ] = None,
     base: Annotated[
         str | None,
@@ -103,7 +106,9 @@ def containerize(
 
 
 def rollback(
-    to: Annotated[str | None, typer.Option(metavar="VERSION", help="Version.", show_default="the one before")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Version to go back to.", show_default="the one before")
+    ] = None,
     runs: RunsFolder = RUNS,
     registry: RegistryFolder = REGISTRY,
     deployment: DeploymentFolder = DEPLOYMENT,

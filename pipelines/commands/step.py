@@ -15,6 +15,7 @@ from model.errors import UserError
 from pipelines.commands.options import Changes, Json, Params, settings_of
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.table import Table
 
     from components.curation.truth import Naming
@@ -99,9 +100,7 @@ def run_alone(
     if missing and not images:
         raise typer.BadParameter("it is needed where --images is not given", param_hint=f"'--{missing[0]}'")
     settings = settings_of(params, changes or [])[step.name]
-    step.check_output(out)
-    if step != GATE:  # to which missing evidence is a reason to reject
-        step.check_paths(settings)
+    _refuse_early(step, settings, out, truth)
     show_progress()
     start = time.monotonic()
     try:
@@ -132,6 +131,17 @@ def run_alone(
             rich.print(table)
     if record.get("verdict", "promote") != "promote":
         raise typer.Exit(5)
+
+
+def _refuse_early(step: Step, settings: "BaseModel", out: Path, truth: Path | None) -> None:
+    """Raise UserError, before any work, for what could not be used after it."""
+    from model.artefacts import read_json
+
+    step.check_output(out)
+    if step != GATE:  # to which missing evidence is a reason to reject
+        step.check_paths(settings)
+    if truth:
+        read_json(truth, "photos")
 
 
 def _naming(out: Path, truth: Path) -> "tuple[Naming, Table]":

@@ -62,7 +62,9 @@ def apply(
 def drift(
     dataset: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, metavar="DIR", help="Dataset.", show_default="the newest of a run"),
+        typer.Option(
+            exists=True, file_okay=False, metavar="DIR", help="Dataset to score on.", show_default="the newest of a run"
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all reports.")] = Path("drift"),
     changes: Changes = None,

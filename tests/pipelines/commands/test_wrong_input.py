@@ -44,6 +44,7 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("run --set train.phases=[{}]", "The setting train.phases.0.name is missing: give it a value."),
         ("cast --out file --set photos.folder=empty", "file is there already"),
         ("cast --out file/x --set photos.folder=empty", "cannot be used"),
+        ("curate --photos empty --out new --truth file", "file is no readable JSON"),
         ("compile --out empty", "empty cannot be used (Is a directory)"),
         ("drift", "runs has no champion yet: choose one"),
         ("deletions add x --requests file", "file/pending cannot be used"),
