@@ -7,5 +7,9 @@ class UserError(Exception):
     """A problem with what the user gave: one sentence that names the field, the value, the rule and the remedy."""
 
 
+class FailedValidationError(UserError):
+    """A dataset that was looked at and is not good enough; the report says where."""
+
+
 class Preempted(Exception):  # noqa: N818  (no error: the work is whole so far)
     """Work that was asked to make room: what is done is saved, and the same job started again goes on from there."""

@@ -6,7 +6,7 @@ import typer
 
 from components.shell import sentence_of
 from components.steps import GATE, STEPS
-from model.errors import PREEMPTED, Preempted, UserError
+from model.errors import PREEMPTED, FailedValidationError, Preempted, UserError
 from pipelines.commands import branches, cluster, data, main_job, multiid, outside, registry, served, watch
 from pipelines.commands.forget import forget
 from pipelines.commands.gate import gate
@@ -56,7 +56,8 @@ def main() -> None:
         app()
     except UserError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(2 if isinstance(error, SettingsError) else 3)
+        settings, validation = (isinstance(error, kind) for kind in (SettingsError, FailedValidationError))
+        sys.exit(2 if settings else 4 if validation else 3)
     except Preempted as notice:
         sys.stderr.write(f"{notice}\n")
         sys.exit(PREEMPTED)

@@ -7,7 +7,7 @@ from components.validation.config import ValidationConfig
 from model.artefacts import new_folder, write_json
 from model.dataset.dataset import Dataset
 from model.dataset.records import TABLES
-from model.errors import UserError
+from model.errors import FailedValidationError
 from validation.dataset.suite import as_json, validate
 from validation.report.dataset_page import dataset_page
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 def run(*, dataset: Path, validation: Path, config: ValidationConfig) -> None:
     """Write `result.json` and `report.html`.
 
-    Raises UserError after writing them when an expectation failed; it names those that did and the report's place.
+    Raises FailedValidationError after writing them when an expectation failed; it names those and the report's place.
     """
     opened = Dataset.open(dataset)
     outcomes = validate(dataset, opened.manifest, config)
@@ -29,7 +29,7 @@ def run(*, dataset: Path, validation: Path, config: ValidationConfig) -> None:
         (draft / "report.html").write_text(dataset_page(result, opened.manifest), encoding="utf-8")
     failed = [outcome.name for outcome in outcomes if not outcome.success]
     if failed:
-        raise UserError(
+        raise FailedValidationError(
             f"the dataset breaks {len(failed)} of {len(outcomes)} expectations ({', '.join(failed)}); "
             f"read {validation / 'report.html'} and mend the photos or the limits in the section validate"
         )

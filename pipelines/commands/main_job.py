@@ -60,11 +60,17 @@ def run(
 
 
 def _exit_code(failure: dict[str, object], run: Path) -> int:
-    from pipelines.commands.step import validation_failed
-
     if not failure["expected"]:
         return 1
-    return 4 if failure["step"] == "validate" and validation_failed(run / "validation") else 3
+    return 4 if failure["step"] == "validate" and _validation_failed(run / "validation") else 3
+
+
+def _validation_failed(validation: Path) -> bool:
+    """Whether the folder holds the result of a suite that failed, rather than of an input that could not be read."""
+    from model.artefacts import read_json
+
+    result = validation / "result.json"
+    return result.is_file() and not read_json(result)["success"]
 
 
 @runs_app.callback()

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import rich
 import typer
 
-from components.steps import CURATE, EVALUATE, GATE, PHOTOS, VALIDATE, Step
-from model.errors import UserError
+from components.steps import CURATE, EVALUATE, GATE, PHOTOS, Step
 from pipelines.commands.options import Changes, Json, Params, settings_of
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def run_alone(
     truth: Path | None = None,
     images: Path | None = None,
 ) -> None:
-    """Run `step` on `inputs` and print what came of it; exits 4 and 5 as the command line's help says."""
+    """Run `step` on `inputs` and print what came of it; exits 5 as the command line's help says."""
     missing = [name for name, path in inputs.items() if path is None]
     if missing and not images:
         raise typer.BadParameter("it is needed where --images is not given", param_hint=f"'--{missing[0]}'")
@@ -103,20 +102,14 @@ def run_alone(
     _refuse_early(step, settings, out, truth)
     show_progress()
     start = time.monotonic()
-    try:
-        if images:
-            from components.evaluation.config import EvaluationConfig
-            from components.evaluation.outside import run as score_images
+    if images:
+        from components.evaluation.config import EvaluationConfig
+        from components.evaluation.outside import run as score_images
 
-            assert isinstance(settings, EvaluationConfig)
-            score_images(images=images, scores=out, **inputs, config=settings)
-        else:
-            step.run()(**inputs, **{step.output: out}, config=settings)
-    except UserError as error:
-        if step == VALIDATE and validation_failed(out):
-            typer.echo(str(error), err=True)
-            raise typer.Exit(4) from None
-        raise
+        assert isinstance(settings, EvaluationConfig)
+        score_images(images=images, scores=out, **inputs, config=settings)
+    else:
+        step.run()(**inputs, **{step.output: out}, config=settings)
     record: dict[str, Any] = {"step": step.name, "out": str(out), "seconds": round(time.monotonic() - start, 1)}
     if step == GATE:
         from model.artefacts import read_json
@@ -152,14 +145,6 @@ def _naming(out: Path, truth: Path) -> "tuple[Naming, Table]":
     dataset = Dataset.open(out)
     found = measure_naming(dataset, truth)
     return found, naming_table(found, dataset)
-
-
-def validation_failed(validation: Path) -> bool:
-    """Whether the folder holds the result of a suite that failed, rather than of an input that could not be read."""
-    from model.artefacts import read_json
-
-    result = validation / "result.json"
-    return result.is_file() and not read_json(result)["success"]
 
 
 def show_progress() -> None:

@@ -95,6 +95,21 @@ def test_a_broken_file_of_an_input_is_named(text: str, place: Path) -> None:
             file.write_bytes(kept)
 
 
+def test_an_old_failed_validation_says_nothing_of_a_dataset_that_cannot_be_read(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def code_of(dataset: Path) -> object:
+        words = f"withanyone validate --dataset {dataset} --out checked --set validate.minimum_identities=1000"
+        monkeypatch.setattr("sys.argv", words.split())
+        with pytest.raises(SystemExit) as end:
+            main()
+        return end.value.code
+
+    assert code_of(make(place / "made").dataset) == 4
+    assert (place / "checked" / "report.html").is_file()
+    assert code_of(place / "empty") == 3
+
+
 def test_a_fault_of_the_program_keeps_its_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OSError(errno.EIO, "Input/output error", "disk")
