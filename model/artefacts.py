@@ -136,8 +136,9 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
         raise UnreadableError(f"{path} cannot be read ({error.strerror}): make it readable") from error
     except (ValueError, RecursionError) as error:
         raise UnreadableError(f"{path} is no readable JSON ({error}): make it again") from error
-    wanting = [key for key in keys if key not in found] if isinstance(found, dict) else ["an object"]
-    if wanting:
+    if not isinstance(found, dict):
+        raise UnreadableError(f"{path} holds no JSON object: it is another file, or damaged; make it again")
+    if wanting := [key for key in keys if key not in found]:
         raise UnreadableError(f"{path} lacks {', '.join(wanting)}: it is another file, or damaged; make it again")
     return dict(found)
 

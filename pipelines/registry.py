@@ -20,6 +20,7 @@ from pipelines.versions import quiet_dvc
 NAME, STAGE = "withanyone", "production"
 RECORD = "version.json"  # in every commit that is a version: what it is made of and who let it through
 DATA = ("model", "dataset", "scores", "decision")  # folders that DVC tracks
+START = "Start the registry"  # the first commit, by which a registry is known
 STORE = "registry-store"  # the default remote, beside the registry
 VERSION_TAG = re.compile(rf"{NAME}@(v\d+\.0\.0)")
 STAGE_TAG = re.compile(rf"{NAME}#{STAGE}#(\d+)")
@@ -38,9 +39,13 @@ class Registry:
         return (self.root / ".dvc" / "config").is_file() and (self.root / ".git").exists()
 
     def create(self) -> None:
-        """Make the repository, with a local folder beside it as DVC's remote; one that is there is left alone."""
+        """Make the repository, with a local folder beside it as DVC's remote; one that is there is left alone.
+
+        Raises UserError for a folder of anything else: a promotion throws changes away and replaces model/ in it.
+        """
         from dvc.repo import Repo
 
+        self._refuse_another()
         if self.exists and self._head():
             return
         self.root.mkdir(parents=True, exist_ok=True)
@@ -49,7 +54,17 @@ class Registry:
             config["core"].update(analytics=False, check_update=False, autostage=False, remote="store")
             config["cache"]["type"] = ["hardlink", "copy"]  # a version costs no second copy of the run's files
             config["remote"] = {"store": {"url": str(self.root.resolve().with_name(STORE))}}
-        self.commit("Start the registry")
+        self.commit(START)
+
+    def _refuse_another(self) -> None:
+        begun = (self.root / ".git").exists() and self._head()
+        first = git(self.root, "log", "--max-parents=0", "--format=%s") if begun else ""
+        known = {".git", ".dvc", ".dvcignore", ".gitignore"}  # what a creation that was killed may have left
+        others = [path.name for path in self.root.iterdir() if path.name not in known] if self.root.exists() else []
+        if START not in first.splitlines() and (first or others):
+            raise UserError(
+                f"{self.root} is there already and is no registry: give --registry the name of a new folder."
+            )
 
     def only_user(self) -> AbstractContextManager[None]:
         """Hold the registry for one change. Raises UserError while another process changes it."""

@@ -135,6 +135,20 @@ def test_going_back_restores_champion_and_a_run_that_is_gone(runs: Runs, registr
         registry.previous()
 
 
+def test_a_repository_of_other_work_is_never_taken_for_the_registry(runs: Runs, tmp_path: Path) -> None:
+    """A promotion would reset it and replace its model/: a clone of this project has both."""
+    decided_run(runs.folder.parent)
+    clone, folder = Registry(tmp_path / "clone"), Registry(tmp_path / "folder")
+    clone.create()
+    git(clone.root, "commit", "--quiet", "--amend", "-m", "Begin something else")
+    for registry in (clone, folder):
+        (registry.root / "model").mkdir(parents=True)
+        (registry.root / "model" / "work.py").write_text("mine")
+        with pytest.raises(UserError, match="is no registry"):
+            promote(runs, "latest", registry, ADA)
+        assert (registry.root / "model" / "work.py").read_text() == "mine"
+
+
 def test_a_broken_lock_of_dvc_stands_in_nobodys_way(runs: Runs, registry: Registry) -> None:
     registry.create()
     (registry.root / ".dvc" / "tmp").mkdir(exist_ok=True)
