@@ -66,7 +66,7 @@ def test_the_champion_is_scored_again_and_the_report_lies_beside_the_scores(
         scored(scores, run, {"p06": 0.1, "p07": 0.2})
 
     config = EvaluationConfig(champion="of another run")
-    with pytest.raises(UserError, match="no run 'champion'"):
+    with pytest.raises(UserError, match="has no champion yet"):
         measure_drift(runs, None, tmp_path / "drift", evaluate, config)
     runs.crown(run.name)
     report = measure_drift(runs, None, tmp_path / "drift", evaluate, config)
