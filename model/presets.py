@@ -44,11 +44,9 @@ class Preset:
     """One size of the system.
 
     `buckets` are (width, height) in pixels, by the number of people, multiples of 16. `guidance` is told to backbones
-    that were distilled with it. `identity_guidance` is by how much sampling exaggerates what the adapter adds, 1 for
-    not at all: other values cost a second pass of the backbone and need one that was trained with the adapter off, too.
-    `parts` say where its frozen parts lie, None for those that ship with the project; they are read as `dtype`. A
-    preset that `edits` is shown a photo with its faces blurred. `licences` are those of parts that do not ship with the
-    project, as rows of `model.weights.licences`.
+    that were distilled with it. `parts` say where its frozen parts lie, None for those that ship with the project; they
+    are read as `dtype`. A preset that `edits` is shown a photo with its faces blurred. `licences` are those of parts
+    that do not ship with the project, as rows of `model.weights.licences`.
     """
 
     name: str
@@ -61,7 +59,6 @@ class Preset:
     text_tokens: int
     steps: int
     guidance: float | None
-    identity_guidance: float
     parts: Parts | None = None
     dtype: str = "float32"
     edits: bool = False
@@ -127,7 +124,6 @@ def nano() -> Preset:
         text_tokens=16,
         steps=4,
         guidance=None,
-        identity_guidance=2.0,
     )
 
 
@@ -158,7 +154,6 @@ def flux_dev(parts: Parts | None = None) -> Preset:
         text_tokens=512,
         steps=25,
         guidance=4.0,
-        identity_guidance=1.0,
         parts=parts or Parts.here(),
         dtype="bfloat16",
         licences=(

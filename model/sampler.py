@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -24,7 +23,7 @@ from model.device import check_device
 from model.errors import UserError
 from model.latents import CELL, decode, encode, pack, unpack
 from model.layout import layout
-from model.losses.flow import sampling_times, shift_of
+from model.losses.flow import euler, sampling_times, shift_of
 from model.presets import Preset, load_autoencoder, load_backbone, load_text, load_tower, precision, preset
 from model.steady import steady
 
@@ -154,20 +153,18 @@ class Sampler:
 
     def _sample(self, requests: Sequence[Request], size: Size, way: Way) -> list[Image.Image]:
         people = self._people(requests, size, way.weights)
-        guided = self.preset.identity_guidance != 1 and bool(people)
         text = TextFeatures(*(t.to(self.device) for t in self.encode_text([r.prompt for r in requests])))
         shown = self._shown(requests)
-        x_t = torch.stack([self._noise(r, size) for r in requests]).to(self.device)
-        if guided:
-            text, shown = TextFeatures(*map(_twice, text)), None if shown is None else _twice(shown)
+        noise = torch.stack([self._noise(r, size) for r in requests]).to(self.device)
 
         def predicted(x_t: Tensor, t: Tensor) -> Tensor:
             with injected(self.backbone, people):
                 return velocity(self.backbone, x_t, t.expand(len(x_t)), text, size, way.guidance, shown)
 
-        for number, (t, following) in enumerate(pairwise(way.times(way.steps, x_t.shape[1]).to(self.device)), 1):
-            v = self._guided(predicted(_twice(x_t), t)) if guided else predicted(x_t, t)
-            x_t = x_t + (following - t) * v
+        times = way.times(way.steps, noise.shape[1]).to(self.device)
+        x_t = noise
+        for number, following in enumerate(euler(predicted, noise, times), 1):
+            x_t = following
             if way.on_step is not None:
                 way.on_step(number, way.steps)
         return [self._picture(latent) for latent in unpack(x_t, *size).split(1)]
@@ -178,20 +175,8 @@ class Sampler:
         bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).permute(1, 2, 0)
         return Image.fromarray(bytes_.numpy())
 
-    def _guided(self, v: Tensor) -> Tensor:
-        """The velocity with the people, moved away from the one without them as far as the preset's guidance says.
-
-        Classifier-free guidance (Ho and Salimans 2022) over identity: v0 + g (v - v0), where v0 has the adapter off.
-        Both come from one call of the backbone, v0 in the second half of the batch.
-        """
-        with_people, without = v.chunk(2)
-        return without + self.preset.identity_guidance * (with_people - without)
-
     def _people(self, requests: Sequence[Request], size: Size, weights: Weights) -> list[Condition]:
-        """What the adapter adds to a batch: its keys and values are computed here, once for all steps.
-
-        It is for the first pictures of the batch: those that follow have nobody in them.
-        """
+        """What the adapter adds to a batch: its keys and values are computed here, once for all steps."""
         embeddings, boxes = (_padded(rows).to(self.device) for rows in _faces(requests))
         patches = [r.patches for r in requests if r.patches is not None]
         if patches:
@@ -241,10 +226,6 @@ def _batches(requests: Sequence[Request]) -> Iterator[tuple[Size, list[int]]]:
     for (size, _, _), numbers in alike.items():
         for start in range(0, len(numbers), BATCH):
             yield size, numbers[start : start + BATCH]
-
-
-def _twice(rows: Tensor) -> Tensor:
-    return torch.cat([rows, rows])
 
 
 def _faces(requests: Sequence[Request]) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.training.trainjob import Job
 from model.training.phases import Phase, retrain_phases
@@ -44,6 +44,17 @@ class TrainingConfig(BaseModel):
     samples_every: int = Field(
         0, ge=0, description="optimiser steps between grids of sample pictures among the live metrics; 0: none"
     )
+
+    @model_validator(mode="after")
+    def _drawn_pictures_are_not_recomputed(self) -> Self:
+        """Recomputed blocks look for the people of the backbone's last call, and pictures are drawn in several."""
+        for phase in self.phases:
+            if self.recompute and phase.drawn:
+                raise ValueError(
+                    f"train.recompute is {self.recompute:g} and the phase '{phase.name}' has drawn {phase.drawn}; "
+                    "one of them must be 0"
+                )
+        return self
 
     def planned(self) -> Self:
         """The settings with their effort spent: phases of the steps that will be run."""

@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -91,9 +90,9 @@ def conditions(
 def injected(transformer: FluxTransformer2DModel, conditions: Sequence[Condition]) -> Iterator[None]:
     """Inside, each block k of a FluxTransformer2DModel adds the sum of weight * attention_k to its image tokens.
 
-    All branches read the tokens that the block gave. Pictures of a batch that come after those of the conditions are
-    left as they are. A condition of weight 0 installs nothing: the backbone then computes what it computes alone, bit
-    for bit. Raises ValueError where a condition has another number of blocks than the backbone.
+    All branches read the tokens that the block gave. A condition of weight 0 installs nothing: the backbone then
+    computes what it computes alone, bit for bit. Raises ValueError where a condition has another number of blocks than
+    the backbone.
     """
     blocks = [*transformer.transformer_blocks, *transformer.single_transformer_blocks]
     for one in conditions:
@@ -114,10 +113,9 @@ def _install(block: nn.Module, active: Sequence[Condition], k: int) -> Removable
 def _update(active: Sequence[Condition], k: int) -> Callable[[nn.Module, tuple[object, ...], BlockOutput], BlockOutput]:
     def hook(_block: nn.Module, _inputs: tuple[object, ...], output: BlockOutput) -> BlockOutput:
         text, image = output
-        pictures = len(active[0].regions.where)
-        seen = updated = image[:pictures]
+        updated = image
         for one in active:
-            updated = updated + one.weight * one.attentions[k](seen, one.keys_values[k], one.regions)
-        return text, updated if pictures == len(image) else torch.cat([updated, image[pictures:]])
+            updated = updated + one.weight * one.attentions[k](image, one.keys_values[k], one.regions)
+        return text, updated
 
     return hook

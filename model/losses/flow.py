@@ -5,6 +5,8 @@ network predicts v = x0 - x1. Times are in [0, 1]; 1 is pure noise.
 """
 
 import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -52,6 +54,16 @@ def sample_times(count: int, shift: float, generator: torch.Generator) -> Tensor
 def sampling_times(steps: int, shift: float) -> Tensor:
     """The `steps + 1` shifted times from 1 down to 0 at which a sampler stands."""
     return shifted(torch.linspace(1, 0, steps + 1, dtype=torch.float64), shift).float()
+
+
+def euler(velocity: Callable[[Tensor, Tensor], Tensor], x_t: Tensor, times: Tensor) -> Iterator[Tensor]:
+    """The tokens after each of n Euler steps along `times` [n + 1], from 1 down to 0.
+
+    `velocity` is given the tokens and the time, a scalar tensor, at which a step begins.
+    """
+    for t, following in pairwise(times):
+        x_t = x_t + (following - t) * velocity(x_t, t)
+        yield x_t
 
 
 def _beside(t: Tensor, x: Tensor) -> Tensor:

@@ -31,11 +31,11 @@ class Lpips(nn.Module):
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         total = torch.zeros(len(a), device=a.device)
-        for head, left, right in zip(self.heads, self._features(a), self._features(b), strict=True):
+        for head, left, right in zip(self.heads, self.features(a), self.features(b), strict=True):
             total = total + ((left - right).square() * head).sum(1).mean((1, 2))
         return total
 
-    def _features(self, x: torch.Tensor) -> list[torch.Tensor]:
+    def features(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Rectified features of the five layers, each of unit length over its channels."""
         x = (x - self.shift) / self.scale
         found = []

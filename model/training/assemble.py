@@ -1,5 +1,6 @@
 """Puts a trainer together from a dataset and a preset: frozen networks, cached features, bank, batches."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from model.adapter.sizes import AdapterSizes
 from model.artefacts import cache_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from model.faces.detector import Detector
 from model.losses.bank import IdentityBank
 from model.presets import Preset, load_autoencoder, load_backbone, load_judge, load_text, load_tower
 from model.training.batches import Batches
@@ -43,6 +45,8 @@ def assemble(
         data = training_data(dataset, chosen)
         refuse_empty_folders(data.targets, loop.phases)
         batches, judges = prepare(dataset, data, chosen, batch, seed, cache_folder(FEATURES), accelerator.device)
+    if any(phase.drawn for phase in loop.phases):
+        judges = replace(judges, detector=Detector.load(str(accelerator.device)))
     return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
 
 

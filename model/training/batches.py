@@ -55,6 +55,15 @@ class Batch:
         moved: dict[str, Any] = {name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)}
         return replace(self, text=TextFeatures(*(part.to(device) for part in self.text)), **moved)
 
+    def only(self, pictures: Tensor) -> "Batch":
+        """The batch of those `pictures` [B] alone that are true."""
+        faces, place = pictures[self.of_picture], torch.cumsum(pictures, 0) - 1
+        of_pictures = ("clean", "noise", "t", "embeddings", "boxes", "decoded", "patches", "shown")
+        of_faces = ("landmarks", "identities", "truths")
+        chosen: dict[str, Any] = {name: getattr(self, name)[faces] for name in of_faces}
+        chosen |= {name: value[pictures] for name in of_pictures if (value := getattr(self, name)) is not None}
+        return replace(self, text=self.text.rows(pictures), of_picture=place[self.of_picture[faces]], **chosen)
+
 
 class Batches:
     """The endless row of batches of a training; batch k is the same whenever it is asked for.
@@ -83,9 +92,9 @@ class Batches:
         latents, truths, shown = zip(*(self.features.picture_of(index) for index in chosen), strict=True)
         clean = torch.stack(latents)
         t = sample_times(len(chosen), shift_of(clean.shape[1]), generator)
-        used = (
-            (t >= phase.gate_from) & (t <= phase.gate) & (torch.rand(len(chosen), generator=generator) < phase.decoded)
-        )
+        used = torch.rand(len(chosen), generator=generator) < phase.decoded
+        if not phase.drawn:
+            used &= (t >= phase.gate_from) & (t <= phase.gate)
         text = self._text(targets, phase, draws)
         references = [self._references(target, phase, draws) for target in targets]
         return Batch(

@@ -37,6 +37,13 @@ class Phase(BaseModel):
         0.0, ge=0, le=1, description="Noise level from which identity losses act; 0 is all levels."
     )
     decoded: float = Field(1.0, gt=0, le=1, description="Share of the pictures within the gates that are decoded.")
+    drawn: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Steps from noise in which the pictures are drawn that the identity losses look at, whatever the "
+        "gates; 0: they look at the clean picture that is predicted from a noised photo.",
+    )
 
     @property
     def judged(self) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -20,9 +20,12 @@ from model.adapter.network import IdentityAdapter
 from model.adapter.regions import cells_in_boxes
 from model.adapter.tokens import IdentityTokens, PatchTokens
 from model.denoiser import velocity
+from model.faces.detector import Detector
+from model.latents import decode, unpack
 from model.losses.bank import IdentityBank
 from model.losses.contrastive import id_contrastive_loss
-from model.losses.decode import Recognise, predicted_faces
+from model.losses.decode import Recognise, face_embeddings, predicted_faces
+from model.losses.drawn import drawn, found_landmarks
 from model.losses.flow import flow_loss, noised, predicted_clean
 from model.losses.identity import identity_loss
 from model.training.batches import Batch
@@ -78,11 +81,15 @@ def recompute(backbone: FluxTransformer2DModel, share: float) -> None:
 
 @dataclass(frozen=True)
 class Judges:
-    """The frozen networks that identity losses look through, and the bank of negatives."""
+    """The frozen networks that identity losses look through, and the bank of negatives.
+
+    The `detector` finds the faces of pictures that phases have drawn; others need none.
+    """
 
     autoencoder: AutoencoderKL
     recognise: Recognise
     bank: IdentityBank
+    detector: Detector | None = None
 
 
 def losses(model: Predict, batch: Batch, judges: Judges, phase: Phase) -> dict[str, Tensor]:
@@ -99,8 +106,11 @@ def losses(model: Predict, batch: Batch, judges: Judges, phase: Phase) -> dict[s
     total = flow
     seen = batch.decoded[batch.of_picture]
     if phase.judged and seen.any():
-        clean = predicted_clean(x_t, predicted, batch.t)
-        found |= _identity_losses(clean, batch, seen, judges, phase)
+        if phase.drawn:
+            generated = _drawn_faces(model, batch.only(batch.decoded), judges, phase.drawn)
+        else:
+            generated = _predicted_faces(predicted_clean(x_t, predicted, batch.t), batch, seen, judges)
+        found |= _identity_losses(generated, batch, seen, judges, phase)
         share = seen.float().mean() / phase.decoded
         weights = {"identity": phase.identity, "contrastive": phase.contrastive}
         total = total + share * sum(weight * found[name] for name, weight in weights.items() if weight)
@@ -115,10 +125,10 @@ def _token_weights(batch: Batch, phase: Phase) -> Tensor | None:
     return 1 + (phase.face_weight - 1) * faces.float()
 
 
-def _identity_losses(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges, phase: Phase) -> dict[str, Tensor]:
-    """The identity terms that have a weight, over the faces `seen` [F] of predicted clean tokens."""
+def _predicted_faces(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges) -> Tensor:
+    """Raw embeddings of the faces `seen` [F] in predicted clean tokens, where the photo's faces lie."""
     pictures = torch.cumsum(batch.decoded, 0) - 1
-    generated = predicted_faces(
+    return predicted_faces(
         judges.autoencoder,
         judges.recognise,
         clean[batch.decoded],
@@ -126,6 +136,19 @@ def _identity_losses(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges, 
         pictures[batch.of_picture[seen]],
         batch.size,
     )
+
+
+def _drawn_faces(model: Predict, batch: Batch, judges: Judges, steps: int) -> Tensor:
+    """Raw embeddings [F, d] of the faces in pictures that are drawn from the batch's noise, where they are found."""
+    assert judges.detector is not None, "a phase that draws needs a detector"
+    clean = drawn(lambda x_t, t: model(x_t, replace(batch, t=t)).float(), batch.noise, steps)
+    pictures = decode(judges.autoencoder, unpack(clean, *batch.size))
+    landmarks = found_landmarks(judges.detector, pictures, batch.landmarks, batch.of_picture)
+    return face_embeddings(judges.recognise, pictures, landmarks, batch.of_picture)
+
+
+def _identity_losses(generated: Tensor, batch: Batch, seen: Tensor, judges: Judges, phase: Phase) -> dict[str, Tensor]:
+    """The identity terms that have a weight, of the `generated` embeddings of the faces `seen` [F]."""
     truths, found = batch.truths[seen], {}
     if phase.identity:
         found["identity"] = identity_loss(generated, truths).mean()

@@ -16,7 +16,6 @@ from model.adapter.checkpoint import save_adapter
 from model.adapter.inject import conditions, injected
 from model.adapter.network import IdentityAdapter
 from model.errors import UserError
-from model.latents import decode
 from model.losses.flow import sampling_times, shift_of
 from model.parts import Parts
 from model.presets import nano
@@ -27,7 +26,7 @@ from tests.model.training.tiny_job import encode_text
 
 
 def sampler(adapter: IdentityAdapter) -> Sampler:
-    preset = replace(nano(), steps=3, identity_guidance=1.0)
+    preset = replace(nano(), steps=3)
     return Sampler(preset, tiny_backbone(), tiny_autoencoder(), encode_text, adapter)
 
 
@@ -108,23 +107,6 @@ def test_sampling_is_euler_on_the_shifted_times(pipe: Sampler, monkeypatch: pyte
         torch.testing.assert_close(x_t, seen[0][0] + (time - 1))
 
 
-def test_guidance_exaggerates_what_the_adapter_adds(pipe: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
-    latents: list[Tensor] = []
-
-    def watched(autoencoder: Any, given: Tensor) -> Tensor:
-        latents.append(given)
-        return decode(autoencoder, given)
-
-    monkeypatch.setattr("model.sampler.decode", watched)
-    for guidance, weight in ((1, 0.0), (1, 1.0), (3, 1.0), (3, 0.0)):
-        monkeypatch.setattr(pipe, "preset", replace(pipe.preset, identity_guidance=guidance))
-        pipe([request(1)], steps=1, id_weight=weight)
-    alone, plain, thrice, nobody = latents
-    assert not torch.allclose(alone, plain)
-    torch.testing.assert_close(thrice, alone + 3 * (plain - alone))
-    assert torch.equal(nobody, alone)
-
-
 def test_keys_and_values_are_computed_once_and_serve_every_step(pipe: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[Any] = []
     kept = conditions
@@ -175,7 +157,7 @@ def test_a_photo_that_is_shown_changes_the_picture_and_is_read_by_its_own_positi
 
 def test_a_backbone_in_16_bits_makes_nearly_the_same_picture() -> None:
     half = Sampler(
-        replace(nano(), steps=3, identity_guidance=1.0),
+        replace(nano(), steps=3),
         tiny_backbone().bfloat16(),
         tiny_autoencoder().bfloat16(),
         encode_text,

@@ -26,6 +26,10 @@ def test_phases_may_be_written_as_in_yaml() -> None:
         ({"phases": []}, "phases"),
         ({"phases": [{"name": "a", "steps": 3, "learning_rate": 0.001, "colour": 1}]}, "colour"),
         ({"effort": 0}, "effort"),
+        (
+            {"recompute": 0.5, "phases": [{"name": "a", "steps": 3, "learning_rate": 0.1, "drawn": 4}]},
+            "recompute is 0.5",
+        ),
     ],
 )
 def test_unknown_and_ill_typed_settings_are_refused_by_name(settings: dict[str, object], key: str) -> None:

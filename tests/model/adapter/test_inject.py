@@ -50,18 +50,6 @@ def test_weight_zero_and_an_untrained_adapter_leave_the_backbone_as_it_is() -> N
     assert torch.equal(run(backbone), alone)
 
 
-def test_pictures_after_those_of_the_conditions_are_left_as_they_are() -> None:
-    backbone, adapter = tiny_backbone(), tiny_adapter()
-    alone = run(backbone)
-    with injected(
-        backbone,
-        [condition(adapter, torch.randn(1, 2, SIZES.embedding), token_regions(BOXES[:1], 64, 64, tokens=2))],
-    ):
-        first, second = run(backbone)
-    assert torch.equal(second, alone[1])
-    assert not torch.allclose(first, alone[0])
-
-
 def test_hooks_go_even_when_the_block_fails() -> None:
     backbone, regions = tiny_backbone(), token_regions(BOXES, 64, 64, tokens=2)
     alone = run(backbone)

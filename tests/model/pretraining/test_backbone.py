@@ -1,5 +1,6 @@
 """Pretraining of backbone and adapter: what is switched off stays off, and each stage trains what it says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from model.faces.detector import Detector
 from model.pretraining import backbone
+from model.pretraining.critic import Critic
 from model.pretraining.loop import Plan
 from model.training.step import AdaptedBackbone
 from tests.model.tiny import tiny_adapter, tiny_backbone
@@ -22,7 +25,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> backbone.Source:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("backbone")
     trainer = tiny_trainer(tiny_dataset(folder / "dataset"), folder / "work")
-    return backbone.Source(trainer.batches, trainer.judges)
+    return backbone.Source(trainer.batches, replace(trainer.judges, detector=Detector.load()))
 
 
 def test_a_picture_switched_off_is_the_backbones_alone(source: backbone.Source) -> None:
@@ -34,9 +37,10 @@ def test_a_picture_switched_off_is_the_backbones_alone(source: backbone.Source) 
     assert batch.decoded.tolist() == [False, True, False, True]
 
 
-def test_both_learn_in_both_stages(source: backbone.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_learn_in_all_stages(source: backbone.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbone, "FLOW", Plan(steps=3, learning_rate=1e-2))
     monkeypatch.setattr(backbone, "IDENTITY", Plan(steps=3, learning_rate=1e-2))
+    monkeypatch.setattr(backbone, "DRAWN", Plan(steps=2, learning_rate=1e-2))
     model = AdaptedBackbone(tiny_backbone().requires_grad_(True), tiny_adapter(trained=False))
     start = {name: value.clone() for name, value in model.state_dict().items()}
     backbone.train(model, [source, source], tmp_path)
@@ -47,7 +51,7 @@ def test_both_learn_in_both_stages(source: backbone.Source, tmp_path: Path, monk
             torch.testing.assert_close(end[f"{part}.{name}"], value.float(), rtol=1e-3, atol=1e-4)
     for name in ("backbone.proj_out.weight", "adapter.ipa_arc.0.to_out.weight"):
         assert not torch.equal(end[name], start[name])
-    assert {folder.name for folder in tmp_path.iterdir() if folder.is_dir()} == {"flow", "identity"}
+    assert {folder.name for folder in tmp_path.iterdir() if folder.is_dir()} == {"flow", "identity", "drawn"}
 
 
 def test_the_loss_is_the_trainings_own(source: backbone.Source) -> None:
@@ -55,3 +59,17 @@ def test_the_loss_is_the_trainings_own(source: backbone.Source) -> None:
     found = backbone._loss(model, [source], EVERYWHERE)(2, np.random.default_rng(0))
     assert {"loss", "flow", "identity", "contrastive"} <= found.keys()
     assert all(torch.isfinite(value) for value in found.values())
+
+
+def test_the_critic_speaks_of_drawn_faces_beside_the_same_losses(source: backbone.Source) -> None:
+    torch.manual_seed(0)
+    model, critic = AdaptedBackbone(tiny_backbone(), tiny_adapter()), Critic()
+    phase = backbone.DRAWN_PHASE.model_copy(update={"drawn": 2})
+    alone, criticised = (
+        backbone._loss(model, [source], phase, one)(2, np.random.default_rng(0)) for one in (None, critic)
+    )
+    assert criticised.keys() - alone.keys() == {"complaint", "judgement"}
+    for name in alone.keys() - {"loss"}:
+        torch.testing.assert_close(alone[name], criticised[name])
+    added = backbone.REALISM * criticised["complaint"] + criticised["judgement"]
+    torch.testing.assert_close(criticised["loss"], alone["loss"] + added)

@@ -5,11 +5,16 @@ from dataclasses import replace
 
 import pytest
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from torch import Tensor
 
 from model.adapter.regions import cells_in_boxes
 from model.dataset.dataset import Dataset
+from model.faces.detector import Detector
+from model.latents import decode
 from model.losses.flow import noised
+from model.presets import nano
+from model.sampler import Request, Sampler
 from model.training.batches import Batch
 from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
@@ -106,6 +111,54 @@ def test_a_loss_of_zero_weight_is_not_computed(
     found = losses(model(), batch, watched, PHASE.model_copy(update=weights))
     assert found.keys() == {"flow", "total", *computed}
     assert calls == ({"decoder": 1, "recogniser": 1} if computed else {})
+
+
+def test_a_phase_that_draws_is_shown_what_the_sampler_makes_of_the_noise(
+    job: tuple[Batch, Judges], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch, judges = job
+    batch, latents = only(batch, [True, False, True, True]), list[Tensor]()
+
+    def watched(autoencoder: AutoencoderKL, given: Tensor) -> Tensor:
+        latents.append(given)
+        return decode(autoencoder, given)
+
+    for place in ("model.training.step.decode", "model.sampler.decode"):
+        monkeypatch.setattr(place, watched)
+    network, drawing = model(), PHASE.model_copy(update={"drawn": 3})
+    found = losses(network, batch, replace(judges, detector=Detector.load()), drawing)
+    assert found.keys() == {"flow", "identity", "contrastive", "total"}
+    assert torch.equal(found["flow"], losses(network, batch, judges, PHASE)["flow"])
+
+    kept = batch.only(batch.decoded)
+    pipe = Sampler(nano(), network.backbone, judges.autoencoder, lambda _: kept.text, network.adapter)
+    noise = iter(kept.noise)
+    monkeypatch.setattr(pipe, "_noise", lambda *_: next(noise))
+    pipe(
+        [Request("", e.numpy(), b.numpy(), *kept.size, 0) for e, b in zip(kept.embeddings, kept.boxes, strict=True)],
+        steps=3,
+    )
+    torch.testing.assert_close(latents[0], torch.cat(latents[-3:]), rtol=1e-4, atol=1e-4)
+
+
+def test_drawing_learns_through_all_its_steps(job: tuple[Batch, Judges]) -> None:
+    batch, judges = job
+    network = model()
+    drawing = PHASE.model_copy(update={"drawn": 2})
+    found = losses(network, batch, replace(judges, detector=Detector.load()), drawing)
+    (found["total"] - found["flow"]).backward()
+    assert all(weight.grad is not None and weight.grad.any() for weight in network.adapter.parameters())
+
+
+def test_some_pictures_of_a_batch_keep_what_is_theirs(job: tuple[Batch, Judges]) -> None:
+    batch, _ = job
+    chosen = torch.tensor([False, True, False, True])
+    some = batch.only(chosen)
+    assert torch.equal(some.clean, batch.clean[chosen])
+    assert torch.equal(some.text.tokens, batch.text.tokens[chosen])
+    faces = [n for n, picture in enumerate(batch.of_picture.tolist()) if picture in (1, 3)]
+    assert torch.equal(some.truths, batch.truths[faces])
+    assert some.of_picture.tolist() == [{1: 0, 3: 1}[int(batch.of_picture[n])] for n in faces]
 
 
 def test_drawn_negatives_are_the_only_ones_of_the_bank(job: tuple[Batch, Judges]) -> None:
