@@ -1,5 +1,6 @@
 """Reading and writing artefacts: outputs appear whole or not at all, digests say what they hold."""
 
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -16,6 +17,7 @@ import platformdirs
 
 from model.errors import UserError
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 log = logging.getLogger(__name__)
 
 
@@ -75,14 +77,25 @@ def _sync_tree(folder: Path) -> None:
 
 
 def _replace_folder(draft: Path, path: Path) -> None:
-    """Rename `draft` to `path`; a folder cannot be renamed over a full one, so the old one steps aside first."""
+    """Rename `draft` to `path`. A full folder cannot be renamed over, so the two take each other's names.
+
+    Where the file system cannot do that at once, the old one steps aside first, and a kill right then leaves none.
+    """
     if not path.exists():
         draft.rename(path)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent)) / path.name
-    path.rename(old)
-    draft.rename(path)
-    shutil.rmtree(old.parent)
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+    new = draft.rename(aside / "new")  # a draft that is kept for the next process must never hold what was replaced
+    if not _exchanged(new, path):
+        path.rename(aside / "old")
+        new.rename(path)
+    shutil.rmtree(aside)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let both take each other's name in one step; False where the system or the file system has no such thing."""
+    call = getattr(ctypes.CDLL(None), "renameat2", None)
+    return call is not None and call(AT_FDCWD, bytes(one), AT_FDCWD, bytes(other), RENAME_EXCHANGE) == 0
 
 
 @contextmanager

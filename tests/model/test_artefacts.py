@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from model import artefacts
 from model.artefacts import (
     cache_folder,
     file_digest,
@@ -44,6 +46,45 @@ def test_new_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
         with new_folder(tmp_path / "out") as draft:
             (draft / name).write_text(name)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["b"]
+
+
+def test_there_is_an_output_at_every_moment_of_its_replacement(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "other").mkdir()
+    if not artefacts._exchanged(tmp_path / "one", tmp_path / "other"):
+        pytest.skip("this file system cannot exchange two names at once")
+    path, over, missed = tmp_path / "out", threading.Event(), list[int]()
+    path.mkdir()
+
+    def watch() -> None:
+        while not over.is_set():
+            if not path.exists():
+                missed.append(1)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for number in range(200):
+        with new_folder(path) as draft:
+            (draft / str(number)).touch()
+    over.set()
+    watcher.join()
+    assert not missed
+    assert [file.name for file in path.iterdir()] == ["199"]
+    assert {file.name for file in tmp_path.iterdir()} == {"one", "other", "out"}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_kept_draft_never_holds_what_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    if not at_once:
+        monkeypatch.setattr(artefacts, "_exchanged", lambda *_: False)
+    for name in ("a", "b"):
+        with kept_folder(tmp_path / "out") as draft:
+            assert list(draft.iterdir()) == []
+            (draft / name).touch()
+        assert [file.name for file in (tmp_path / "out").iterdir()] == [name]
+    assert {file.name for file in tmp_path.iterdir()} == {"out"}
 
 
 def test_a_killed_writer_leaves_no_output(tmp_path: Path) -> None:
