@@ -12,15 +12,16 @@ one person are of one sitting and pose.
 
 import io
 import random
-import sys
 import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Hashable, Mapping
 from math import comb
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -95,7 +96,7 @@ def clustered(album: Path, config: CurationConfig) -> dict[str, int]:
     return {path: int(label) if label >= 0 else -number for number, (path, label) in enumerate(zip(paths, labels), 1)}
 
 
-def main(recogniser: str = "facesdk") -> None:
+def main(recogniser: Annotated[str, typer.Argument()] = "facesdk") -> None:
     """Curate the corpus and print."""
     settings = CurationConfig.model_validate({"recogniser": recogniser})
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,4 +121,4 @@ def main(recogniser: str = "facesdk") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    typer.run(main)

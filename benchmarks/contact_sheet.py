@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import typer
 from PIL import Image, ImageDraw
 from rich.console import Console
 from rich.table import Table
@@ -51,4 +52,4 @@ def main(scores: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    typer.run(main)

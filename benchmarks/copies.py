@@ -6,13 +6,14 @@ photos of one person that are taken for copies are the price: they lose pairs.
 """
 
 import io
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 from rich.console import Console
@@ -125,7 +126,7 @@ def alarms(found: Found, edits: dict[str, Edit]) -> tuple[int, int]:
     return false, total
 
 
-def main(people: Path, count: int) -> None:
+def main(people: Path, count: Annotated[int, typer.Argument()] = 400) -> None:
     """Edit, look, print."""
     with tempfile.TemporaryDirectory() as folder:
         items, edits = plant(people, Path(folder), count)
@@ -142,4 +143,4 @@ def main(people: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 400)
+    typer.run(main)

@@ -1,8 +1,8 @@
 """Prints how well curation named the faces of a virtual cast: python -m benchmarks.naming DATASET TRUTH.JSON."""
 
-import sys
 from pathlib import Path
 
+import typer
 from rich.console import Console
 
 from components.curation.truth import measure_naming, naming_table
@@ -16,4 +16,4 @@ def main(dataset: Path, truth: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    typer.run(main)

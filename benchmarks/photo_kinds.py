@@ -5,12 +5,13 @@ are drawn from them. All are then curated like any folder, up to the marks of th
 """
 
 import logging
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import typer
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +31,7 @@ from model.artefacts import file_digest
 COLUMNS = ("text", "collage", "screenshot", "drawing")
 
 
-def main(folder: Path, each: int) -> None:
+def main(folder: Path, each: Annotated[int, typer.Argument()] = 40) -> None:
     """Curate `folder`, draw on it, curate the drawn pictures, print one row a kind."""
     console = Console()
     table = Table("photos", "usable", "kept whole", "cropped", *COLUMNS, title=f"{folder.name}: fate of usable photos")
@@ -76,4 +77,4 @@ def _fates(found: Found, scratch: Path, console: Console | None) -> list[str]:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.ERROR)
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 40)
+    typer.run(main)

@@ -6,10 +6,10 @@ included, from looking alike (`photos.likeness`); the second row holds that of t
 many of them are look-alikes, told by the centres of all their faces, which no threshold on single faces can tell apart.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -112,4 +112,4 @@ def main(dataset: Path, others: list[Path]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [Path(argument) for argument in sys.argv[2:]])
+    typer.run(main)

@@ -5,13 +5,13 @@ pixels of the file) and `identity`, null where it is not known. Such labels are 
 looked at. A photo without labels is one in which nobody was found; where it was kept, it is listed.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -73,4 +73,4 @@ def main(dataset: Path, labels: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    typer.run(main)

@@ -4,11 +4,11 @@
 """
 
 import logging
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+import typer
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
@@ -165,4 +165,4 @@ def _statistics(network: AutoencoderKL, photos: Photos) -> dict[str, str]:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
+    typer.run(main)

@@ -7,13 +7,13 @@ of the pictures the adapter is off, so that the backbone draws without it, too. 
 """
 
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+import typer
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -140,4 +140,4 @@ def _write(model: AdaptedBackbone, out: Path) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
+    typer.run(main)
