@@ -32,7 +32,7 @@ from model.presets import Preset, load_autoencoder, load_backbone, load_text, pr
 from model.sampler import Sampler
 from model.training.assemble import prepare, training_data
 from model.training.batches import Batches
-from model.training.phases import Phase, retrain_phases
+from model.training.phases import Phase
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 from validation.benchmark.cases import build_cases
@@ -40,6 +40,7 @@ from validation.benchmark.judges import Panel, standing
 from validation.benchmark.score import Rows, score
 
 SYSTEM = "model"
+WHOLE = Phase(name="paired", steps=1, learning_rate=1, final_rate=0.1, face_weight=4, identity=0.5, gate_from=0.7)
 ARMS = {
     "(a) reconstruction": {"paired": 0.0, "identity": 0.0, "contrastive": 0.0},
     "(b) + paired data": {"identity": 0.0, "contrastive": 0.0},
@@ -62,8 +63,8 @@ class Plan:
     draws: int
 
     def phase(self, arm: str) -> Phase:
-        """The main job's phase for as many steps, with what the arm leaves out taken out."""
-        return retrain_phases()[0].model_copy(update={"steps": self.steps, "learning_rate": self.rate, **ARMS[arm]})
+        """The method's paired phase for as many steps, with what the arm leaves out taken out."""
+        return WHOLE.model_copy(update={"steps": self.steps, "learning_rate": self.rate, **ARMS[arm]})
 
 
 class Laboratory:

@@ -21,11 +21,11 @@ from model.losses.flow import sample_times, shift_of
 from model.presets import Preset, flux_dev, load_autoencoder, load_backbone, nano
 from model.text import TextEncoder
 from model.training.batches import Batch
-from model.training.phases import retrain_phases
+from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges
 
 PEOPLE, BANK, IDENTITIES = 2, 4096, 256
-PHASE = retrain_phases()[0].model_copy(update={"face_weight": 1})
+PHASE = Phase(name="paired", steps=1, learning_rate=1e-4, identity=0.5, gate_from=0.7)
 CAPTION = "two people stand side by side in front of a wall, one in a red coat"
 FLUX_AUTOENCODER = {
     "down_block_types": ["DownEncoderBlock2D"] * 4,
