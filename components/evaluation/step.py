@@ -22,6 +22,7 @@ from model.artefacts import folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from model.memory import keep_memory
 from model.presets import frozen_digest
 from model.sampler import Sampler
 from model.training.cache import digest_of
@@ -39,6 +40,7 @@ def run(*, dataset: Path, model: Path, scores: Path, config: EvaluationConfig) -
 
     Raises UserError where the dataset has no case, every judge was in the loss, or a sanity row comes out wrong.
     """
+    keep_memory()
     pipe = Sampler.load(model, config.device)
     judges = standing(config.judges, pipe.preset.recogniser)
     panel = Panel.load(config.judges, config.device)

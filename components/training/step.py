@@ -16,6 +16,7 @@ from model.artefacts import cache_folder, new_folder, read_json, work_folder, wr
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.losses.contrastive import TEMPERATURE
+from model.memory import keep_memory
 from model.presets import Preset, frozen_digest, preset
 from model.training.assemble import assemble
 from model.training.cache import digest_of
@@ -37,6 +38,7 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     that are not finite or run away.
     """
     _refuse_unvalidated(dataset, validation)
+    keep_memory()
     config = config.planned()
     opened, chosen = Dataset.open(dataset), preset(config.preset).with_branches(config.branches)
     start = find_start(config.start, chosen, config.seed)
