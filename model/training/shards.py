@@ -1,7 +1,7 @@
 """Weights that several processes share among them (FSDP2): what is cut, put together for a file, and cut again."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
@@ -11,6 +11,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from model.adapter.network import IdentityAdapter
 from model.errors import UserError
+from model.training.phases import Phase
 
 WHOLE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
 FILES = "components/training/accelerate"
@@ -30,6 +31,16 @@ def sharded(accelerator: Accelerator) -> bool:
     # FSDP's own policy would also round what must stay exact: rotary positions, and gradients that are summed.
     accelerator.state.fsdp_plugin.mixed_precision_policy = None
     return True
+
+
+def refuse_uneven(phases: Sequence[Phase]) -> None:
+    """Raise UserError for a phase in which a process may have nothing to draw: it would not join the others' passes."""
+    for phase in phases:
+        if phase.drawn and phase.judged and phase.decoded < 1:
+            raise UserError(
+                f"train.phases: '{phase.name}' has drawn {phase.drawn} and decoded {phase.decoded:g}, with which "
+                "processes that share the weights would wait for one another; set its decoded to 1."
+            )
 
 
 def gather_for_keys(adapter: IdentityAdapter) -> None:

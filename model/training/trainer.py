@@ -17,7 +17,7 @@ from model.progress import track
 from model.training.batches import Batch, Batches
 from model.training.checkpoint import Progress, Window, load_checkpoint, newest_weights, save_checkpoint
 from model.training.phases import Phase, phase_at, total_steps
-from model.training.shards import gather_for_keys, sharded, whole
+from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
 
@@ -56,6 +56,8 @@ class Trainer:
     ) -> None:
         self.accelerator = accelerator or Accelerator(gradient_accumulation_steps=loop.accumulate)
         self.sharded = sharded(self.accelerator)
+        if self.sharded:
+            refuse_uneven(loop.phases)
         self.judges, self.batches, self.loop, self.work = judges, batches, loop, work / "checkpoints"
         self.adapter = adapter.requires_grad_(True).train()
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)

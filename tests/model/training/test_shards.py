@@ -17,7 +17,8 @@ from model.adapter.checkpoint import save_adapter
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.training.checkpoint import checkpoints
-from model.training.shards import sharded
+from model.training.phases import Phase
+from model.training.shards import refuse_uneven, sharded
 from tests.model.training.tiny_job import ROOT, same_end, start, tiny_trainer
 
 FILES = ROOT / "components" / "training" / "accelerate"
@@ -93,3 +94,11 @@ def test_other_ways_of_sharing_are_refused(kind: DistributedType) -> None:
 )
 def test_the_files_for_gpus_are_ones_that_accelerate_reads(file: str, kind: DistributedType) -> None:
     assert load_config_from_file(str(FILES / file)).distributed_type == kind
+
+
+def test_a_phase_that_leaves_a_process_nothing_to_draw_is_refused() -> None:
+    uneven = Phase(name="a", steps=1, learning_rate=1e-3, drawn=4, decoded=0.5)
+    even, plain = uneven.model_copy(update={"decoded": 1.0}), uneven.model_copy(update={"drawn": 0})
+    refuse_uneven([even, plain])
+    with pytest.raises(UserError, match=r"'a' has drawn 4 and decoded 0\.5, .* set its decoded to 1"):
+        refuse_uneven([even, uneven])

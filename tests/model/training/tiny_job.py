@@ -20,6 +20,7 @@ from torch.distributed.tensor import DTensor
 from model.artefacts import write_json
 from model.dataset.dataset import Dataset
 from model.errors import PREEMPTED, Preempted
+from model.faces.detector import Detector
 from model.losses.bank import IdentityBank
 from model.presets import nano
 from model.sampler import Request, Sampler
@@ -39,7 +40,7 @@ PHASES = (
     Phase(name="first", steps=8, learning_rate=1e-3, warmup=2, paired=0, contrastive=0, identity=0),
     Phase(
         name="second",
-        steps=8,
+        steps=6,
         learning_rate=1e-3,
         final_rate=0.1,
         warmup=2,
@@ -47,6 +48,7 @@ PHASES = (
         decoded=0.8,
         mix={"scenes": 2, "portraits": 1},
     ),
+    Phase(name="third", steps=2, learning_rate=1e-4, warmup=0, drawn=2),
 )
 
 
@@ -76,7 +78,7 @@ def tiny_trainer(
     return Trainer(
         tiny_backbone(),
         tiny_adapter(trained=False),
-        Judges(autoencoder, recogniser, bank),
+        Judges(autoencoder, recogniser, bank, Detector.load()),
         Batches(data, features, size=batch, seed=5),
         Loop(phases, accumulate=accumulate, checkpoint_every=4, report_every=2),
         work,
