@@ -1,7 +1,9 @@
 """Pictures, latents and the packed tokens that the backbone reads: 2x2 latent pixels make one token, as in FLUX."""
 
+import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from numpy.typing import NDArray
 from torch import Tensor
 
 CELL = 16
@@ -49,6 +51,12 @@ def decode(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:
     """
     pixels: Tensor = autoencoder.decode(unnormalised(autoencoder, latents)).sample
     return pixels.to(latents.dtype)
+
+
+def rgb(pixels: Tensor) -> NDArray[np.uint8]:
+    """Pictures [B, 3, H, W] in [-1, 1], clipped to that, as bytes [B, H, W, 3]."""
+    scaled = ((pixels.detach().clamp(-1, 1) + 1) * 127.5).round()
+    return scaled.to("cpu", torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def unnormalised(autoencoder: AutoencoderKL, latents: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from model.adapter.sizes import ARC, SIG
 from model.denoiser import Size, TextFeatures, velocity
 from model.device import check_device
 from model.errors import UserError
-from model.latents import CELL, decode, encode, pack, unpack
+from model.latents import CELL, decode, encode, pack, rgb, unpack
 from model.layout import layout
 from model.losses.flow import euler, sampling_times, shift_of
 from model.presets import Preset, load_autoencoder, load_backbone, load_text, load_tower, precision, preset
@@ -171,9 +171,7 @@ class Sampler:
 
     def _picture(self, latent: Tensor) -> Image.Image:
         """The picture of a latent [1, C, h, w], decoded alone: that takes less memory than a batch, and as long."""
-        pixels = decode(self.autoencoder, latent)[0]
-        bytes_ = ((pixels.clamp(-1, 1) + 1) * 127.5).round().to("cpu", torch.uint8).permute(1, 2, 0)
-        return Image.fromarray(bytes_.numpy())
+        return Image.fromarray(rgb(decode(self.autoencoder, latent))[0])
 
     def _people(self, requests: Sequence[Request], size: Size, weights: Weights) -> list[Condition]:
         """What the adapter adds to a batch: its keys and values are computed here, once for all steps."""

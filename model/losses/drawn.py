@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from model.faces.detector import Detector
+from model.latents import rgb
 from model.losses.flow import euler, sampling_times, shift_of
 
 
@@ -28,8 +29,7 @@ def found_landmarks(detector: Detector, pictures: Tensor, landmarks: Tensor, of_
     that `of_picture` [F] numbers, the nearest found one is taken, and what was expected where none is as near as its
     eyes are to each other.
     """
-    pixels = ((pictures.detach().clamp(-1, 1) + 1) * 127.5).byte().permute(0, 2, 3, 1).cpu().numpy()
-    found = [one.landmarks for one in detector.detect(list(pixels))]
+    found = [one.landmarks for one in detector.detect(list(rgb(pictures)))]
     placed = []
     for points, picture in zip(landmarks.cpu().numpy(), of_picture.tolist(), strict=True):
         far = np.abs(found[picture] - points).mean((1, 2))

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.transformers.transformer_flux import (
     FluxSingleTransformerBlock,
@@ -104,14 +103,16 @@ def losses(model: Predict, batch: Batch, judges: Judges, phase: Phase) -> dict[s
     flow = flow_loss(predicted, batch.clean, batch.noise, _token_weights(batch, phase)).mean()
     found = {"flow": flow}
     total = flow
-    seen = batch.decoded[batch.of_picture]
-    if phase.judged and seen.any():
+    if phase.judged and batch.decoded.any():
+        shown = batch.only(batch.decoded)
         if phase.drawn:
-            generated = _drawn_faces(model, batch.only(batch.decoded), judges, phase.drawn)
+            generated = _drawn_faces(model, shown, judges, phase.drawn)
         else:
-            generated = _predicted_faces(predicted_clean(x_t, predicted, batch.t), batch, seen, judges)
-        found |= _identity_losses(generated, batch, seen, judges, phase)
-        share = seen.float().mean() / phase.decoded
+            clean = predicted_clean(x_t, predicted, batch.t)[batch.decoded]
+            faces = shown.landmarks, shown.of_picture, batch.size
+            generated = predicted_faces(judges.autoencoder, judges.recognise, clean, *faces)
+        found |= _identity_losses(generated, shown, judges, phase)
+        share = batch.decoded[batch.of_picture].float().mean() / phase.decoded
         weights = {"identity": phase.identity, "contrastive": phase.contrastive}
         total = total + share * sum(weight * found[name] for name, weight in weights.items() if weight)
     return found | {"total": total}
@@ -125,19 +126,6 @@ def _token_weights(batch: Batch, phase: Phase) -> Tensor | None:
     return 1 + (phase.face_weight - 1) * faces.float()
 
 
-def _predicted_faces(clean: Tensor, batch: Batch, seen: Tensor, judges: Judges) -> Tensor:
-    """Raw embeddings of the faces `seen` [F] in predicted clean tokens, where the photo's faces lie."""
-    pictures = torch.cumsum(batch.decoded, 0) - 1
-    return predicted_faces(
-        judges.autoencoder,
-        judges.recognise,
-        clean[batch.decoded],
-        batch.landmarks[seen],
-        pictures[batch.of_picture[seen]],
-        batch.size,
-    )
-
-
 def _drawn_faces(model: Predict, batch: Batch, judges: Judges, steps: int) -> Tensor:
     """Raw embeddings [F, d] of the faces in pictures that are drawn from the batch's noise, where they are found."""
     assert judges.detector is not None, "a phase that draws needs a detector"
@@ -147,12 +135,12 @@ def _drawn_faces(model: Predict, batch: Batch, judges: Judges, steps: int) -> Te
     return face_embeddings(judges.recognise, pictures, landmarks, batch.of_picture)
 
 
-def _identity_losses(generated: Tensor, batch: Batch, seen: Tensor, judges: Judges, phase: Phase) -> dict[str, Tensor]:
-    """The identity terms that have a weight, of the `generated` embeddings of the faces `seen` [F]."""
-    truths, found = batch.truths[seen], {}
+def _identity_losses(generated: Tensor, batch: Batch, judges: Judges, phase: Phase) -> dict[str, Tensor]:
+    """The identity terms that have a weight, of the `generated` embeddings [F, d] of a batch's faces."""
+    truths, found = batch.truths, {}
     if phase.identity:
         found["identity"] = identity_loss(generated, truths).mean()
     if phase.contrastive:
         bank = judges.bank if batch.negatives is None else judges.bank.rows(batch.negatives)
-        found["contrastive"] = id_contrastive_loss(generated, truths, batch.identities[seen], bank).mean()
+        found["contrastive"] = id_contrastive_loss(generated, truths, batch.identities, bank).mean()
     return found

@@ -94,12 +94,17 @@ def test_a_version_that_fails_its_requests_is_rolled_back_by_itself(deployment: 
     assert deployment.reconcile()["rolled_back"] is None
 
 
+def promoted_while_one_serves(deployment: Deployment) -> str:
+    """The version of a second champion, promoted while the first one serves."""
+    promoted(deployment, 1)
+    deployment.reconcile()
+    return promoted(deployment, 2)
+
+
 def test_a_deploy_that_was_killed_while_it_fetched_the_references_blames_no_version(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promoted(deployment, 1)
-    deployment.reconcile()
-    second = promoted(deployment, 2)
+    second = promoted_while_one_serves(deployment)
 
     def killed(_: Registry, version: str, name: str, target: Path) -> None:
         (target / "images").mkdir(parents=True)  # DVC writes into the folder itself, file by file
@@ -116,9 +121,7 @@ def test_a_deploy_that_was_killed_while_it_fetched_the_references_blames_no_vers
 def test_references_that_cannot_be_fetched_are_told_and_roll_nothing_back(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promoted(deployment, 1)
-    deployment.reconcile()
-    second = promoted(deployment, 2)
+    second = promoted_while_one_serves(deployment)
 
     def refuse(*_: object) -> None:
         raise UserError("bring the remote back")
