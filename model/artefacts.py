@@ -15,7 +15,7 @@ from typing import Any
 
 import platformdirs
 
-from model.errors import UserError
+from model.errors import BusyError, UserError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 def kept_folder(path: Path) -> Iterator[Path]:
     """As `new_folder`, but a block that was killed or failed finds what it wrote: the draft keeps its name and content.
 
-    Raises `UserError` while another process writes the same folder.
+    Raises `BusyError` while another process writes the same folder.
     """
     draft = path.parent / f".{path.name}.unfinished"
     draft.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def kept_folder(path: Path) -> Iterator[Path]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(f"another process is writing {path}: wait for it, or give another folder") from error
+            raise BusyError(f"another process is writing {path}: wait for it, or give another folder") from error
         yield draft
         _sync_tree(draft)
         _replace_folder(draft, path)

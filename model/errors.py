@@ -1,6 +1,6 @@
 """What ends work early and is no fault: problems that a user can fix, and requests to make room."""
 
-PREEMPTED = 75  # exit code of a process that made room (sysexits.h: a temporary failure, try again)
+PREEMPTED = 75  # exit code of a process that made, or found no, room (sysexits.h: a temporary failure, try again)
 
 
 class UserError(Exception):
@@ -9,6 +9,10 @@ class UserError(Exception):
 
 class FailedValidationError(UserError):
     """A dataset that was looked at and is not good enough; the report says where."""
+
+
+class BusyError(UserError):
+    """What was asked for is in the hands of another process, which will be done with it."""
 
 
 class Preempted(Exception):  # noqa: N818  (no error: the work is whole so far)

@@ -6,7 +6,7 @@ import typer
 
 from components.shell import sentence_of
 from components.steps import GATE, STEPS
-from model.errors import PREEMPTED, FailedValidationError, Preempted, UserError
+from model.errors import PREEMPTED, BusyError, FailedValidationError, Preempted, UserError
 from pipelines.commands import branches, cluster, data, main_job, multiid, outside, registry, served, watch
 from pipelines.commands.forget import forget
 from pipelines.commands.gate import gate
@@ -16,8 +16,9 @@ from pipelines.settings import SettingsError
 EXIT_CODES = (
     "Exit codes: 0 done; 1 something unexpected; 2 wrong usage or settings; 3 an input cannot be used; "
     "4 the dataset failed its validation; 5 `withanyone gate` or `withanyone submit` says hold or reject, or a replay "
-    "is not the same; 6 `withanyone deploy` rolled back; 75 preempted, start it again."
+    "is not the same; 6 `withanyone deploy` rolled back; 75 preempted, or another process is at it: start it again."
 )
+CODES = {SettingsError: 2, FailedValidationError: 4, BusyError: PREEMPTED}
 
 app = typer.Typer(
     help=f"Retrain identity-consistent image generation: photos in, a judged and packaged model out.\n\n{EXIT_CODES}",
@@ -56,8 +57,7 @@ def main() -> None:
         app()
     except UserError as error:
         sys.stderr.write(f"{error}\n")
-        settings, validation = (isinstance(error, kind) for kind in (SettingsError, FailedValidationError))
-        sys.exit(2 if settings else 4 if validation else 3)
+        sys.exit(next((code for kind, code in CODES.items() if isinstance(error, kind)), 3))
     except Preempted as notice:
         sys.stderr.write(f"{notice}\n")
         sys.exit(PREEMPTED)

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from model.errors import UserError
+from model.errors import BusyError
 
 
 @contextmanager
 def only_user(file: Path, what: str) -> Iterator[None]:
-    """Hold the lock `file` of the thing that `what` names. Raises UserError while another process holds it."""
+    """Hold the lock `file` of the thing that `what` names. Raises BusyError while another process holds it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"Another process is changing {what}: wait for it.") from None
+            raise BusyError(f"Another process is changing {what}: wait for it.") from None
         yield

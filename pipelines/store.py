@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.artefacts import link_file, read_json, write_json
-from model.errors import UserError
+from model.errors import BusyError
 from pipelines.sources import listing_digest
 
 SEAL = "seal.json"
@@ -30,7 +30,7 @@ class Store:
 
     @contextmanager
     def only_user(self) -> Iterator[None]:
-        """Hold the store for one run; a second one would work on the same scratch folders. Raises UserError."""
+        """Hold the store for one run; a second one would work on the same scratch folders. Raises BusyError."""
         import fcntl  # only where runs are made: serving and listing work on systems without it
 
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ class Store:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(
+                raise BusyError(
                     f"Another run is at work in {self.folder.parent}: wait for it, or name another --runs folder."
                 ) from None
             yield
@@ -50,7 +50,7 @@ class Store:
         try:
             with self.only_user():
                 return False
-        except UserError:
+        except BusyError:
             return True
 
     def seal(self, output: Path, facts: dict[str, Any]) -> None:

@@ -106,6 +106,13 @@ def test_an_input_that_cannot_be_used_is_one_sentence_and_exit_3(tmp_path: Path)
     assert done.stderr == "runs holds no run yet: make one with `withanyone run`.\n"
 
 
+def test_what_another_process_has_in_hand_is_exit_75(tmp_path: Path) -> None:
+    with Runs(tmp_path / "runs").store.only_user():
+        done = withanyone("run", cwd=tmp_path)
+    assert done.returncode == 75
+    assert "Another run is at work in" in done.stderr
+
+
 def test_runs_are_listed_and_crowned(tmp_path: Path) -> None:
     runs = Runs(tmp_path / "runs")
     write_json(tmp_path / "scores" / "scores.json", {})
