@@ -1,15 +1,16 @@
 """What each part of the training adds, at nano: python -m benchmarks.ablation DATASET OUT [--seeds 1 2 3].
 
-Four arms go on from the same adapter for the same steps over the same pictures: reconstruction only, then with paired
-data, the identity loss and the contrastive loss with the bank added one after the other. Held-out people are drawn with
-each and judged, and `ablation.html` and `ablation.md` are written into OUT. An arm and seed that is there is not done
-again, so a stopped run goes on where it was.
+Five arms go on from the same adapter for the same steps over the same pictures: reconstruction only, then with paired
+data, the identity loss and the contrastive loss with the bank added one after the other, which is the default training,
+and at last that training without its paired data. Held-out people are drawn with each and judged, and `ablation.html`
+and `ablation.md` are written into OUT. An arm and seed that is there is not done again, so a stopped run goes on where
+it was.
 """
 
 import argparse
 import logging
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,12 @@ from model.adapter.network import IdentityAdapter
 from model.artefacts import new_folder, read_json, write_json
 from model.dataset.dataset import Dataset
 from model.errors import Preempted, UserError
+from model.faces.detector import Detector
 from model.presets import Preset, load_autoencoder, load_backbone, load_text, preset
 from model.sampler import Sampler
 from model.training.assemble import prepare, training_data
 from model.training.batches import Batches
-from model.training.phases import Phase
+from model.training.phases import Phase, retrain_phases
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 from validation.benchmark.cases import build_cases
@@ -40,12 +42,13 @@ from validation.benchmark.judges import Panel, standing
 from validation.benchmark.score import Rows, score
 
 SYSTEM = "model"
-WHOLE = Phase(name="paired", steps=1, learning_rate=1, final_rate=0.1, face_weight=4, identity=0.5, gate_from=0.7)
+(WHOLE,) = retrain_phases()
 ARMS = {
     "(a) reconstruction": {"paired": 0.0, "identity": 0.0, "contrastive": 0.0},
     "(b) + paired data": {"identity": 0.0, "contrastive": 0.0},
     "(c) + identity loss": {"contrastive": 0.0},
     "(d) + contrastive, bank": {},
+    "(e) (d) without paired data": {"paired": 0.0},
 }
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ class Plan:
     draws: int
 
     def phase(self, arm: str) -> Phase:
-        """The method's paired phase for as many steps, with what the arm leaves out taken out."""
+        """The default training's phase for as many steps, with what the arm leaves out taken out."""
         return WHOLE.model_copy(update={"steps": self.steps, "learning_rate": self.rate, **ARMS[arm]})
 
 
@@ -80,7 +83,8 @@ class Laboratory:
         self.truth = truths(self.panel, dataset, self.cases)
         self.rules = Known.of(self.cases, self.truth, {}, EvaluationConfig().same_person_rate, "place").rules
         data = training_data(dataset, chosen)
-        self.batches, self.frozen = prepare(dataset, data, chosen, plan.batch, 0, out / "work", torch.device("cpu"))
+        self.batches, frozen = prepare(dataset, data, chosen, plan.batch, 0, out / "work", torch.device("cpu"))
+        self.frozen = replace(frozen, detector=Detector.load())
 
     def arm(self, arm: str, seed: int, folder: Path) -> None:
         """Train one arm from one seed, draw with it, and write `folder` with its scores and its loss curve."""
@@ -132,7 +136,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--start", default="preset", help="as train.start; the shipped adapter has seen all losses")
-    parser.add_argument("--steps", type=int, default=160, help="optimiser steps of an arm")
+    parser.add_argument("--steps", type=int, default=90, help="optimiser steps of an arm")
     parser.add_argument("--rate", type=float, default=1e-4, help="learning rate")
     parser.add_argument("--minutes", type=float, default=60, help="after which an arm's training is cut short")
     parser.add_argument("--batch", type=int, default=16)
