@@ -1,7 +1,7 @@
 """The runs folder: runs/<id>/ with every artefact by name and run.json, the links `latest` and `champion`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,10 @@ class Runs:
         return run
 
     def finish(self, run: Path, artefacts: Mapping[str, Path], facts: Mapping[str, Any]) -> dict[str, Any]:
-        """Show the artefacts in the run's folder and complete its run.json, which is returned."""
+        """Show the artefacts in the run's folder and complete its run.json, which is returned.
+
+        Where they lie in the store, the record says where, so that `prune` leaves them to the run.
+        """
         for name, source in artefacts.items():
             with new_folder(run / name) as draft:
                 draft.rmdir()
@@ -47,6 +50,7 @@ class Runs:
         record = read_json(run / "run.json")
         seconds = (ended - datetime.fromisoformat(record["started"])).total_seconds()
         record |= {"finished": ended.isoformat(timespec="seconds"), "seconds": round(seconds, 1), **facts}
+        record["stored"] = self.store.addresses(artefacts.values())
         write_json(run / "run.json", record)
         return dict(record)
 
@@ -108,6 +112,31 @@ class Runs:
             records.append({**record, "latest": path == latest, "champion": path == champion})
         return records
 
+    def prune(self, keep: int) -> list[str]:
+        """Delete all runs but the newest `keep`, the champion and those that the settings of these name; their names.
+
+        What steps made before the newest `keep` goes, too, unless a run that stays shows it. Raises BusyError while a
+        run is at work.
+        """
+        with self.store.only_user():
+            known = self._all()
+            newest = known[-keep:]
+            spared = {*newest, *filter(None, [self._linked(CHAMPION), self._linked(LATEST)])}
+            records = {run: read_json(run / "run.json") for run in known}
+            named = {path for run in spared for path in _paths(records[run].get("settings", {}))}
+            spared |= {run for run in known if any(path.is_relative_to(run) for path in named)}
+            gone = [run for run in known if run not in spared]
+            for run in gone:
+                self.store.discard(run)
+            shown = [address for run in spared for address in records[run].get("stored", [])]
+            self.store.keep_only(shown, min((_started(records[run]) for run in newest), default=0))
+        return [run.name for run in gone]
+
+    def _linked(self, name: str) -> Path | None:
+        """The run that the link `name` points to, if it is there."""
+        run = (self.folder / name).resolve()
+        return run if (run / "run.json").is_file() else None
+
     def _all(self) -> list[Path]:
         files = self.folder.resolve().glob("*/run.json")
         return sorted(file.parent for file in files if not file.parent.is_symlink())
@@ -118,3 +147,16 @@ class Runs:
         draft.unlink(missing_ok=True)
         draft.symlink_to(run.name)
         draft.replace(self.folder / name)
+
+
+def _started(record: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(record["started"]).timestamp()
+
+
+def _paths(settings: Any) -> Iterator[Path]:
+    """The absolute paths anywhere in a record's settings."""
+    if isinstance(settings, Mapping):
+        for value in settings.values():
+            yield from _paths(value)
+    elif isinstance(settings, str) and settings.startswith("/"):
+        yield Path(settings).resolve()

@@ -1,7 +1,7 @@
 """The store of a runs folder: artefacts that kfp.local made, each unique and never changed, and its cache of steps."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,34 @@ class Store:
     def seal(self, output: Path, facts: dict[str, Any]) -> None:
         """Record, when a step has made `output`, what it was made from and what it looks like."""
         write_json(output.parent / SEAL, {"schema": 1, **facts, "listing": listing_digest(output)})
+
+    def addresses(self, outputs: Iterable[Path]) -> list[str]:
+        """Where in the store the `outputs` and all that they were made from lie; what lies elsewhere is left out."""
+        made = ancestry({str(output): output for output in outputs}).values()
+        inside = {path.resolve() for path in made if path.resolve().is_relative_to(self.artefacts)}
+        return sorted(str(path.relative_to(self.artefacts)) for path in inside)
+
+    def discard(self, folder: Path) -> None:
+        """Delete a folder beside the store: it is gone at once, and what a kill leaves of it goes the next time."""
+        self._bin.mkdir(parents=True, exist_ok=True)
+        folder.rename(self._bin / folder.name)
+        shutil.rmtree(self._bin)
+
+    def keep_only(self, addresses: Iterable[str], since: float) -> None:
+        """Drop all results of steps but those at `addresses` and those made `since` a time in seconds of the epoch."""
+        from kfp.local.cache import LocalCache
+
+        wanted = {self.artefacts / address for address in addresses}
+        cache = LocalCache(str(self.cache))
+        for entry in self.cache.glob("*.json"):
+            outputs = [Path(output.uri) for output in (cache.get(entry.stem) or {}).values()]
+            if entry.stat().st_mtime < since and not wanted.issuperset(outputs):
+                entry.unlink()
+        self.sweep()
+
+    @property
+    def _bin(self) -> Path:
+        return self.folder.resolve() / "discarded"
 
     def sweep(self) -> None:
         """Drop what a killed run left behind, and forget results that somebody has altered since they were made."""

@@ -8,7 +8,7 @@ import typer
 
 from pipelines.commands.options import RUNS, Changes, Json, Params, RunsFolder, Verbose, settings_of
 
-runs_app = typer.Typer(help="List the runs, or choose the champion.", invoke_without_command=True)
+runs_app = typer.Typer(help="List the runs, choose the champion, delete old ones.", invoke_without_command=True)
 
 
 def run(
@@ -93,6 +93,18 @@ def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = F
         marks = " ".join(mark for mark in ("latest", "champion") if record[mark])
         table.add_row(record["id"], record["status"], record.get("verdict"), str(record.get("seconds", "")), marks)
     Console(highlight=False).print(table if records else f"no run in {runs} yet")
+
+
+@runs_app.command()
+def prune(
+    context: typer.Context,
+    keep: Annotated[int, typer.Option(min=1, help="How many of the newest runs stay.")],
+) -> None:
+    """Delete old runs and what their steps made; the champion and what the kept runs build on stay."""
+    from pipelines.runs import Runs
+
+    gone = Runs(context.obj).prune(keep)
+    typer.echo(f"deleted {len(gone)} runs" + (f": {', '.join(gone)}" if gone else ""))
 
 
 @runs_app.command()

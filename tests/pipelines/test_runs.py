@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from model.artefacts import read_json, write_json
-from model.errors import UserError
+from model.errors import BusyError, UserError
 from pipelines.runs import Runs
 from pipelines.store import link_tree
 
@@ -123,3 +126,66 @@ def test_an_unknown_run_is_refused_by_name(runs: Runs) -> None:
     finished(runs)
     with pytest.raises(UserError, match="There is no run 'nobody'"):
         runs.find("nobody")
+
+
+ARTEFACT = {"__kfp_artifact__": True, "schema_title": "system.Artifact", "schema_version": "0.0.1", "metadata": {}}
+
+
+def made(runs: Runs, step: str, hours_ago: float) -> Path:
+    """What a step made so long ago, in the store and its cache."""
+    output = runs.store.artefacts / "execution" / step / "output"
+    write_json(output / "scores.json", {"step": step})
+    runs.store.seal(output, {"paths": {}})
+    entry = runs.store.cache / f"{step}.json"
+    write_json(entry, {"output": ARTEFACT | {"name": "output", "uri": str(output)}})
+    os.utime(entry, (time.time() - 3600 * hours_ago,) * 2)
+    return output
+
+
+def run_of(runs: Runs, hours_ago: float, artefacts: dict[str, Path], settings: dict[str, object] | None = None) -> str:
+    run = runs.begin({"settings": settings or {}})
+    runs.finish(run, artefacts, {"status": "done"})
+    started = datetime.now(UTC) - timedelta(hours=hours_ago)
+    write_json(run / "run.json", read_json(run / "run.json") | {"started": started.isoformat()})
+    return run.name
+
+
+def test_pruning_leaves_the_newest_and_the_champion_with_what_their_steps_made(runs: Runs) -> None:
+    shared, own, scores = made(runs, "curate", 9), made(runs, "train", 9), made(runs, "evaluate", 7)
+    recent = made(runs, "validate", 0.1)
+    old = run_of(runs, 9.5, {"dataset": shared, "model": own})
+    base = run_of(runs, 8.5, {})
+    named = {"curate": {"previous": str(runs.find(base) / "dataset")}}
+    champion = run_of(runs, 7.5, {"scores": scores}, named)
+    runs.crown(champion)
+    newest = [run_of(runs, 0.5, {"dataset": shared}), run_of(runs, 0.2, {})]
+    assert runs.prune(2) == [old]
+    assert [record["id"] for record in runs.records()] == [base, champion, *newest]
+    assert [path.is_dir() for path in (shared, own, scores, recent)] == [True, False, True, True]
+    assert {entry.stem for entry in runs.store.cache.glob("*.json")} == {"curate", "evaluate", "validate"}
+    assert (runs.find() / "run.json").is_file()
+    assert runs.prune(2) == []
+
+
+def test_pruning_fewer_runs_than_there_are_deletes_none(runs: Runs) -> None:
+    assert runs.prune(3) == []
+    finished(runs)
+    assert runs.prune(3) == []
+    assert len(runs.records()) == 1
+
+
+def test_a_pruning_that_was_killed_is_made_up_for(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, newer, newest = (finished(runs) for _ in range(3))
+    monkeypatch.setattr(shutil, "rmtree", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        runs.prune(1)
+    monkeypatch.undo()
+    assert [record["id"] for record in runs.records()] == [newer.name, newest.name]
+    assert runs.prune(1) == [newer.name]
+    assert not (runs.store.folder / "discarded").exists()
+    assert not old.exists()
+
+
+def test_no_run_is_pruned_while_one_is_at_work(runs: Runs) -> None:
+    with runs.store.only_user(), pytest.raises(BusyError):
+        runs.prune(1)
