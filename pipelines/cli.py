@@ -18,7 +18,7 @@ EXIT_CODES = (
     "4 the dataset failed its validation; 5 `withanyone gate` or `withanyone submit` says hold or reject, or a replay "
     "is not the same; 6 `withanyone deploy` rolled back; 75 preempted, or another process is at it: start it again."
 )
-CODES = {SettingsError: 2, FailedValidationError: 4, BusyError: PREEMPTED}
+CODES: dict[type[UserError], int] = {SettingsError: 2, FailedValidationError: 4, BusyError: PREEMPTED}
 
 app = typer.Typer(
     help=f"Retrain identity-consistent image generation: photos in, a judged and packaged model out.\n\n{EXIT_CODES}",

@@ -3,8 +3,10 @@
 import os
 import shutil
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from unittest.mock import Mock
 
 import pytest
@@ -142,8 +144,13 @@ def made(runs: Runs, step: str, hours_ago: float) -> Path:
     return output
 
 
-def run_of(runs: Runs, hours_ago: float, artefacts: dict[str, Path], settings: dict[str, object] | None = None) -> str:
-    run = runs.begin({"settings": settings or {}})
+def run_of(
+    runs: Runs,
+    hours_ago: float,
+    artefacts: dict[str, Path],
+    settings: Mapping[str, object] = MappingProxyType({}),
+) -> str:
+    run = runs.begin({"settings": dict(settings)})
     runs.finish(run, artefacts, {"status": "done"})
     started = datetime.now(UTC) - timedelta(hours=hours_ago)
     write_json(run / "run.json", read_json(run / "run.json") | {"started": started.isoformat()})
