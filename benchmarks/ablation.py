@@ -20,7 +20,7 @@ from accelerate import Accelerator
 
 from benchmarks.ablation_page import write_page
 from components.evaluation.config import EvaluationConfig
-from components.evaluation.drawing import Drawing, draw
+from components.evaluation.drawing import Drawing, draw, to_oneself
 from components.evaluation.judging import Known
 from components.evaluation.looking import samples, truths
 from components.evaluation.references import dataset_references
@@ -111,7 +111,8 @@ class Laboratory:
         parts = load_backbone(self.chosen), load_autoencoder(self.chosen), self.text, adapter
         pipe = Sampler(self.chosen, *parts)
         wanted = [Drawing(case, SYSTEM, seed) for case in self.cases for seed in range(1, self.plan.draws + 1)]
-        drawn = draw(pipe, wanted, self.references, folder, steps=None, batch=16)
+        with to_oneself({folder}):
+            drawn = draw(pipe, wanted, self.references, folder, steps=None, batch=16)
         seen = samples(self.panel, list(zip(wanted, drawn, strict=True)))
         return [
             row

@@ -2,7 +2,7 @@
 
 `python -m model.pretraining.backbone OUT DATASET...` uses the shipped autoencoder and writes OUT/backbone.safetensors
 and OUT/adapter.safetensors in half precision. Both learn together, first by flow matching alone, then with the identity
-losses as well, at last with these losses and a critic on pictures that are drawn as the sampler draws them. In a share
+losses as well, at last with these losses and critics on pictures that are drawn as the sampler draws them. In a share
 of the pictures the adapter is off, so that the backbone draws without it, too. The datasets take turns.
 """
 
@@ -22,10 +22,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from model.artefacts import file_digest, new_file
 from model.dataset.dataset import Dataset
 from model.faces.detector import Detector
-from model.faces.geometry import align_batch
-from model.latents import decode, unpack
 from model.presets import Preset, nano, shipped
-from model.pretraining.critic import Critic
+from model.pretraining.drawing import Critics, drawn_losses
 from model.pretraining.loop import Loss, Plan, pretrain
 from model.training.assemble import new_adapter, prepare, training_data
 from model.training.batches import Batch, Batches
@@ -35,14 +33,13 @@ from model.training.step import AdaptedBackbone, Judges, losses
 
 FLOW = Plan(steps=5000, learning_rate=1e-3, warm_up=300, average=0.999, weight_decay=0.01, seed=3)
 IDENTITY = Plan(steps=1900, learning_rate=4e-4, warm_up=50, average=0.99, weight_decay=0.01, seed=4)
-DRAWN = Plan(steps=810, learning_rate=3e-4, warm_up=30, average=0.99, weight_decay=0.01, seed=11)
+DRAWN = Plan(steps=1423, learning_rate=3e-4, warm_up=30, average=0.99, weight_decay=0.01, seed=11)
 # What a stage shows and asks; the plan above says how long and how fast.
 FLOW_PHASE = Phase(name="flow", steps=1, learning_rate=1, identity=0, contrastive=0, paired=0.3, face_weight=4)
 IDENTITY_PHASE = FLOW_PHASE.model_copy(
     update={"name": "identity", "identity": 0.8, "contrastive": 0.1, "gate_from": 0.7, "paired": 0.6}
 )
 DRAWN_PHASE = IDENTITY_PHASE.model_copy(update={"name": "drawn", "identity": 1, "drawn": nano().steps})
-REALISM = 0.1  # weight of what the critic says of a drawn face
 BATCH = 16
 WITHOUT = 0.15  # share of the pictures that are learned with the adapter off
 
@@ -69,8 +66,8 @@ def train(model: AdaptedBackbone, sources: Sequence[Source], out: Path) -> None:
     for phase, plan in ((FLOW_PHASE, FLOW), (IDENTITY_PHASE, IDENTITY)):
         model.load_state_dict(pretrain(model, _loss(model, sources, phase), plan, out / phase.name))
         _write(model, out)
-    both = nn.ModuleDict({"model": model, "critic": (critic := Critic())})
-    both.load_state_dict(pretrain(both, _loss(model, sources, DRAWN_PHASE, critic), DRAWN, out / DRAWN_PHASE.name))
+    both = nn.ModuleDict({"model": model, "critics": (critics := Critics())})
+    both.load_state_dict(pretrain(both, _loss(model, sources, DRAWN_PHASE, critics), DRAWN, out / DRAWN_PHASE.name))
     _write(model, out)
 
 
@@ -81,47 +78,20 @@ def _source(dataset: Dataset, chosen: Preset, out: Path) -> Source:
     return Source(batches, replace(judges, detector=Detector.load()))
 
 
-def _loss(model: AdaptedBackbone, sources: Sequence[Source], phase: Phase, critic: Critic | None = None) -> Loss:
+def _loss(model: AdaptedBackbone, sources: Sequence[Source], phase: Phase, critics: Critics | None = None) -> Loss:
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         source = sources[step % len(sources)]
         batch = source.batches.batch(step // len(sources), phase)
         switched = _switched_off(batch, torch.from_numpy(rng.random(len(batch.t)) < WITHOUT))
         # The fused attention's backward pass is several times slower than the plain one in bfloat16 on a CPU.
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            if critic is None:
+            if critics is None:
                 found = losses(model, switched, source.judges, phase)
             else:
-                found = _criticised(model, switched, source.judges, phase, critic)
+                found = drawn_losses(model, switched, source.judges, phase, critics)
         return {"loss": found.pop("total")} | found
 
     return loss
-
-
-def _criticised(
-    model: AdaptedBackbone, batch: Batch, judges: Judges, phase: Phase, critic: Critic
-) -> dict[str, Tensor]:
-    """The losses of the batch with the critic's: of the faces it is shown, and of those that it tells apart."""
-    shown: list[Tensor] = []
-
-    def recognise(crops: Tensor) -> Tensor:
-        shown.append(crops * 2 - 1)
-        return judges.recognise(crops)
-
-    found = losses(model, batch, replace(judges, recognise=recognise), phase)
-    if shown:
-        (crops,) = shown
-        complaint, judgement = critic.complaint(crops), critic.judgement(crops, _photographed(batch, judges))
-        found |= {"complaint": complaint, "judgement": judgement}
-        found["total"] = found["total"] + REALISM * complaint + judgement
-    return found
-
-
-@torch.no_grad()
-def _photographed(batch: Batch, judges: Judges) -> Tensor:
-    """Aligned faces of the batch's photos, seen through the autoencoder as the drawn ones are."""
-    shown = batch.only(batch.decoded)
-    pictures = decode(judges.autoencoder, unpack(shown.clean, *shown.size))
-    return align_batch(pictures[shown.of_picture], shown.landmarks)
 
 
 def _switched_off(batch: Batch, pictures: torch.Tensor) -> Batch:

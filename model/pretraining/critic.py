@@ -1,4 +1,4 @@
-"""What a drawn face looks like beside a photographed one: a small critic on AlexNet's features of aligned faces."""
+"""What is drawn beside what is photographed: a small critic on AlexNet's features of faces or pictures."""
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ WIDTH = 64
 
 
 class Critic(nn.Module):
-    """Aligned faces [F, 3, 112, 112] in [-1, 1] to scores of their places, higher where they look photographed.
+    """Pictures [B, 3, H, W] in [-1, 1] to scores of their places, higher where they look photographed.
 
     Light heads on the features of a frozen network learn what matters in few steps (Sauer et al. 2021, Projected GANs).
     """
@@ -23,17 +23,17 @@ class Critic(nn.Module):
         self.eyes = Lpips().requires_grad_(False)
         self.heads = nn.ModuleList(_head(channels) for channels in CHANNELS)
 
-    def forward(self, crops: Tensor) -> list[Tensor]:
-        features = self.eyes.features(crops)
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        features = self.eyes.features(pictures)
         return [head(seen * seen.shape[1] ** 0.5) for head, seen in zip(self.heads, features, strict=True)]
 
     def judgement(self, drawn: Tensor, photographed: Tensor) -> Tensor:
-        """The hinge loss by which the critic learns to tell `drawn` faces from `photographed` ones."""
+        """The hinge loss by which the critic learns to tell `drawn` pictures from `photographed` ones."""
         pairs = zip(self(drawn.detach()), self(photographed.detach()), strict=True)
         return _mean([F.relu(1 + one).mean() + F.relu(1 - other).mean() for one, other in pairs])
 
     def complaint(self, drawn: Tensor) -> Tensor:
-        """How little `drawn` faces look photographed; its gradient reaches them and leaves the critic alone."""
+        """How little `drawn` pictures look photographed; its gradient reaches them and leaves the critic alone."""
         fixed = {name: value.detach() for name, value in self.named_parameters()}
         scores: list[Tensor] = functional_call(self, fixed, (drawn,))
         return _mean([-score.mean() for score in scores])

@@ -106,12 +106,13 @@ def losses(model: Predict, batch: Batch, judges: Judges, phase: Phase) -> dict[s
     if phase.judged and batch.decoded.any():
         shown = batch.only(batch.decoded)
         if phase.drawn:
-            generated = _drawn_faces(model, shown, judges, phase.drawn)
+            pictures, landmarks = drawn_pictures(model, shown, judges, phase.drawn)
+            generated = face_embeddings(judges.recognise, pictures, landmarks, shown.of_picture)
         else:
             clean = predicted_clean(x_t, predicted, batch.t)[batch.decoded]
             faces = shown.landmarks, shown.of_picture, batch.size
             generated = predicted_faces(judges.autoencoder, judges.recognise, clean, *faces)
-        found |= _identity_losses(generated, shown, judges, phase)
+        found |= identity_losses(generated, shown, judges, phase)
         share = batch.decoded[batch.of_picture].float().mean() / phase.decoded
         weights = {"identity": phase.identity, "contrastive": phase.contrastive}
         total = total + share * sum(weight * found[name] for name, weight in weights.items() if weight)
@@ -126,16 +127,15 @@ def _token_weights(batch: Batch, phase: Phase) -> Tensor | None:
     return 1 + (phase.face_weight - 1) * faces.float()
 
 
-def _drawn_faces(model: Predict, batch: Batch, judges: Judges, steps: int) -> Tensor:
-    """Raw embeddings [F, d] of the faces in pictures that are drawn from the batch's noise, where they are found."""
+def drawn_pictures(model: Predict, batch: Batch, judges: Judges, steps: int) -> tuple[Tensor, Tensor]:
+    """Pictures [B, 3, H, W] in [-1, 1] drawn from the batch's noise, and landmarks [F, 5, 2] of the faces in them."""
     assert judges.detector is not None, "a phase that draws needs a detector"
     clean = drawn(lambda x_t, t: model(x_t, replace(batch, t=t)).float(), batch.noise, steps)
     pictures = decode(judges.autoencoder, unpack(clean, *batch.size))
-    landmarks = found_landmarks(judges.detector, pictures, batch.landmarks, batch.of_picture)
-    return face_embeddings(judges.recognise, pictures, landmarks, batch.of_picture)
+    return pictures, found_landmarks(judges.detector, pictures, batch.landmarks, batch.of_picture)
 
 
-def _identity_losses(generated: Tensor, batch: Batch, judges: Judges, phase: Phase) -> dict[str, Tensor]:
+def identity_losses(generated: Tensor, batch: Batch, judges: Judges, phase: Phase) -> dict[str, Tensor]:
     """The identity terms that have a weight, of the `generated` embeddings [F, d] of a batch's faces."""
     truths, found = batch.truths, {}
     if phase.identity:

@@ -10,7 +10,6 @@ from safetensors.torch import load_file
 
 from model.faces.detector import Detector
 from model.pretraining import backbone
-from model.pretraining.critic import Critic
 from model.pretraining.loop import Plan
 from model.training.step import AdaptedBackbone
 from tests.model.tiny import tiny_adapter, tiny_backbone
@@ -59,17 +58,3 @@ def test_the_loss_is_the_trainings_own(source: backbone.Source) -> None:
     found = backbone._loss(model, [source], EVERYWHERE)(2, np.random.default_rng(0))
     assert {"loss", "flow", "identity", "contrastive"} <= found.keys()
     assert all(torch.isfinite(value) for value in found.values())
-
-
-def test_the_critic_speaks_of_drawn_faces_beside_the_same_losses(source: backbone.Source) -> None:
-    torch.manual_seed(0)
-    model, critic = AdaptedBackbone(tiny_backbone(), tiny_adapter()), Critic()
-    phase = backbone.DRAWN_PHASE.model_copy(update={"drawn": 2})
-    alone, criticised = (
-        backbone._loss(model, [source], phase, one)(2, np.random.default_rng(0)) for one in (None, critic)
-    )
-    assert criticised.keys() - alone.keys() == {"complaint", "judgement"}
-    for name in alone.keys() - {"loss"}:
-        torch.testing.assert_close(alone[name], criticised[name])
-    added = backbone.REALISM * criticised["complaint"] + criticised["judgement"]
-    torch.testing.assert_close(criticised["loss"], alone["loss"] + added)
