@@ -47,7 +47,7 @@ def _notes(rows: pd.DataFrame, facts: Sequence[dict[str, Any]]) -> list[str]:
         f"{rows['case_id'].nunique()} cases of held-out people, {rows['seed'].nunique()} pictures a case and "
         "seed; the first judge was not in the loss, the second was.",
         "Intervals are 95 %, bootstrap over cases, of the mean over pictures and seeds; the range is of the seeds' "
-        "means. Differences are paired by case.",
+        "means. What is added is the difference to the arm above, paired by case.",
         f"Training took {spent:.0f} minutes in all.",
     ]
 
