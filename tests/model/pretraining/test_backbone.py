@@ -1,6 +1,5 @@
 """Pretraining of backbone and adapter: what is switched off stays off, and each stage trains what it says."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,23 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.faces.detector import Detector
 from model.pretraining import backbone
 from model.pretraining.loop import Plan
 from model.training.step import AdaptedBackbone
 from tests.model.tiny import tiny_adapter, tiny_backbone
-from tests.model.training.tiny_dataset import tiny_dataset
-from tests.model.training.tiny_job import tiny_trainer
 
 EVERYWHERE = backbone.IDENTITY_PHASE.model_copy(update={"gate_from": 0.0})
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> backbone.Source:
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("backbone")
-    trainer = tiny_trainer(tiny_dataset(folder / "dataset"), folder / "work")
-    return backbone.Source(trainer.batches, replace(trainer.judges, detector=Detector.load()))
 
 
 def test_a_picture_switched_off_is_the_backbones_alone(source: backbone.Source) -> None:

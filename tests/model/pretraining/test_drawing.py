@@ -1,27 +1,14 @@
 """The drawn stage: its losses add up, nobody is asked of a picture that is switched off, and sameness has a price."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from model.faces.detector import Detector
 from model.pretraining import backbone
 from model.pretraining.drawing import APART, LIKENESS, REALISM, VARIETY, Critics, Seen, drawn_losses
 from model.training.step import AdaptedBackbone
 from tests.model.tiny import tiny_adapter, tiny_backbone
-from tests.model.training.tiny_dataset import tiny_dataset
-from tests.model.training.tiny_job import tiny_trainer
 
 PHASE = backbone.DRAWN_PHASE.model_copy(update={"drawn": 2})
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> backbone.Source:
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("drawing")
-    trainer = tiny_trainer(tiny_dataset(folder / "dataset"), folder / "work")
-    return backbone.Source(trainer.batches, replace(trainer.judges, detector=Detector.load()))
 
 
 @pytest.fixture
