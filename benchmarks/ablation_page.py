@@ -11,13 +11,13 @@ from model.artefacts import new_file, read_json
 from validation.benchmark.bootstrap import Figure
 from validation.benchmark.score import by_case, difference, figures
 from validation.report.charts import Bar, intervals
+from validation.report.page import TEMPLATES
 
 METRICS = {"sim_gt": "SimGT", "copy_paste": "copy-paste", "coverage": "coverage"}
+PAGE = Markup("""<!doctype html><html lang="en"><meta charset="utf-8"><title>Ablation</title><style>{}</style>
+<main><h1>Ablation</h1>{}{}<ul>{}</ul></main></html>
+""")
 BETTER = {"sim_gt": 1, "copy_paste": -1, "coverage": 1}
-STYLE = """body{font:15px sans-serif;max-width:50em;margin:2em auto;color:#222}table{border-collapse:collapse}
-td,th{padding:.3em .8em;border-bottom:1px solid #ccc;text-align:left}.grid{stroke:#ddd}.zero{stroke:#888}
-.whisker{stroke-width:3;stroke:#777}.better{stroke:#1a7f4b;fill:#1a7f4b}.worse{stroke:#b3261e;fill:#b3261e}
-.mark.open{fill:#777}text{font-size:12px}"""
 
 
 def write_page(out: Path, folders: Sequence[Path]) -> None:
@@ -108,8 +108,8 @@ def _markdown(notes: Sequence[str], tables: Sequence[Table]) -> Iterator[str]:
 
 def _html(notes: Sequence[str], tables: Sequence[Table], charts: Mapping[str, Markup]) -> str:
     return str(
-        Markup("<!doctype html><meta charset=utf-8><title>Ablation</title><style>{}</style>{}{}<ul>{}</ul>\n").format(
-            STYLE,
+        PAGE.format(
+            Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704  (a file of this project)
             _joined("<h2>{}, difference to the first arm</h2>{}", charts.items()),
             _joined("<h2>{}</h2><table>{}</table>", ((title, _rows([head, *lines])) for title, head, lines in tables)),
             _joined("<li>{}</li>", ((note,) for note in notes)),

@@ -1,5 +1,6 @@
 """The ablation's page: arms with intervals, what each adds, what was cut short."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ def test_the_page_draws_the_differences_and_escapes_names(tmp_path: Path) -> Non
     write_page(tmp_path, finished(tmp_path))
     page = (tmp_path / "ablation.html").read_text()
     assert page.count("<svg") == 2
+    assert {f"--{colour}:" in page for colour in re.findall(r"var\(--(\w+)\)", page)} == {True}
     assert "SimGT" in page
     assert "second &lt;b&gt;" in page
     assert "<b>" not in page
