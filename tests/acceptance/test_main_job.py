@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks import ablation
 from components.steps import STEPS
+from model.artefacts import read_json
+from model.dataset.dataset import Dataset
 from pipelines.sources import ROOT
 from tests.acceptance.tiny_run import TINY
 
@@ -114,6 +117,23 @@ def test_a_champion_is_what_the_next_decision_compares_with(home: Path, resumed:
     decision = json.loads((Path(summary["folder"]) / "decision" / "decision.json").read_text())
     assert decision["champion"]
     (home / "runs" / "champion").unlink()
+
+
+def test_the_ablation_goes_through_all_its_arms(resumed: dict[str, Any], tmp_path: Path) -> None:
+    dataset = Dataset.open(Path(resumed["folder"]) / "dataset")
+    plan = ablation.Plan(start="preset", steps=1, rate=1e-4, minutes=9, batch=2, cases=1, draws=1)
+    arms = [read_json(folder / "arm.json")["arm"] for folder in ablation.run(dataset, plan, [1], tmp_path)]
+    assert arms == list(ablation.ARMS)
+    assert all(f"| {arm} |" in (tmp_path / "ablation.md").read_text() for arm in arms)
+
+
+def test_after_pruning_the_next_run_still_takes_everything_from_the_cache(home: Path, resumed: dict[str, Any]) -> None:
+    last = finish(start(home))
+    prune = [sys.executable, "-m", "pipelines.cli", "runs", "prune", "--keep", "1"]
+    done = subprocess.run(prune, cwd=home, env=ENVIRONMENT, check=True, capture_output=True, text=True)
+    assert resumed["id"] in done.stdout
+    assert [run.parent.name for run in (home / "runs").glob("2*/run.json")] == [last["id"]]
+    assert set(statuses(finish(start(home))).values()) == {"cached"}
 
 
 def test_dvc_repro_makes_the_same_in_a_clone(tmp_path: Path) -> None:
