@@ -2,13 +2,14 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from model.artefacts import link_file, read_json, write_json
 from model.errors import BusyError
+from pipelines.locks import only_user
 from pipelines.sources import listing_digest
 
 SEAL = "seal.json"
@@ -28,20 +29,10 @@ class Store:
     def cache(self) -> Path:
         return self.folder.resolve() / "cache"
 
-    @contextmanager
-    def only_user(self) -> Iterator[None]:
+    def only_user(self) -> AbstractContextManager[None]:
         """Hold the store for one run; a second one would work on the same scratch folders. Raises BusyError."""
-        import fcntl  # only where runs are made: serving and listing work on systems without it
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BusyError(
-                    f"Another run is at work in {self.folder.parent}: wait for it, or name another --runs folder."
-                ) from None
-            yield
+        remedy = "wait for it, or name another --runs folder"
+        return only_user(self.folder / "lock", f"the runs in {self.folder.parent}", remedy)
 
     def busy(self) -> bool:
         """Whether a run holds the store now."""
@@ -64,35 +55,22 @@ class Store:
         return sorted(str(path.relative_to(self.artefacts)) for path in inside)
 
     def discard(self, folder: Path) -> None:
-        """Delete a folder beside the store: it is gone at once, and what a kill leaves of it goes the next time."""
+        """Take a folder beside the store away at once; the next sweep deletes it."""
         self._bin.mkdir(parents=True, exist_ok=True)
         folder.rename(self._bin / folder.name)
-        shutil.rmtree(self._bin)
 
     def keep_only(self, addresses: Iterable[str], since: float) -> None:
         """Drop all results of steps but those at `addresses` and those made `since` a time in seconds of the epoch."""
-        from kfp.local.cache import LocalCache
-
         wanted = {self.artefacts / address for address in addresses}
-        cache = LocalCache(str(self.cache))
-        for entry in self.cache.glob("*.json"):
-            outputs = [Path(output.uri) for output in (cache.get(entry.stem) or {}).values()]
+        for entry, outputs in self._cached():
             if entry.stat().st_mtime < since and not wanted.issuperset(outputs):
                 entry.unlink()
         self.sweep()
 
-    @property
-    def _bin(self) -> Path:
-        return self.folder.resolve() / "discarded"
-
     def sweep(self) -> None:
-        """Drop what a killed run left behind, and forget results that somebody has altered since they were made."""
-        from kfp.local.cache import LocalCache
-
-        cache = LocalCache(str(self.cache))
+        """Drop what a kill left behind and what was discarded, and forget results that were altered since."""
         kept: set[Path] = set()
-        for entry in self.cache.glob("*.json"):
-            outputs = [Path(output.uri) for output in (cache.get(entry.stem) or {}).values()]
+        for entry, outputs in self._cached():
             if outputs and all(_intact(output) for output in outputs):
                 kept.update(output.parent for output in outputs)
             else:
@@ -104,6 +82,19 @@ class Store:
         for execution in self.artefacts.glob("*"):
             if not any(execution.iterdir()):
                 execution.rmdir()
+        shutil.rmtree(self._bin, ignore_errors=True)
+
+    @property
+    def _bin(self) -> Path:
+        return self.folder.resolve() / "discarded"
+
+    def _cached(self) -> Iterator[tuple[Path, list[Path]]]:
+        """Each entry of the cache with its outputs, of which an entry that cannot be read has none."""
+        from kfp.local.cache import LocalCache
+
+        cache = LocalCache(str(self.cache))
+        for entry in self.cache.glob("*.json"):
+            yield entry, [Path(output.uri) for output in (cache.get(entry.stem) or {}).values()]
 
 
 def _intact(output: Path) -> bool:

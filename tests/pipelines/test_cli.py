@@ -110,7 +110,7 @@ def test_what_another_process_has_in_hand_is_exit_75(tmp_path: Path) -> None:
     with Runs(tmp_path / "runs").store.only_user():
         done = withanyone("run", cwd=tmp_path)
     assert done.returncode == 75
-    assert "Another run is at work in" in done.stderr
+    assert "Another process is changing the runs in" in done.stderr
 
 
 def test_runs_are_listed_and_crowned(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def two_at_once(folder: Path) -> None:
     try:
         bench.run()
     except UserError as error:
-        assert "Another run is at work" in str(error)  # noqa: PT017  (no pytest in a program)
+        assert "Another process is changing the runs" in str(error)  # noqa: PT017  (no pytest in a program)
     else:
         raise AssertionError("a second run was let in")
     finally:
