@@ -17,7 +17,7 @@ class Found:
     """The photos and, row by row, their N faces; a photo's faces are neighbours, best score first."""
 
     photos: Sequence[Photo]  # better an album: a list holds every photo in memory
-    photo: NDArray[np.intp]  # [N] the face's place in `photos`
+    photo: NDArray[np.intp]  # [N] the face's place in `photos`, ascending
     box: NDArray[np.float32]  # [N, 4] pixels of the stored photo
     landmarks: NDArray[np.float32]  # [N, 10]
     score: NDArray[np.float32]  # [N]

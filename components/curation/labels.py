@@ -11,6 +11,7 @@ from components.curation.items import Reject
 from components.curation.registered import same_content
 
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
+SAME_FACE = 0.4  # least cosine of two faces, known or not, that may be one face in two copies
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Labels:
 
 
 def drop_duplicates(labels: Labels, refused: NDArray[np.bool_]) -> tuple[Labels, list[Reject]]:
-    """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, laid out alike.
+    """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, all laid out alike.
 
     The marked photos, `refused` already as copies of bank photos, go too; what copies them is a copy all the same.
     """
@@ -75,18 +76,24 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_]) -> tuple[Labels,
 
 
 def _same_layout(found: Found, photo: int, other: int) -> bool:
-    """Whether the faces of two photos stand alike, mirrored or not, measured in widths of faces."""
-    layouts = []
-    for place in (photo, other):
-        rows = found.photo == place
-        centres = (found.box[rows, :2] + found.box[rows, 2:]) / 2
-        centres = (centres - centres.mean(axis=0)) / found.side[rows].mean()
-        layouts.append(centres[np.argsort(centres[:, 0])])
-    first, second = layouts
-    if len(first) != len(second):
+    """Whether like faces stand alike in two photos, mirrored or not, measured in widths of faces."""
+    rows, others = (np.arange(*np.searchsorted(found.photo, (place, place + 1))) for place in (photo, other))
+    if len(rows) != len(others):
         return False
-    mirrored = (second * (-1, 1))[::-1]
-    return min(np.abs(first - second).max(), np.abs(first - mirrored).max()) <= LAYOUT_TOLERANCE
+    first, second = _layout(found, rows), _layout(found, others)
+    cosine = found.unit[rows] @ found.unit[others].T
+    for sign in (1, -1):
+        left, right = first[:, 0].argsort(), (second[:, 0] * sign).argsort()
+        apart = np.abs(first[left] - second[right] * (sign, 1)).max()
+        if apart <= LAYOUT_TOLERANCE and cosine[left, right].min() >= SAME_FACE:
+            return True
+    return False
+
+
+def _layout(found: Found, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+    """[N, 2] the middles of a photo's faces around their mean, in widths of faces."""
+    centres = (found.box[rows, :2] + found.box[rows, 2:]) / 2
+    return np.asarray((centres - centres.mean(axis=0)) / found.side[rows].mean())
 
 
 def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:

@@ -25,15 +25,17 @@ def people(count: int, photos: int, seed: int = 0) -> tuple[Found, Bank]:
 
 
 @settings(deadline=None, max_examples=100)
-@given(st.lists(st.floats(-1, 0.99), min_size=1, max_size=60), st.floats(0.001, 0.5))
-def test_no_more_strangers_than_allowed_reach_the_threshold_and_a_lower_one_lets_more_in(
-    found: list[float], rate: float
+@given(st.lists(st.integers(-999, 990), min_size=2, max_size=60, unique=True), st.floats(0.001, 0.5))
+def test_of_strangers_left_out_in_turn_no_more_pass_than_stated_and_a_lower_threshold_lets_more_pass(
+    found: list[int], rate: float
 ) -> None:
-    strangers = np.array(found)
+    strangers = np.array(found) / 1000
+    thresholds = [lowest(np.delete(strangers, one), rate) for one in range(len(found))]
+    assert np.mean(strangers >= thresholds) <= rate
     threshold = lowest(strangers, rate)
-    assert np.sum(strangers >= threshold) <= int(len(found) * rate)
-    if threshold > 0:
-        assert np.sum(strangers >= threshold - 0.0011) > int(len(found) * rate)
+    if 0 < threshold < 1:
+        passed = np.sum(strangers >= threshold - 0.0011) + 1  # and one more stranger at the lower threshold
+        assert passed / (len(found) + 1) > rate
 
 
 def test_scores_are_those_of_the_definition() -> None:
@@ -54,7 +56,7 @@ def test_strangers_not_seen_before_pass_no_more_often_than_stated() -> None:
     strangers, _ = people(400, 3, seed=1)
     passed = float(((strangers.unit[:] @ bank.centres.T).max(axis=1) >= made.threshold).mean())
     assert made.rule == "calibrated"
-    assert 0.02 < passed < 0.08
+    assert 0.02 < passed <= 0.055
     at_fixed = float(((strangers.unit[:] @ bank.centres.T).max(axis=1) >= FIXED).mean())
     assert at_fixed > 0.5, "the published threshold would have named most of them"
 

@@ -1,0 +1,39 @@
+"""Group photos that copy another: all their faces do, those of unknown people too."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from components.curation.labels import Labels, drop_duplicates
+from tests.components.curation.faces import found_of
+
+KNOWN, ONE, ANOTHER = np.eye(8)[:3]
+LEFT, RIGHT = (0, 0, 10, 10), (30, 0, 40, 10)
+NEARBY = KNOWN + 0.3 * ONE  # as like the known face as a copy's
+
+
+def pair(first: list[np.ndarray], boxes: list[tuple[int, ...]]) -> Labels:
+    """A photo of somebody known, on the left, and somebody else, and one with the faces `first` and `boxes`."""
+    found = found_of([0, 0, 1, 1], np.stack([KNOWN, ONE, *first]))
+    found = replace(found, box=np.array([LEFT, RIGHT, *boxes], np.float32))
+    identity = np.array([0, -1, *(0 if face is KNOWN or face is NEARBY else -1 for face in first)], np.intp)
+    return Labels(found, ["a"], KNOWN[None].astype(np.float32), identity, np.zeros(4, np.bool_))
+
+
+@pytest.mark.parametrize(
+    ("faces", "boxes", "copy"),
+    [
+        ([NEARBY, ONE], [LEFT, RIGHT], True),
+        ([NEARBY, ONE], [RIGHT, LEFT], True),  # mirrored
+        ([NEARBY, ANOTHER], [LEFT, RIGHT], False),
+        ([NEARBY, ANOTHER], [RIGHT, LEFT], False),
+        ([NEARBY, ONE], [LEFT, (60, 0, 70, 10)], False),
+    ],
+)
+def test_a_photo_is_a_copy_where_every_face_of_it_stands_in_the_other(
+    faces: list[np.ndarray], boxes: list[tuple[int, ...]], copy: bool
+) -> None:
+    kept, rejects = drop_duplicates(pair(faces, boxes), np.zeros(2, np.bool_))
+    assert len(kept.found.photos) == (1 if copy else 2)
+    assert [reject.reason for reject in rejects] == (["near_duplicate"] if copy else [])
