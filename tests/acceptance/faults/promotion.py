@@ -251,7 +251,7 @@ def faults() -> Iterator[Fault]:
     for name in ("pushing", "tagging the version", "crowning"):
         yield f"promote: kill -9 after {name}", killed(KILLED[name], "after")
     for part in ("model/training.json", "dataset/images.parquet", "dataset/references/*.tar", "decision/*.json"):
-        words = "cannot be read" if "decision" in part else "run again"
+        words = "no readable JSON" if "decision" in part else "run again"
         yield f"promote: truncated {part}", refused(truncate(part), words)
     yield "promote: verdict hold", refused(held, "only 'promote' is promoted")
     yield "promote: expired approval", refused(expired, "expires after")
