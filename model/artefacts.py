@@ -4,7 +4,6 @@ import ctypes
 import fcntl
 import hashlib
 import json
-import logging
 import os
 import shutil
 import tempfile
@@ -18,7 +17,6 @@ import platformdirs
 from model.errors import BusyError, UserError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
-log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -55,18 +53,6 @@ def kept_folder(path: Path) -> Iterator[Path]:
         _replace_folder(draft, path)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def turn(file: Path, who: str) -> Iterator[None]:
-    """Hold the lock `file`, which the system takes back when its holder is killed; waits while `who` has it."""
-    with file.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("waiting for %s", who)
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _sync_tree(folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from components.packaging.config import PackagingConfig
 from model.artefacts import UnreadableError, file_digest, new_folder, read_json
-from pipelines.locks import only_user
+from model.locks import only_user
 from pipelines.registry import Registry
 from pipelines.runs import Runs
 from pipelines.store import link_tree

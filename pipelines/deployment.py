@@ -10,8 +10,8 @@ from typing import Any
 from components.packaging.config import PackagingConfig
 from model.artefacts import new_folder
 from model.errors import UserError
+from model.locks import only_user
 from pipelines.bentos import bento_of
-from pipelines.locks import only_user
 from pipelines.promotion import put_back
 from pipelines.registry import Registry
 from pipelines.runs import Runs

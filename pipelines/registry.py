@@ -13,7 +13,7 @@ from typing import Any
 
 from model.artefacts import write_json
 from model.errors import UserError
-from pipelines.locks import only_user
+from model.locks import only_user
 from pipelines.store import link_tree
 from pipelines.versions import quiet_dvc
 

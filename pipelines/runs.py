@@ -138,7 +138,7 @@ class Runs:
         return run if (run / "run.json").is_file() else None
 
     def _all(self) -> list[Path]:
-        files = self.folder.resolve().glob("*/run.json")
+        files = self.folder.resolve().glob("[!.]*/run.json")  # one that is being fetched has no name yet
         return sorted(file.parent for file in files if not file.parent.is_symlink())
 
     def _point(self, name: str, run: Path) -> None:

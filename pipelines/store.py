@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model.artefacts import link_file, read_json, write_json
-from model.errors import BusyError
-from pipelines.locks import only_user
+from model.locks import in_use, only_user
 from pipelines.sources import listing_digest
 
 SEAL = "seal.json"
@@ -32,17 +31,11 @@ class Store:
     def only_user(self) -> AbstractContextManager[None]:
         """Hold the store for one run; a second one would work on the same scratch folders. Raises BusyError."""
         remedy = "wait for it, or name another --runs folder"
-        return only_user(self.folder / "lock", f"the runs in {self.folder.parent}", remedy)
+        return only_user(self._lock, f"the runs in {self.folder.parent}", remedy)
 
     def busy(self) -> bool:
         """Whether a run holds the store now."""
-        if not (self.folder / "lock").exists():
-            return False
-        try:
-            with self.only_user():
-                return False
-        except BusyError:
-            return True
+        return in_use(self._lock)
 
     def seal(self, output: Path, facts: dict[str, Any]) -> None:
         """Record, when a step has made `output`, what it was made from and what it looks like."""
@@ -83,6 +76,10 @@ class Store:
             if not any(execution.iterdir()):
                 execution.rmdir()
         shutil.rmtree(self._bin, ignore_errors=True)
+
+    @property
+    def _lock(self) -> Path:
+        return self.folder / "lock"
 
     @property
     def _bin(self) -> Path:

@@ -16,7 +16,8 @@ from PIL import Image
 
 from components.evaluation.costs import note
 from components.evaluation.references import References
-from model.artefacts import new_file, turn
+from model.artefacts import new_file
+from model.locks import turn
 from model.progress import track
 from model.sampler import Request
 from validation.benchmark.cases import Case

@@ -11,7 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from model.artefacts import read_json, write_json
+from model.artefacts import kept_folder, read_json, write_json
 from model.errors import BusyError, UserError
 from pipelines.runs import Runs
 from pipelines.store import link_tree
@@ -115,6 +115,14 @@ def test_a_champion_whose_folder_was_deleted_is_told_with_what_helps(runs: Runs,
     shutil.rmtree(scored)
     with pytest.raises(UserError, match=rf"champion {scored.name} .* is gone: .*`withanyone runs champion RUN`"):
         runs.champion()
+
+
+def test_a_run_that_is_being_fetched_is_none_yet(runs: Runs) -> None:
+    run = finished(runs)
+    with kept_folder(runs.folder / "20260101-000000-abc") as draft:
+        write_json(draft / "run.json", {"id": "20260101-000000-abc", "status": "done"})
+        assert [record["id"] for record in runs.records()] == [run.name]
+    assert len(runs.records()) == 2
 
 
 def test_a_run_of_another_folder_is_none_of_these(runs: Runs, tmp_path: Path) -> None:
