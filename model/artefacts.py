@@ -2,13 +2,14 @@
 
 import ctypes
 import fcntl
+import functools
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,59 @@ import platformdirs
 from model.errors import BusyError, UserError
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
+DRAFT, LOCK = ".withanyone-draft", "lock"  # ending of a draft's folder, and the file in it that its writer holds locked
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside `path`, which another process deletes once this one was killed, and never before.
+
+    The lock in it tells: the system takes it back from the dead. It is held before the folder has its ending.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path.parent.resolve())
+    place = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        with (place / LOCK).open("w") as lock:
+            with suppress(OSError):  # a file system without locks: there nobody can have it, and nothing is swept
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            place = place.rename(f"{place}{DRAFT}")
+            yield place
+    finally:
+        _discard(place, path)
+
+
+def _discard(place: Path, path: Path) -> None:
+    """Delete a draft of `path`, unless it holds the only whole one: what ended its writer fell between two renames."""
+    if path.exists() or not (place / "old").exists():
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@functools.cache  # once a process: scratch is written by the thousand
+def _sweep(folder: Path) -> None:
+    """Delete the drafts in `folder` whose writers are dead."""
+    for place in folder.glob(f".*.????????{DRAFT}"):
+        try:
+            with (place / LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            pass  # who deleted it was killed, too
+        except OSError:
+            continue
+        _discard(place, folder / place.name.removesuffix(DRAFT)[1 : -len(".????????")])
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside `path` that takes its name when the block ends well, replacing an older one."""
+    """Yield a hidden folder that takes the name `path` when the block ends well, replacing an older one."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
+    with _draft(path) as place:
+        draft = place / "new"
+        draft.mkdir()
         yield draft
         draft.chmod(0o755)
         _sync_tree(draft)
-        _replace_folder(draft, path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        _replace_folder(draft, path, place)
 
 
 @contextmanager
@@ -50,7 +89,11 @@ def kept_folder(path: Path) -> Iterator[Path]:
             raise BusyError(f"another process is writing {path}: wait for it, or give another folder") from error
         yield draft
         _sync_tree(draft)
-        _replace_folder(draft, path)
+        if path.exists():
+            with _draft(path) as place:  # a draft that is kept for the next process must never hold what was replaced
+                _replace_folder(draft.rename(place / "new"), path, place)
+        else:
+            draft.rename(path)
     finally:
         os.close(handle)
 
@@ -62,20 +105,16 @@ def _sync_tree(folder: Path) -> None:
                 os.fsync(handle.fileno())
 
 
-def _replace_folder(draft: Path, path: Path) -> None:
-    """Rename `draft` to `path`. A full folder cannot be renamed over, so the two take each other's names.
+def _replace_folder(new: Path, path: Path, place: Path) -> None:
+    """Rename `new` to `path`. A full folder cannot be renamed over, so the two take each other's names.
 
-    Where the file system cannot do that at once, the old one steps aside first, and a kill right then leaves none.
+    Where the file system cannot do that at once, the old one steps aside into `place`; a kill right then leaves none.
     """
-    if not path.exists():
-        draft.rename(path)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-    new = draft.rename(aside / "new")  # a draft that is kept for the next process must never hold what was replaced
-    if not _exchanged(new, path):
-        path.rename(aside / "old")
-        new.rename(path)
-    shutil.rmtree(aside)
+    if path.exists():
+        if _exchanged(new, path):
+            return
+        path.rename(place / "old")
+    new.rename(path)
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -86,24 +125,19 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 @contextmanager
 def new_file(path: Path, durable: bool = True) -> Iterator[Path]:
-    """Yield a hidden file name beside `path`; what is written there takes its name when the block ends well.
+    """Yield a hidden file name; what is written there takes the name `path` when the block ends well.
 
     Not `durable`: scratch by the thousand, which a crash of the machine, though not a kill, may leave empty.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    draft = Path(name)
-    try:
+    with _draft(path) as place:
+        draft = place / "new"
         yield draft
         draft.chmod(0o644)
         if durable:
             with open(draft, "rb") as written:
                 os.fsync(written.fileno())
         draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def link_file(source: Path | str, target: Path | str) -> None:

@@ -1,11 +1,8 @@
 """Artefacts appear whole or not at all, and digests depend on names and contents alone."""
 
-import os
-import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -87,19 +84,56 @@ def test_a_kept_draft_never_holds_what_was_replaced(
     assert {file.name for file in tmp_path.iterdir()} == {"out"}
 
 
-def test_a_killed_writer_leaves_no_output(tmp_path: Path) -> None:
+def writer(kind: str, path: Path) -> "subprocess.Popen[str]":
+    """A process in the midst of writing `path` by `new_folder` or `new_file`; a line to it lets it end well."""
     program = (
-        "import sys, time; from pathlib import Path; from model.artefacts import new_folder\n"
-        "with new_folder(Path(sys.argv[1]) / 'out') as draft:\n"
-        "    (draft / 'a').write_text('1'); print('in', flush=True); time.sleep(60)"
+        f"import sys; from pathlib import Path; from model.artefacts import {kind} as new\n"
+        "with new(Path(sys.argv[1])) as draft:\n"
+        "    (draft / 'a' if draft.is_dir() else draft).write_text('1')\n"
+        "    print('in', flush=True)\n"
+        "    sys.stdin.readline()"
     )
-    writer = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE)
-    assert writer.stdout is not None
-    writer.stdout.readline()
-    os.kill(writer.pid, signal.SIGKILL)
-    writer.wait(timeout=10)
-    time.sleep(0.05)
+    command = [sys.executable, "-c", program, str(path)]
+    found = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert found.stdout is not None
+    assert found.stdout.readline() == "in\n"
+    return found
+
+
+@pytest.mark.parametrize("kind", ["new_folder", "new_file"])
+def test_the_draft_of_a_killed_writer_goes_with_the_next_and_that_of_a_living_one_stays(
+    tmp_path: Path, kind: str
+) -> None:
+    killed, alive = writer(kind, tmp_path / "out"), writer(kind, tmp_path / "out.b")
+    killed.kill()
+    killed.wait(timeout=10)
+    assert len(list(tmp_path.iterdir())) == 2
+    users = {tmp_path / ".out.abcdefgh", tmp_path / "out.withanyone-draft", tmp_path / ".out.12345678.withanyone-draft"}
+    for file in users:
+        file.touch()
+    write_json(tmp_path / "out", {})
+    (draft,) = set(tmp_path.iterdir()) - users - {tmp_path / "out"}
+    assert draft.name.startswith(".out.b.")
+    alive.communicate("\n", timeout=10)
+    assert alive.returncode == 0
+    assert set(tmp_path.iterdir()) == users | {tmp_path / "out", tmp_path / "out.b"}
+
+
+def test_what_a_killed_writer_had_moved_aside_is_never_swept_while_it_is_the_only_one(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from model import artefacts\n"
+        "artefacts._exchanged = lambda new, path: path.rename(new.parent / 'old') and os.kill(os.getpid(), 9)\n"
+        "with artefacts.new_folder(Path(sys.argv[1])): pass"
+    )
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").touch()
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "out")], check=False).returncode == -9
     assert not (tmp_path / "out").exists()
+    write_json(tmp_path / "other", {})
+    assert len(list(tmp_path.glob(".out.*/old/a"))) == 1
+    assert writer("new_folder", tmp_path / "out").communicate("\n", timeout=10)
+    assert writer("new_folder", tmp_path / "out").communicate("\n", timeout=10)
+    assert {file.name for file in tmp_path.iterdir()} == {"out", "other"}
 
 
 def test_new_file_is_atomic(tmp_path: Path) -> None:
