@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.steps import Step
-from model.errors import PREEMPTED, Preempted, UserError
+from model.errors import PREEMPTED, BusyError, Preempted, UserError
 
 EVENTS = "WITHANYONE_EVENTS"  # set: this process tells its runner what happens, as marked JSON lines on stdout
 TERMINAL = "WITHANYONE_TERMINAL"  # the terminal of the person who waits: bars are drawn there
@@ -31,8 +31,8 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
 
     `shares` are the outputs of tasks that did a part of the step.
     `version` names the code and the outside folders that the result depends on: it keys the runner's cache.
-    What the user can mend is told as one sentence and ends the process with status 3, a request to make room with 75;
-    anything else raises.
+    What the user can mend is told as one sentence and ends the process with status 3, a request to make room, and what
+    another process has in hand, with 75; anything else raises.
     """
     if set(paths) != {*step.inputs, step.output}:
         raise TypeError(f"{step.name} takes {[*step.inputs, step.output]}, got {sorted(paths)}")
@@ -52,11 +52,13 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
         sentence = sentence_of(error)
         if sentence is None and not watched:
             raise
+        code = PREEMPTED if isinstance(error, BusyError) else 3 if sentence else 1
         if watched:
-            _tell("failed", step=step.name, sentence=sentence, error=_brief(error), traceback=traceback.format_exc())
+            words = {"sentence": sentence, "error": _brief(error), "traceback": traceback.format_exc()}
+            _tell("failed", step=step.name, busy=code == PREEMPTED, **words)
         else:
             logging.getLogger(__name__).error("%s", sentence)
-        sys.exit(3 if sentence else 1)
+        sys.exit(code)
     if watched:
         _tell("done", step=step.name)
 

@@ -38,6 +38,7 @@ class Failure:
     step: str
     sentence: str
     expected: bool  # the user can mend it; else a fault of the product or the machine
+    busy: bool = False  # another process has in hand what the step needs
 
 
 class Narrator(io.TextIOBase):
@@ -160,12 +161,12 @@ class Narrator(io.TextIOBase):
         self._log(f"{step} made room: {sentence}")
         self._say(f"{step:<{self.width}}  made room and starts again: {self._in_run(sentence)}")
 
-    def _on_failed(self, step: str, sentence: str | None, error: str, traceback: str) -> None:
+    def _on_failed(self, step: str, busy: bool, sentence: str | None, error: str, traceback: str) -> None:
         report = self.reports[step]
         report.status, report.seconds = "failed", time.monotonic() - report.started
         self._log(f"{step} failed\n{traceback}")
         words = sentence or f"The step {step} failed: {error}"
-        self.failure = Failure(step, self._in_run(words), expected=sentence is not None)
+        self.failure = Failure(step, self._in_run(words), sentence is not None, busy)
 
     def _step(self, name: str) -> Step:
         return next(known for known in self.steps if known.name == name)

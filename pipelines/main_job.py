@@ -4,6 +4,7 @@ import hashlib
 import logging
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def run_main_job(
                 "step": None,
                 "sentence": f"The run was stopped: {type(error).__name__} {error}".strip(),
                 "expected": False,
+                "busy": False,
             }
             runs.finish(run, {}, {"status": "failed", "failure": failure})
             raise
@@ -70,7 +72,7 @@ def run_main_job(
             outcome.artefacts,
             {
                 "status": "failed" if failed else "done",
-                "failure": failed and {"step": failed.step, "sentence": failed.sentence, "expected": failed.expected},
+                "failure": failed and asdict(failed),
                 "steps": {name: _report(report) for name, report in outcome.steps.items()},
                 "verdict": _verdict(outcome.artefacts),
             },

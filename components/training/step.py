@@ -2,10 +2,12 @@
 
 import logging
 import shutil
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from accelerate import Accelerator
 
 from components.training.card import model_card
 from components.training.config import TrainingConfig
@@ -15,10 +17,11 @@ from model.adapter.checkpoint import save_adapter
 from model.artefacts import cache_folder, new_folder, read_json, work_folder, write_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from model.locks import only_user
 from model.losses.contrastive import TEMPERATURE
 from model.memory import keep_memory
 from model.presets import Preset, frozen_digest, preset
-from model.training.assemble import assemble
+from model.training.assemble import assemble, processes
 from model.training.cache import digest_of
 from model.training.live import METRICS
 from model.training.preemption import asked_to_stop
@@ -34,8 +37,8 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     """Train on the folder `dataset`, which `validation` must call good, and write the folder `model`.
 
     Killed and started again with the same dataset and settings, it goes on from its last checkpoint; SIGTERM writes one
-    and raises Preempted. Raises UserError for a dataset that is not validated, a start that does not fit, and losses
-    that are not finite or run away.
+    and raises Preempted. Raises BusyError while another process trains the same, and UserError for a dataset that is
+    not validated, a start that does not fit, and losses that are not finite or run away.
     """
     _refuse_unvalidated(dataset, validation)
     keep_memory()
@@ -43,14 +46,24 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     opened, chosen = Dataset.open(dataset), preset(config.preset).with_branches(config.branches)
     start = find_start(config.start, chosen, config.seed)
     key = _key(opened, chosen, start, config)
-    work = work_folder("train", key)
-    trainer = assemble(opened, chosen, start.adapter, _loop(config), config.batch, config.seed, work)
-    watch = Watch(cache_folder("live", "train", key), sampler(opened, trainer, chosen), config.samples_every)
-    with asked_to_stop() as stop, closing(watch):
-        trainer.train(stop, watch)
-    if trainer.accelerator.is_main_process:
-        _write(model, trainer, chosen, _history(opened, chosen, start, trainer, config))
-        shutil.rmtree(work)
+    work, live = work_folder("train", key), cache_folder("live", "train", key)
+    loop = _loop(config)
+    accelerator = processes(loop)
+    with _to_oneself(live, accelerator):
+        trainer = assemble(opened, chosen, start.adapter, loop, config.batch, config.seed, work, accelerator)
+        watch = Watch(live, sampler(opened, trainer, chosen), config.samples_every)
+        with asked_to_stop() as stop, closing(watch):
+            trainer.train(stop, watch)
+        if accelerator.is_main_process:
+            _write(model, trainer, chosen, _history(opened, chosen, start, trainer, config))
+            shutil.rmtree(work)
+
+
+def _to_oneself(live: Path, accelerator: Accelerator) -> AbstractContextManager[None]:
+    """Keep another training of this job out of its folders; of processes that share one, the first does so for all."""
+    if not accelerator.is_main_process:
+        return nullcontext()
+    return only_user(live / "lock", "the training of this dataset with these settings")
 
 
 def _write(model: Path, trainer: Trainer, chosen: Preset, history: dict[str, Any]) -> None:

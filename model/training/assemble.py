@@ -32,15 +32,26 @@ def new_adapter(chosen: Preset, seed: int) -> IdentityAdapter:
         return IdentityAdapter(AdapterSizes.of(chosen))
 
 
+def processes(loop: Loop) -> Accelerator:
+    """The processes that a launcher started for one training; without a GPU accelerate would take each for all."""
+    return Accelerator(cpu=not torch.accelerator.is_available(), gradient_accumulation_steps=loop.accumulate)
+
+
 def assemble(
-    dataset: Dataset, chosen: Preset, adapter: IdentityAdapter, loop: Loop, batch: int, seed: int, work: Path
+    dataset: Dataset,
+    chosen: Preset,
+    adapter: IdentityAdapter,
+    loop: Loop,
+    batch: int,
+    seed: int,
+    work: Path,
+    accelerator: Accelerator,
 ) -> Trainer:
     """A trainer of `adapter` on the training split of any dataset, with `batch` pictures a batch.
 
     `work` keeps the checkpoints of this one job and is where a killed one goes on from. Raises UserError where the
     dataset was made with another recogniser than the preset's, or has no photo in a folder of a phase's mix.
     """
-    accelerator = Accelerator(gradient_accumulation_steps=loop.accumulate)
     with accelerator.main_process_first():
         data = training_data(dataset, chosen)
         refuse_empty_folders(data.targets, loop.phases)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from model.errors import PREEMPTED
 from pipelines.commands.options import RUNS, Changes, Json, Params, RunsFolder, Verbose, settings_of
 
 runs_app = typer.Typer(help="List the runs, choose the champion, delete old ones.", invoke_without_command=True)
@@ -60,6 +61,8 @@ def run(
 
 
 def _exit_code(failure: dict[str, object], run: Path) -> int:
+    if failure["busy"]:
+        return PREEMPTED
     if not failure["expected"]:
         return 1
     return 4 if failure["step"] == "validate" and _validation_failed(run / "validation") else 3

@@ -21,11 +21,20 @@ def test_paths_must_be_the_steps_inputs_and_output(tmp_path: Path) -> None:
         run_step(TWO, "{}", "1", first=str(tmp_path))
 
 
-def test_a_users_mistake_ends_the_process_with_3(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("fail", "code", "words"),
+    [
+        ("user", 3, 'The folder "it\'s" has no photo: give one.'),
+        ("busy", PREEMPTED, "Another process is changing it: wait for it."),
+    ],
+)
+def test_what_a_user_can_mend_ends_the_process_with_a_sentence_and_a_code(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, fail: str, code: int, words: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        run_step(ONE, TinyConfig(fail="user").model_dump_json(), "1", first=str(tmp_path / "first"))
-    assert caught.value.code == 3
-    assert 'The folder "it\'s" has no photo: give one.' in caplog.text
+        run_step(ONE, TinyConfig(fail=fail).model_dump_json(), "1", first=str(tmp_path / "first"))
+    assert caught.value.code == code
+    assert words in caplog.text
     assert not (tmp_path / "first").exists()
 
 

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import pytest
 from rich.console import Console
 
+from pipelines.console import Failure
 from pipelines.local import Outcome, run_pipeline
 from pipelines.sources import ROOT
 from pipelines.store import Store
@@ -110,6 +111,12 @@ def test_a_users_mistake_comes_back_as_its_sentence_with_what_was_made(bench: Be
     assert set(outcome.artefacts) == {"first"}
     assert statuses(outcome) == ["done", "failed"]
     assert bench.executions() == ["one", "two"]  # retries are for a cluster: here nothing is tried again unasked
+
+
+def test_what_another_process_has_in_hand_is_told_apart(bench: Bench) -> None:
+    outcome = bench.run(one=bench.config(fail="busy"))
+    assert outcome.failure == Failure("one", "Another process is changing it: wait for it.", expected=True, busy=True)
+    assert bench.executions() == ["one"]
 
 
 def test_a_failed_steps_output_is_kept_and_so_are_cached_ones(bench: Bench) -> None:

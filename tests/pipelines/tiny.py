@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from components.steps import Resources, Step
 from model.artefacts import new_folder
-from model.errors import Preempted, UserError
+from model.errors import BusyError, Preempted, UserError
 from model.training.preemption import asked_to_stop
 
 
@@ -21,7 +21,7 @@ class TinyConfig(BaseModel):
     rate: float = 0.5
     sizes: tuple[int, ...] = (1, 2)
     share: int = 0
-    fail: str = ""  # user, bug, partly, preempted, kill, wait, asked or deaf
+    fail: str = ""  # user, busy, bug, partly, preempted, kill, wait, asked or deaf
 
 
 class TinyStep(Step):
@@ -52,6 +52,8 @@ def trouble(config: TinyConfig, name: str) -> None:
     marker = Path(config.count) / f"{config.fail}-once"
     if config.fail == "user":
         raise UserError('The folder "it\'s" has no photo: give one.')
+    if config.fail == "busy":
+        raise BusyError("Another process is changing it: wait for it.")
     if config.fail == "bug":
         raise ValueError("wrong")
     if config.fail == "full":

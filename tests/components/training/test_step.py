@@ -1,72 +1,38 @@
 """The train step on small networks: the artefact it writes, what it refuses, what it starts from."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from subprocess import PIPE
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from components.training.config import TrainingConfig
 from components.training.step import run
 from model import presets
 from model.adapter.checkpoint import load_adapter
 from model.artefacts import read_json, write_json
-from model.errors import UserError
-from model.presets import AdapterSize, Preset, nano
-from tests.model.tiny import SIZES, TinyRecogniser, tiny_autoencoder, tiny_backbone
-from tests.model.training.tiny_dataset import tiny_dataset
-from tests.model.training.tiny_job import BUCKETS, encode_text
-
-BROUGHT = {"name": "base", "licence": "theirs alone", "use": "research"}
-SHORT = TrainingConfig.model_validate(
-    {
-        "preset": "tiny",
-        "batch": 4,
-        "checkpoint_every": 2,
-        "phases": [{"name": "one", "steps": 4, "learning_rate": 0.01, "warmup": 1}],
-    }
-)
-
-
-def tiny_preset() -> Preset:
-    return replace(
-        nano(),
-        name="tiny",
-        backbone=dict(tiny_backbone().config),
-        recogniser="tiny",
-        recogniser_dim=SIZES.embedding,
-        adapter=AdapterSize(SIZES.tokens, SIZES.heads, SIZES.head_dim),
-        buckets=BUCKETS,
-        licences=(BROUGHT,),
-    )
+from model.errors import BusyError, UserError
+from tests.components.training.tiny_step import BROUGHT, SHORT, inputs, on_tiny_networks, tiny_preset
+from tests.model.tiny import SIZES
+from tests.model.training.tiny_job import ROOT
 
 
 @pytest.fixture
 def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Frozen parts of a preset of small networks, in the places where the step looks for them."""
-    torch.set_num_threads(1)
-    folder = tmp_path / "assets"
-    (folder / "tiny").mkdir(parents=True)
-    save_file(tiny_backbone().state_dict(), folder / "tiny" / "backbone.safetensors")
-    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setitem(presets.PRESETS, "tiny", tiny_preset)
-    for module in ("model.presets", "components.training.start"):
-        monkeypatch.setattr(f"{module}.ASSETS", folder)
-    place = "model.training.assemble"
-    monkeypatch.setattr(f"{place}.load_autoencoder", lambda _: tiny_autoencoder())
-    monkeypatch.setattr(f"{place}.load_backbone", lambda _: tiny_backbone())
-    monkeypatch.setattr(f"{place}.load_judge", lambda _: TinyRecogniser())
-    monkeypatch.setattr(f"{place}.load_text", lambda _: SimpleNamespace(encode=encode_text))
-    return folder / "tiny"
+    return on_tiny_networks(tmp_path, monkeypatch)
 
 
-def inputs(folder: Path, *, success: bool = True) -> dict[str, Any]:
-    dataset = tiny_dataset(folder / "dataset")
-    write_json(folder / "validation" / "result.json", {"schema": 1, "success": success, "expectations": []})
-    return {"dataset": dataset.folder, "validation": folder / "validation", "model": folder / "model"}
+def start(folder: Path, *arguments: str, launcher: Sequence[str] = ("-m",)) -> "subprocess.Popen[str]":
+    """The training of the inputs in `folder` in a process of its own."""
+    command = [sys.executable, *launcher, "tests.components.training.tiny_step", str(folder), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE, text=True)
 
 
 def test_writes_the_model_and_its_history_and_leaves_no_work_behind(tmp_path: Path, assets: Path) -> None:
@@ -87,6 +53,33 @@ def test_writes_the_model_and_its_history_and_leaves_no_work_behind(tmp_path: Pa
     assert "3 people" in card
     assert "Research only" in card
     assert not list((tmp_path / "cache" / "work" / "train").iterdir())
+
+
+def test_a_second_training_of_one_job_is_refused_until_the_first_is_gone(
+    tmp_path: Path, assets: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = inputs(tmp_path)
+    with start(tmp_path, "hold") as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "saved\n"
+        with pytest.raises(BusyError, match="is changing the training of this dataset with these settings: wait"):
+            run(**paths, config=SHORT)
+        first.kill()
+    caplog.set_level("INFO")
+    run(**paths, config=SHORT)
+    assert "going on from step 2" in caplog.text
+    assert read_json(paths["model"] / "training.json")["curve"][-1]["step"] == 4
+
+
+def test_the_processes_of_one_training_share_it_and_do_not_refuse_each_other(tmp_path: Path, assets: Path) -> None:
+    paths = inputs(tmp_path)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+    with start(tmp_path, launcher=launcher) as both:
+        assert both.wait(timeout=120) == 0
+    shared = read_json(paths["model"] / "training.json")["curve"]
+    run(**paths, config=SHORT.model_copy(update={"accumulate": 2}))
+    alone = read_json(paths["model"] / "training.json")["curve"]
+    assert [row["total"] for row in shared] == pytest.approx([row["total"] for row in alone], rel=1e-3)
 
 
 def test_a_preset_that_edits_is_trained_by_the_same_step(
