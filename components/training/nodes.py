@@ -1,6 +1,7 @@
 """The train step on several nodes: inputs on a shared volume, a TrainJob started and waited for, its model taken."""
 
 import logging
+import secrets
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +14,8 @@ from model.errors import UserError
 from model.training.cache import digest_of
 
 SECONDS = 10.0  # between looks at the job
+ENDED = ("Complete", "Failed")  # the conditions of a job that will not change
+DISCARDED = "discarded-"  # how folders of the shared volume begin that nobody needs
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 log = logging.getLogger(__name__)
 
@@ -43,32 +46,38 @@ def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, mo
         if not (target := shared / source.name).exists():
             with new_folder(target) as draft:
                 shutil.copytree(source, draft, dirs_exist_ok=True)
-    arguments = [str(shared / place) for place in (dataset.name, validation.name, "model")]
+    trained = shared / "model"  # appears whole
+    arguments = [str(shared / dataset.name), str(shared / validation.name), str(trained)]
     known = jobs.get(name)
-    if known and _state(known)[0] == "Failed":
+    if known and _state(known)[0] in ENDED and not trained.exists():
         jobs.delete(name)
         known = None
-    if not known:
+    if not (known or trained.exists()):
         jobs.create(train_job(config.job, name, [*arguments, settings]))
-    _wait(jobs, name)
+    _wait(jobs, name, trained)
     with new_folder(model) as draft:
-        shutil.copytree(shared / "model", draft, dirs_exist_ok=True)
+        shutil.copytree(trained, draft, dirs_exist_ok=True)
     jobs.delete(name)
-    shutil.rmtree(shared)
+    _discard(shared)
 
 
-def _wait(jobs: Jobs, name: str) -> None:
-    """Return when the job is complete; RuntimeError when it failed or somebody removed it."""
+def _discard(shared: Path) -> None:
+    """Take the folder away at once, so that a kill leaves nobody half of a dataset, and delete what was discarded."""
+    shared.rename(shared.with_name(f"{DISCARDED}{secrets.token_hex(8)}"))
+    for gone in shared.parent.glob(f"{DISCARDED}*"):
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _wait(jobs: Jobs, name: str, trained: Path) -> None:
+    """Return when the job has ended, or is gone, and its model is there; RuntimeError when there is none by then."""
     told = ""
     while True:
         job = jobs.get(name)
-        if job is None:
-            raise RuntimeError(f"the TrainJob {name} was removed while it was waited for")
-        state, words = _state(job)
-        if state == "Failed":
-            raise RuntimeError(f"the TrainJob {name} failed: {words}; the logs of its pods say more")
-        if state == "Complete":
-            return
+        state, words = _state(job) if job else ("Removed", "somebody did so while it was waited for")
+        if not job or state in ENDED:
+            if trained.exists():
+                return
+            raise RuntimeError(f"the TrainJob {name} left no model, {state}: {words}; the logs of its pods say more")
         if state != told:
             log.info("TrainJob %s: %s", name, state)
             told = state
@@ -78,7 +87,7 @@ def _wait(jobs: Jobs, name: str) -> None:
 def _state(job: dict[str, Any]) -> tuple[str, str]:
     """The newest of the job's conditions that hold, with its words."""
     held = [one for one in job.get("status", {}).get("conditions", []) if one["status"] == "True"]
-    ended = [one for one in held if one["type"] in ("Complete", "Failed")]
+    ended = [one for one in held if one["type"] in ENDED]
     last = (ended or held or [{"type": "Created"}])[-1]
     return last["type"], str(last.get("message") or last.get("reason") or "no reason given")
 
@@ -113,6 +122,8 @@ class ClusterJobs:
         try:
             self.api.create_namespaced_custom_object(**self.of, body=job)
         except ApiException as error:
+            if error.status == 409:  # another attempt has just made the same
+                return
             if error.status in (400, 403, 404, 422):
                 raise UserError(
                     f"the cluster refuses the TrainJob ({error.status} {error.reason}): install Kubeflow Trainer, let "
@@ -121,7 +132,13 @@ class ClusterJobs:
             raise
 
     def delete(self, name: str) -> None:
-        self.api.delete_namespaced_custom_object(**self.of, name=name)
+        from kubernetes.client import ApiException
+
+        try:
+            self.api.delete_namespaced_custom_object(**self.of, name=name)
+        except ApiException as error:
+            if error.status != 404:  # a killed attempt had removed it
+                raise
         for _ in range(60):
             if self.get(name) is None:
                 return

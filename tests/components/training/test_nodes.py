@@ -1,6 +1,9 @@
 """Training on several nodes: the TrainJob against models and schemas, the step against a Kubernetes API on loopback."""
 
 import json
+import os
+import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +19,7 @@ from components.steps import TRAIN
 from components.training import node, nodes
 from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import Job, train_job
+from model import artefacts
 from model.errors import UserError
 from pipelines.cluster import Cluster
 from pipelines.retrain import retrain_pipeline
@@ -142,6 +146,7 @@ class Kubernetes:
         return job
 
     def create(self, job: dict[str, Any]) -> None:
+        assert (Path(job["spec"]["trainer"]["args"][0]) / "file").read_text() == "dataset"
         self.made.append(job)
         self.jobs[job["metadata"]["name"]] = {**job, "course": list(self.courses.pop(0))}
 
@@ -182,8 +187,8 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kuberne
             return self.answer(body, 201)
 
         def do_DELETE(self) -> None:
-            del state.jobs[self.name()]
-            self.answer({})
+            job = state.jobs.pop(self.name(), None)
+            self.answer(job or {"message": "no such job"}, 200 if job else 404)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -241,23 +246,64 @@ def test_the_nodes_find_their_inputs_where_they_are_told(
     assert seen[0][0]["config"] == TrainingConfig(effort=0.5)
 
 
-def test_a_step_that_was_killed_finds_the_job_it_made(cluster: Kubernetes, step: dict[str, Any]) -> None:
-    cluster.courses = [["Created", "Created", "Created", "Complete"]]
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(nodes, "_wait", lambda jobs, name: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        nodes.run(**step)
-    monkeypatch.undo()
+def killed(*given: Any, **_: Any) -> None:
+    """Die, and if it is in the midst of deleting a folder, with its dataset half deleted."""
+    if isinstance(given[0], Path):
+        (given[0] / "dataset" / "file").unlink(missing_ok=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill_at(moment: str, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step in a process of its own, killed when it calls `moment`; its pod is gone with all it wrote."""
+    child = os.fork()
+    if not child:
+        try:
+            monkeypatch.setattr(artefacts, "_discard", lambda *_: None)  # which calls rmtree, too
+            monkeypatch.setattr(moment, killed)
+            nodes.run(**step)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    shutil.rmtree(step["model"], ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    ("moment", "jobs"),
+    [
+        ("components.training.nodes.ClusterJobs.create", 1),
+        ("components.training.nodes._wait", 1),
+        ("components.training.nodes.ClusterJobs.delete", 1),
+        ("components.training.nodes._discard", 1),
+        ("shutil.rmtree", 2),
+    ],
+)
+def test_a_step_killed_at_any_moment_is_made_up_for_by_the_next(
+    cluster: Kubernetes, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch, moment: str, jobs: int
+) -> None:
+    cluster.courses = [["Created", "Complete"]] * 2
+    kill_at(moment, step, monkeypatch)
     nodes.run(**step)
-    assert len(cluster.made) == 1
-    assert (step["model"] / "adapter.safetensors").is_file()
+    assert (step["model"] / "adapter.safetensors").read_text() == "trained"
+    assert len(cluster.made) == jobs
+    assert (cluster.jobs, list(cluster.workspace.iterdir())) == ({}, [])
+
+
+def test_a_job_that_is_complete_and_whose_model_is_gone_is_made_anew(
+    cluster: Kubernetes, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.courses = [["Complete"]] * 2
+    kill_at("components.training.nodes.ClusterJobs.delete", step, monkeypatch)
+    (model,) = cluster.workspace.glob("*/model")
+    shutil.rmtree(model)
+    nodes.run(**step)
+    assert (step["model"] / "adapter.safetensors").read_text() == "trained"
 
 
 def test_a_job_that_failed_fails_the_step_and_is_made_anew_by_the_next(
     cluster: Kubernetes, step: dict[str, Any]
 ) -> None:
     cluster.courses = [["Created", "Failed"], ["Complete"]]
-    with pytest.raises(RuntimeError, match="failed: it is Failed; the logs of its pods say more"):
+    with pytest.raises(RuntimeError, match="left no model, Failed: it is Failed; the logs of its pods say more"):
         nodes.run(**step)
     assert not step["model"].exists()
     nodes.run(**step)
