@@ -2,14 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from components.steps import GATE, LOOK, PHOTOS, STEPS, Resources, Step
+from components.steps import CURATE, GATE, LOOK, PHOTOS, STEPS, Resources, Step
+from components.training.trainjob import WORKSPACE
 from pipelines.settings import SettingsError, read_yaml, refusal
 from pipelines.sources import ROOT, code_version
 
@@ -17,6 +18,7 @@ FILE = "cluster.yaml"
 NAME = r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"  # of a Kubernetes object
 QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"  # Kubernetes notation of cores and bytes
 SECONDS = r"^[1-9][0-9]*s$"
+OWN = ("/tmp", "/work", "/cache", WORKSPACE)  # noqa: S108  (places of the steps' containers)
 
 
 class _Strict(BaseModel):
@@ -55,6 +57,19 @@ class Secret(_Strict):
     name: str = Field(pattern=NAME, description="name of the Secret")
     env: dict[str, str] = Field(min_length=1, description="environment variable by key of the Secret")
     steps: tuple[str, ...] = Field((), strict=False, description="steps that get it; none named: all")
+
+    @field_validator("steps")
+    @classmethod
+    def _known(cls, steps: tuple[str, ...]) -> tuple[str, ...]:
+        _check_names(steps)
+        return steps
+
+
+def _check_names(steps: Iterable[str]) -> None:
+    known = {step.name for step in (*STEPS, LOOK)}
+    for name in steps:
+        if name not in known:
+            raise ValueError(f"{name!r} is no step; the steps are {', '.join(sorted(known))}")
 
 
 class Volume(_Strict):
@@ -111,13 +126,20 @@ class Cluster(_Strict):
             raise ValueError("Kubeflow lets its steps reach no such place: name one that begins with s3:// or gs://")
         return root
 
+    @field_validator("volumes")
+    @classmethod
+    def _each_in_its_place(cls, volumes: tuple[Volume, ...]) -> tuple[Volume, ...]:
+        taken = {PurePosixPath(place) for place in OWN}
+        for volume in volumes:
+            if PurePosixPath(volume.path) in taken:
+                raise ValueError(f"{volume.path} is another volume's, or one of the steps' own {', '.join(OWN)}")
+            taken.add(PurePosixPath(volume.path))
+        return volumes
+
     @field_validator("steps")
     @classmethod
     def _known(cls, steps: dict[str, StepNeeds]) -> dict[str, StepNeeds]:
-        known = {step.name for step in (*STEPS, LOOK)}
-        for name in steps:
-            if name not in known:
-                raise ValueError(f"{name!r} is no step; the steps are {', '.join(sorted(known))}")
+        _check_names(steps)
         return steps
 
     def needs(self, step: Step) -> Resources:
@@ -144,6 +166,17 @@ def with_tombstones(settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
     if not photos["folder"] or gate.model_dump()["forgotten"]:
         return dict(settings)
     return {**settings, GATE.name: gate.model_copy(update={"forgotten": photos["folder"]})}
+
+
+def check_devices(steps: Iterable[Step], settings: Mapping[str, BaseModel], cluster: Cluster) -> None:
+    """Raise SettingsError for one of the steps that is to run on a GPU and asks the cluster for none."""
+    for step in steps:
+        section = CURATE.name if step == LOOK else step.name
+        if getattr(settings[section], "device", "cpu") == "cuda" and not cluster.needs(step).gpu:
+            raise SettingsError(
+                f"{section}.device is cuda, and the step {step.name} asks the cluster for no GPU: "
+                f"say steps: {{{step.name}: {{gpu: 1}}}} in {FILE}."
+            )
 
 
 def cluster_version(step: Step, settings: BaseModel, cluster: Cluster) -> tuple[str, bool]:

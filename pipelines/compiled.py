@@ -8,18 +8,24 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from model.artefacts import file_digest, new_file
-from pipelines.cluster import Cluster
+from pipelines.cluster import Cluster, check_devices
+from pipelines.settings import check_model
 
 PIPELINE = "withanyone-retrain"
 
 
 def write_ir(out: Path, settings: Mapping[str, BaseModel], cluster: Cluster) -> str:
-    """Write the graph with `settings` as IR YAML to `out`; returns the name of this version, by its content."""
+    """Write the graph with `settings` as IR YAML to `out`; returns the name of this version, by its content.
+
+    Raises UserError for what would otherwise fail in a pod.
+    """
     from kfp.compiler import Compiler
 
-    from pipelines.retrain import retrain_pipeline
+    from pipelines.retrain import retrain_pipeline, steps_of
     from pipelines.runners import cluster_runner
 
+    check_model(settings)
+    check_devices(steps_of(settings), settings, cluster)
     with new_file(out) as draft:
         named = draft.with_suffix(".yaml")  # kfp writes to no other ending
         Compiler().compile(retrain_pipeline(settings, cluster_runner(cluster)), str(named))

@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
-from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, TRAIN, Step
+from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, Step
 from model.artefacts import read_json
 from model.errors import UserError
-from model.presets import preset
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
+from pipelines.settings import check_model
 from pipelines.sources import ROOT, code_version, step_version
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def run_main_job(
     settings = _complete(runs, settings)
     for step in STEPS:
         step.check_paths(settings[step.name])
-    preset(getattr(settings[TRAIN.name], "preset"))  # noqa: B009  (refused now, not after the photos)
+    check_model(settings)
     steps = steps_of(settings)
     facts = {
         "commit": code_commit(),

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from components.steps import STEPS, Step
+from components.steps import CURATE, STEPS, TRAIN, Step
 from model.errors import UserError
+from model.presets import preset
 
 FILE = "params.yaml"
 
@@ -100,6 +101,26 @@ def check(step: Step, values: Mapping[str, Any]) -> BaseModel:
         return settings.model_validate_json(text)
     except ValidationError as error:
         raise SettingsError(refusal(step.name, settings, error)) from None
+
+
+def check_model(settings: Mapping[str, BaseModel]) -> None:
+    """Raise UserError, before the photos are looked at, for a preset that a later step of the graph would refuse."""
+    train, curate = settings[TRAIN.name].model_dump(), settings[CURATE.name].model_dump()
+    chosen = preset(train["preset"]).with_branches(train["branches"])
+    if chosen.edits:
+        raise UserError(
+            f"train.preset '{chosen.name}' edits photos, and nothing scores or serves such a model: make it with "
+            "`withanyone curate`, `validate` and `train`."
+        )
+    needed = "pack" if chosen.parts else chosen.recogniser
+    if needed != ("pack" if curate["pack"] else curate["recogniser"]):
+        remedy = (
+            "name its folder in curate.pack" if chosen.parts else "set curate.recogniser to it, without curate.pack"
+        )
+        raise UserError(
+            f"train.preset '{chosen.name}' reads embeddings of {chosen.recogniser}, and the settings of curate make "
+            f"others: {remedy}."
+        )
 
 
 def refusal(section: str, settings: type[BaseModel], error: ValidationError) -> str:

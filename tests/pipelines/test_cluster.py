@@ -46,6 +46,12 @@ def test_a_steps_needs_change_one_by_one(tmp_path: Path) -> None:
     [
         ("registri: x\n", "There is no setting cluster.registri; did you mean registry?"),
         ("steps: {trian: {gpu: 1}}\n", "'trian' is no step; the steps are curate, "),
+        ("secrets: [{name: hub, env: {a: A}, steps: [trian]}]\n", "'trian' is no step; the steps are curate, "),
+        (
+            "volumes: [{claim: a, path: /in}, {claim: b, path: /in/}]\n",
+            "/in/ is another volume's, or one of the steps' own",
+        ),
+        ("volumes: [{claim: a, path: /cache}]\n", "/cache is another volume's, or one of the steps' own"),
         ("steps: {train: {gpu: -1}}\n", "cluster.steps.train.gpu = -1 is refused: input should be greater"),
         ("steps: {train: {memory: lots}}\n", "cluster.steps.train.memory = 'lots' is refused"),
         ("secrets: [{name: hub, env: {}}]\n", "cluster.secrets.0.env = {} is refused"),
