@@ -1,5 +1,6 @@
 """Drift: the champion scored again, on the benchmark of the newest dataset, beside what it had when it was promoted."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipelines.runs import Runs
 if TYPE_CHECKING:
     from components.evaluation.config import EvaluationConfig
 
+REPORT = "drift.json"
 Evaluate = Callable[..., None]
 
 
@@ -44,8 +46,16 @@ def measure_drift(
         "metrics": compare(before["systems"]["model"][judge], figures),
     }
     report["drifted"] = sorted(name for name, row in report["metrics"].items() if row["drifted"])
-    write_json(place / "drift.json", report)
-    return {"report": str(place / "drift.json"), **report}
+    write_json(place / REPORT, report)
+    return {"report": str(place / REPORT), **report}
+
+
+def prune(out: Path, keep: int) -> None:
+    """Delete what lies beside the reports of `out`, scores and pictures, but for the newest `keep` measurements."""
+    for place in sorted(out.glob("????????-??????"))[:-keep]:
+        for left in place.iterdir():
+            if left.name != REPORT:
+                shutil.rmtree(left)
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

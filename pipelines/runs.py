@@ -9,9 +9,10 @@ from typing import Any
 
 from model.artefacts import new_folder, read_json, write_json
 from model.errors import UserError
+from model.locks import in_use
 from pipelines.store import Store, link_tree
 
-LATEST, CHAMPION = "latest", "champion"
+LATEST, CHAMPION, JOBS = "latest", "champion", ".jobs"
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,8 @@ class Runs:
     def prune(self, keep: int) -> list[str]:
         """Delete all runs but the newest `keep`, the champion and those that the settings of these name; their names.
 
-        What steps made before the newest `keep` goes, too, unless a run that stays shows it. Raises BusyError while a
-        run is at work.
+        What steps made before the newest `keep` goes, too, unless a run that stays shows it, and so do the words of
+        Airflow's tasks that ended before. Raises BusyError while a run is at work.
         """
         with self.store.only_user():
             known = self._all()
@@ -126,11 +127,17 @@ class Runs:
             named = {path for run in spared for path in _paths(records[run].get("settings", {}))}
             spared |= {run for run in known if any(path.is_relative_to(run) for path in named)}
             gone = [run for run in known if run not in spared]
-            for run in gone:
-                self.store.discard(run)
+            since = min((_started(records[run]) for run in newest), default=0)
+            for folder in (*gone, *self._ended_jobs(since)):
+                self.store.discard(folder)
             shown = [address for run in spared for address in records[run].get("stored", [])]
-            self.store.keep_only(shown, min((_started(records[run]) for run in newest), default=0))
+            self.store.keep_only(shown, since)
         return [run.name for run in gone]
+
+    def _ended_jobs(self, since: float) -> list[Path]:
+        """The folders of Airflow's tasks (dags/command.py) that are not at work and changed last before `since`."""
+        known = (self.folder.resolve() / JOBS).glob("*")
+        return [job for job in known if job.stat().st_mtime < since and not in_use(job / "lock")]
 
     def _linked(self, name: str) -> Path | None:
         """The run that the link `name` points to, if it is there."""

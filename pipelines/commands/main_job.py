@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from model.errors import PREEMPTED
-from pipelines.commands.options import RUNS, Changes, Json, Params, RunsFolder, Verbose, settings_of
+from pipelines.commands.options import DRIFT, RUNS, Changes, Json, Params, RunsFolder, Verbose, settings_of
 
 runs_app = typer.Typer(help="List the runs, choose the champion, delete old ones.", invoke_without_command=True)
 
@@ -102,11 +102,17 @@ def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = F
 def prune(
     context: typer.Context,
     keep: Annotated[int, typer.Option(min=1, help="How many of the newest runs stay.")],
+    drift: Annotated[
+        Path,
+        typer.Option(metavar="DIR", help="Folder of all drift reports; the newest as many keep their pictures."),
+    ] = DRIFT,
 ) -> None:
     """Delete old runs and what their steps made; the champion and what the kept runs build on stay."""
+    from pipelines.drift import prune as prune_drift
     from pipelines.runs import Runs
 
     gone = Runs(context.obj).prune(keep)
+    prune_drift(drift, keep)
     typer.echo(f"deleted {len(gone)} runs" + (f": {', '.join(gone)}" if gone else ""))
 
 

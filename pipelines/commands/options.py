@@ -19,7 +19,7 @@ Params = Annotated[
 RunsFolder = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of all runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, for a program.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show all that libraries and Kubeflow say.")]
-RUNS = Path("runs")
+RUNS, DRIFT = Path("runs"), Path("drift")
 
 
 def settings_of(params: Path | None, changes: list[str]) -> "dict[str, BaseModel]":

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.commands.options import RUNS, Changes, Json, Params, RunsFolder, settings_of
+from pipelines.commands.options import DRIFT, RUNS, Changes, Json, Params, RunsFolder, settings_of
 from pipelines.commands.registry import DEPLOYMENT, REGISTRY, DeploymentFolder, RegistryFolder
 
 deletions_app = typer.Typer(
@@ -66,7 +66,7 @@ def drift(
             exists=True, file_okay=False, metavar="DIR", help="Dataset to score on.", show_default="the newest of a run"
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all reports.")] = Path("drift"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all reports.")] = DRIFT,
     changes: Changes = None,
     params: Params = None,
     runs: RunsFolder = RUNS,

@@ -11,7 +11,7 @@ import pytest
 from components.evaluation.config import EvaluationConfig
 from model.artefacts import read_json, write_json
 from model.errors import UserError
-from pipelines.drift import compare, measure_drift
+from pipelines.drift import compare, measure_drift, prune
 from pipelines.runs import Runs
 from tests.pipelines.decided import decided_run
 from tests.validation.datasets import sound_dataset
@@ -74,6 +74,18 @@ def test_the_champion_is_scored_again_and_the_report_lies_beside_the_scores(
     assert report["drifted"] == ["sim_gt"]
     assert report["left_out"]["cases"] == []
     assert read_json(Path(report["report"]))["metrics"]["sim_gt"]["drifted"] is True
+
+
+def test_pruning_leaves_the_reports_and_what_lies_beside_the_newest(tmp_path: Path) -> None:
+    places = [tmp_path / f"2026010{day}-030000" for day in (1, 2, 3)]
+    for place in places:
+        write_json(place / "scores" / "scores.json", {})
+        write_json(place / "drift.json", {})
+    write_json(tmp_path / "mine" / "scores" / "scores.json", {})
+    prune(tmp_path, 2)
+    prune(tmp_path / "nowhere", 2)
+    assert [path.name for path in places[0].iterdir()] == ["drift.json"]
+    assert [len(list(place.iterdir())) for place in (*places[1:], tmp_path / "mine")] == [2, 2, 1]
 
 
 def test_a_run_that_is_at_work_or_failed_has_no_dataset_to_measure_on(

@@ -13,6 +13,7 @@ import pytest
 
 from model.artefacts import kept_folder, read_json, write_json
 from model.errors import BusyError, UserError
+from model.locks import only_user
 from pipelines.runs import Runs
 from pipelines.store import link_tree
 
@@ -184,6 +185,18 @@ def test_pruning_leaves_the_newest_and_the_champion_with_what_their_steps_made(r
     assert {entry.stem for entry in runs.store.cache.glob("*.json")} == {"curate", "evaluate", "validate"}
     assert (runs.find() / "run.json").is_file()
     assert runs.prune(2) == []
+
+
+def test_pruning_takes_the_words_of_tasks_that_ended_before_the_newest_runs(runs: Runs) -> None:
+    run_of(runs, 2, {})
+    ended, at_work, recent = (runs.folder / ".jobs" / name for name in ("ended", "at_work", "recent"))
+    for job in (ended, at_work, recent):
+        job.mkdir(parents=True)
+        (job / "lock").touch()
+        os.utime(job, (time.time() - 3600 * (1 if job == recent else 3),) * 2)
+    with only_user(at_work / "lock", "the task"):
+        runs.prune(1)
+    assert set((runs.folder / ".jobs").iterdir()) == {at_work, recent}
 
 
 def test_pruning_fewer_runs_than_there_are_deletes_none(runs: Runs) -> None:
