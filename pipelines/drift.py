@@ -51,11 +51,9 @@ def measure_drift(
 
 
 def prune(out: Path, keep: int) -> None:
-    """Delete what lies beside the reports of `out`, scores and pictures, but for the newest `keep` measurements."""
-    for place in sorted(out.glob("????????-??????"))[:-keep]:
-        for left in place.iterdir():
-            if left.name != REPORT:
-                shutil.rmtree(left)
+    """Delete the scores, with their pictures, beside all but the newest `keep` reports of `out`."""
+    for report in sorted(out.glob(f"????????-??????/{REPORT}"))[:-keep]:
+        shutil.rmtree(report.parent / "scores", ignore_errors=True)
 
 
 def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
