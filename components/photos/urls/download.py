@@ -25,8 +25,6 @@ def download(wanted: Sequence[Wanted], work: Path, limits: Limits) -> dict[str, 
 
     What `work` holds of an earlier download is not asked for again, except what failed for a passing reason.
     """
-    for draft in work.glob("??/.*"):  # of a run that was killed
-        draft.unlink()
     with ledger(work) as book:
         known = {key: outcome for key, outcome in book.known.items() if outcome.reason or _whole(work, outcome)}
         done = {photo.key: known[photo.key] for photo in wanted if photo.key in known}
