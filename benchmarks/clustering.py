@@ -32,6 +32,7 @@ from components.curation.bank import NAMELESS_LINK
 from components.curation.cluster import density_clusters
 from components.curation.config import CurationConfig
 from components.curation.filters import good_faces
+from components.curation.items import items_of
 from components.curation.sources.folder import scan
 from components.photos import step as photos_step
 from components.photos.config import PhotosConfig
@@ -89,7 +90,7 @@ def clusters(dataset: Dataset) -> tuple[dict[str, str], dict[str, str]]:
 
 def clustered(album: Path, config: CurationConfig) -> dict[str, int]:
     """The cluster of each photo of one usable face, before copies are left out; outliers are alone."""
-    found = seen(album, scan(album)[0], config)
+    found = seen(album, items_of(scan(album)[0]), config)
     alone = np.flatnonzero((found.counts == 1)[found.photo] & good_faces(found, config))
     labels = density_clusters(found.unit.of(alone), config.link + NAMELESS_LINK, 2)
     paths = [found.photos[photo].item.path for photo in found.photo[alone]]

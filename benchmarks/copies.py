@@ -23,12 +23,13 @@ from components.curation.config import CurationConfig
 from components.curation.faces_pass import find_faces
 from components.curation.filters import drop_unusable
 from components.curation.found import Found
-from components.curation.items import Item
+from components.curation.items import Item, item_table
 from components.curation.looked import Looks
 from components.curation.networks import load, look_digest, recogniser
 from components.curation.registered import same_content
 from components.curation.seen import listed
-from model.artefacts import file_digest, work_folder
+from components.files import digest_table
+from model.artefacts import work_folder
 
 LEAST = 0.55  # of a photo's width and height that a crop keeps
 Box = NDArray[np.float64]  # left, top, right, bottom in pixels
@@ -79,9 +80,9 @@ def plant(people: Path, album: Path, count: int) -> tuple[list[Item], dict[str, 
 
 def seen(album: Path, items: Sequence[Item], config: CurationConfig) -> Found:
     """The usable faces of the photos."""
-    digests = {item.path: file_digest(album / item.path) for item in items}
+    files = digest_table(album, [item.path for item in items])
     with Looks(work_folder("curate", look_digest(recogniser(config), config))) as looks:
-        found, _ = find_faces(album, listed(items, digests), config, lambda: load(config), looks)
+        found, _ = find_faces(album, listed(item_table(items), files), config, lambda: load(config), looks)
     return drop_unusable(found, config)[0]
 
 

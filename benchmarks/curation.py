@@ -25,11 +25,11 @@ from rich.table import Table
 from components.curation.config import CurationConfig
 from components.curation.decode import open_photo
 from components.curation.faces_pass import find_faces
-from components.curation.items import Item
+from components.curation.items import Item, item_table, items_of
 from components.curation.looked import Looks
 from components.curation.seen import listed
 from components.curation.sources.folder import scan
-from model.artefacts import file_digest
+from components.files import digest_table
 from model.boxes import iou
 from model.faces.analyser import Analyser, Face, FaceAnalyser, PlanesToEmbeddings
 from model.faces.detector import Detector, PlanesToFaces
@@ -81,11 +81,11 @@ def ways_of(root: Path, items: list[Item], config: CurationConfig) -> dict[str, 
         with ThreadPoolExecutor(CORES) as pool:
             return seen(list(pool.map(looker(root, fast, config), items)))
 
-    digests = {item.path: file_digest(root / item.path) for item in items}  # the step before lists them
+    files = digest_table(root, [item.path for item in items])  # the step before lists them
 
     def whole() -> Seen:
         with tempfile.TemporaryDirectory() as folder, Looks(Path(folder)) as looks:
-            found, _ = find_faces(root, listed(items, digests), config, lambda: fast, looks)
+            found, _ = find_faces(root, listed(item_table(items), files), config, lambda: fast, looks)
         rows: Seen = {item.path: [] for item in items}
         for photo, box, embedding in zip(found.photo, found.box, found.embedding[:], strict=True):
             rows[found.photos[photo].item.path].append((box, embedding))
@@ -101,7 +101,7 @@ def ways_of(root: Path, items: list[Item], config: CurationConfig) -> dict[str, 
 
 def measure(root: Path, limit: int, config: CurationConfig) -> None:
     """Time the ways on the photos below `root` and print how they compare."""
-    items = [item for item in scan(root)[0] if _readable(root / item.path, config)][:limit]
+    items = [item for item in items_of(scan(root)[0]) if _readable(root / item.path, config)][:limit]
     ways = ways_of(root, items, config)
     results = {name: way() for name, way in ways.items()}  # warms up
     wall: dict[str, list[float]] = {name: [] for name in ways}

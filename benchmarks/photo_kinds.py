@@ -26,7 +26,7 @@ from components.curation.marked import drop_marked
 from components.curation.networks import load
 from components.curation.seen import listed
 from components.curation.sources.folder import scan
-from model.artefacts import file_digest
+from components.files import digest_table
 
 COLUMNS = ("text", "collage", "screenshot", "drawing")
 
@@ -58,9 +58,9 @@ def main(folder: Path, each: Annotated[int, typer.Argument()] = 40) -> None:
 def _usable(folder: Path, scratch: Path) -> Found:
     config = CurationConfig()
     items, _ = scan(folder)
-    digests = {item.path: file_digest(folder / item.path) for item in items}
+    files = digest_table(folder, items["path"].to_pylist())
     with Looks(scratch / "work" / folder.name) as looks:
-        found, _ = find_faces(folder, listed(items, digests), config, lambda: load(config), looks)
+        found, _ = find_faces(folder, listed(items, files), config, lambda: load(config), looks)
     return drop_unusable(drop_copies(found)[0], config)[0]
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,21 @@ def read_about(photos: Path) -> tuple[dict[str, Any], Path]:
 
 def read_files(photos: Path) -> dict[str, str]:
     """The digest of each listed file by its path relative to the photo folder; raises UserError without a listing."""
-    path = photos / NAME
+    table = file_table(photos)
+    return dict(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
+
+
+def file_table(photos: Path) -> pa.Table:
+    """The same in the columns of `FILES`: for millions of photos, a dictionary would fill the memory."""
     try:
-        table = pq.read_table(path, schema=FILES)
+        return pq.read_table(photos / NAME, schema=FILES)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"the photos {photos} have no readable {NAME} ({error}): run the step photos again") from error
-    return dict(zip(table["path"].to_pylist(), table["sha256"].to_pylist(), strict=True))
+
+
+def digest_table(folder: Path, paths: Sequence[str]) -> pa.Table:
+    """The digests of the files `paths` below `folder`, in the same columns."""
+    return pa.table([paths, [_digest(folder / path) for path in paths]], schema=FILES)
 
 
 def _walk(folder: Path) -> Iterator[str]:

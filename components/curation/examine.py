@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation.album import Photo
+from components.curation.album import BLOCK, Photo
 from components.curation.found import Found
 from components.curation.kept import Kept
 from components.curation.parts import through
@@ -43,10 +43,9 @@ class Examiner(Protocol):
 def examine(found: Found, examiner: Examiner, kept: Path) -> Sequence[Marks]:
     """The marks of each photo of `found`, in order; only photos without any in the folder `kept` are looked at."""
     version = hashlib.sha256(examiner.version.encode()).hexdigest()[:16]
-    keys = [_key(photo) for photo in found.photos]
+    keys = _keys(found)
     with Kept(kept / examiner.name / version, ROWS) as store:
-        first = {key: place for place, key in reversed(list(enumerate(keys)))}
-        places = [first[key] for key in store.missing(keys)]
+        places = store.missing(keys).tolist()
         if places:
             for _ in track(_process(found, places, examiner, store), examiner.name, len(places), unit="photo"):
                 pass
@@ -85,9 +84,16 @@ def _process(found: Found, places: Sequence[int], examiner: Examiner, store: Kep
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the parts fill the cores
     try:
-        yield from through([places[start : start + PART] for start in range(0, len(places), PART)], look)
+        yield from through((places[start : start + PART] for start in range(0, len(places), PART)), look)
     finally:
         cv2.setNumThreads(threads)
+
+
+def _keys(found: Found) -> pa.Array:
+    """The key of each photo, few as objects at a time."""
+    starts = range(0, len(found.photos), BLOCK)
+    blocks = ([_key(photo) for photo in found.photos[start : start + BLOCK]] for start in starts)
+    return pa.concat_arrays([pa.array(block, pa.string()) for block in ([], *blocks)])
 
 
 def _key(photo: Photo) -> str:

@@ -47,29 +47,21 @@ def find_faces(
     """
     keyed = only(photos, pc.fill_null(pc.greater(pc.utf8_length(photos[KEY]), 0), False))
     missing = _missing(keyed, looks)
-    distinct = pc.count_distinct(keyed[KEY]).as_py()
-    if len(missing) < distinct:
-        log.info("%d of %d photos were seen before", distinct - len(missing), distinct)
-    if missing:
-        size = PART[config.device]
-        parts = [missing[start : start + size] for start in range(0, len(missing), size)]
-        for _ in track(_process(root, parts, config, load(), looks), "faces", len(missing), unit="photo"):
+    log.info("%d of %d photos were not seen before", len(missing), len(keyed))
+    if len(missing):
+        for _ in track(_process(root, missing, config, load(), looks), "faces", len(missing), unit="photo"):
             pass
     del missing
-    lost = pa.array([key for _, key in _missing(keyed, looks)], pa.string())
-    pa.default_memory_pool().release_unused()
+    lost = _missing(keyed, looks)[KEY].combine_chunks()
     found, rejects = looks.collect(only(keyed, pc.invert(pc.is_in(keyed[KEY], value_set=lost))), root, config)
     unseen = photos.filter(pc.is_in(photos[KEY], value_set=pa.concat_arrays([lost, pa.array(["", None], pa.string())])))
     rejects += map(_unseen, unseen["path"].to_pylist(), unseen[KEY].to_pylist())
     return found, rejects
 
 
-def _missing(keyed: pa.Table, looks: Looks) -> list[Keyed]:
-    """Those of `keyed` that were not looked at yet, each content once."""
-    unknown = pa.array(looks.missing(keyed[KEY].combine_chunks()), pa.string())
-    few = keyed.filter(pc.is_in(keyed[KEY], value_set=unknown)).select(["path", KEY])
-    first = {key: path for path, key in reversed(list(zip(*(few[name].to_pylist() for name in few.column_names))))}
-    return [(first[key], key) for key in unknown.to_pylist()]
+def _missing(keyed: pa.Table, looks: Looks) -> pa.Table:
+    """Path and key of those of `keyed` that were not looked at yet, each content once."""
+    return keyed.select(["path", KEY]).take(pa.array(looks.missing(keyed[KEY].combine_chunks())))
 
 
 def _unseen(path: str, key: str | None) -> Reject:
@@ -80,10 +72,8 @@ def _unseen(path: str, key: str | None) -> Reject:
     return Reject(path, "source", "changed", "it changed after the photos were listed: run again")
 
 
-def _process(
-    root: Path, parts: list[list[Keyed]], config: CurationConfig, analyser: Analyser, looks: Looks
-) -> Iterator[Keyed]:
-    """Look at the parts, several at a time; yields each photo when its part is kept."""
+def _process(root: Path, photos: pa.Table, config: CurationConfig, analyser: Analyser, looks: Looks) -> Iterator[Keyed]:
+    """Look at the photos, several parts at a time; yields each photo when its part is kept."""
 
     def look(part: Sequence[Keyed]) -> None:
         files = [(key, root / path) for path, key in part]
@@ -92,7 +82,13 @@ def _process(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides, photo by photo
-        yield from through(parts, look)
+        yield from through(_parts(photos, PART[config.device]), look)
+
+
+def _parts(photos: pa.Table, size: int) -> Iterator[list[Keyed]]:
+    for start in range(0, len(photos), size):
+        part = photos.slice(start, size)
+        yield list(zip(part["path"].to_pylist(), part[KEY].to_pylist(), strict=True))
 
 
 def _is(key: str, path: Path) -> bool:

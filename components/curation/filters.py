@@ -15,15 +15,15 @@ def drop_copies(found: Found) -> tuple[Found, list[Reject]]:
 
     The same bytes under two names say nothing about either: all of them go.
     """
-    seen: dict[str, int] = {}
-    several: dict[int, list[int]] = {}
-    for place, photo in enumerate(found.photos):
-        first = seen.setdefault(photo.image_id, place)
-        if first != place:
-            several.setdefault(first, [first]).append(place)
+    ids = found.ids
+    order = np.argsort(ids, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(ids[order]) != 0, len(ids) > 0)) + 1
+    starts = np.append(0, ends[:-1])
+    several = ends - starts > 1
     keep = np.ones(len(found.photos), np.bool_)
     rejects = []
-    for copies in several.values():
+    for start, end in zip(starts[several], ends[several], strict=True):
+        copies = order[start:end].tolist()
         items = {place: found.photos[place].item for place in copies}
         names = sorted({item.person for item in items.values() if item.named_by == "csv"})
         best = min(copies, key=lambda place: (items[place].person == "", items[place].path))

@@ -1,12 +1,15 @@
 """Leaving out every photo that shows a person who is to be forgotten, by the tombstones of the photo folder."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.curation.found import Found
-from components.curation.items import ID_DIGITS, Item, Reject
+from components.curation.items import ID_DIGITS, Reject
+from components.curation.kept import KEY
 from components.tombstones import Tombstones
 from model.similarity import nearest
 
@@ -16,15 +19,17 @@ DETAIL = "it shows a person who is to be forgotten: delete the file that has thi
 class Forgotten(Tombstones):
     """The tombstones, applied to what curation finds."""
 
-    def spare(self, items: Sequence[Item], digests: Mapping[str, str]) -> tuple[list[Item], list[Reject]]:
-        """The items that neither bear a forgotten name nor are known to show a forgotten person, and the others."""
+    def spare(self, photos: pa.Table) -> tuple[pa.Table, list[Reject]]:
+        """The `listed` photos with no forgotten name that are not known to show a forgotten person, and the others."""
+        if not self.people:
+            return photos, []
         ids = {photo for stone in self.people for photo in stone.photos}
-        gone = {
-            item.path
-            for item in items
-            if self.named(item.path, item.person) or digests.get(item.path, "")[:ID_DIGITS] in ids
-        }
-        return [item for item in items if item.path not in gone], self.rejects(sorted(gone), digests)
+        gone = np.zeros(len(photos), np.bool_)
+        for place, (path, person, key) in enumerate(_rows(photos, ("path", "person", KEY))):
+            gone[place] = self.named(path, person) or (key or "")[:ID_DIGITS] in ids
+        digests = photos.filter(pa.array(gone))
+        digests = dict(zip(digests["path"].to_pylist(), digests[KEY].to_pylist(), strict=True))
+        return photos.filter(pa.array(~gone)), self.rejects(digests, digests)
 
     def shown(self, found: Found, recogniser: str) -> NDArray[np.bool_]:
         """[photos] which of the found photos show a forgotten person's face."""
@@ -36,6 +41,11 @@ class Forgotten(Tombstones):
         return shown
 
     @staticmethod
-    def rejects(paths: Iterable[str], digests: Mapping[str, str]) -> list[Reject]:
+    def rejects(paths: Iterable[str], digests: Mapping[str, str | None]) -> list[Reject]:
         """Rejects that tell a photo by its digest: its path may say who it shows."""
         return [Reject(digests.get(path) or "unreadable", "source", "forgotten", DETAIL) for path in paths]
+
+
+def _rows(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    for batch in table.select(columns).to_batches(4096):
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

@@ -50,9 +50,14 @@ class Found:
         faces = near_duplicates(prints[first], unit[first], prints[second], unit[second])
         return faces | same_picture(self._pictures[self.photo[first]], self._pictures[self.photo[second]])
 
+    @property
+    def ids(self) -> NDArray[np.uint64]:
+        """[photos] the photos' ids as numbers."""
+        return np.fromiter((int(photo.image_id, 16) for photo in self.photos), np.uint64, len(self.photos))
+
     @cached_property
     def _pictures(self) -> NDArray[np.uint64]:
-        return np.array([photo.picture for photo in self.photos], np.uint64)
+        return np.fromiter((photo.picture for photo in self.photos), np.uint64, len(self.photos))
 
     def keep(self, photos: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Found":
         """Only the marked photos, and of their faces only the marked ones."""

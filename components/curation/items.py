@@ -1,7 +1,11 @@
 """What enters curation and what is refused on the way."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Literal
+
+import pyarrow as pa
 
 ID_DIGITS = 16  # of a file's SHA-256 in hex: the id of its photo
 
@@ -31,3 +35,26 @@ class Reject:
     stage: Literal["source", "decode", "faces", "marks", "bank", "retrieve", "pairs"]
     reason: str
     detail: str
+
+
+COLUMNS = tuple(column.name for column in fields(Item))
+REPEATED = ("person", "named_by", "source", "licence", "consent")  # columns of few values
+SCHEMA = pa.schema(
+    [(name, pa.dictionary(pa.int32(), pa.string()) if name in REPEATED else pa.string()) for name in COLUMNS]
+)
+TOGETHER = 4096  # items that are objects at a time
+
+
+def item_table(items: Iterable[Item]) -> pa.Table:
+    """The `items` in columns, in the order of their paths: as objects, millions would fill the memory."""
+    left = iter(items)
+    parts = [SCHEMA.empty_table()]
+    while block := list(islice(left, TOGETHER)):
+        columns = [pa.array([getattr(item, name) for item in block], pa.string()) for name in COLUMNS]
+        parts.append(pa.table(dict(zip(COLUMNS, columns, strict=True))).cast(SCHEMA))
+    return pa.concat_tables(parts).unify_dictionaries().combine_chunks().sort_by("path")
+
+
+def items_of(table: pa.Table) -> list[Item]:
+    """The rows of such a table as objects; other columns are left out."""
+    return [Item(**row) for row in table.select(COLUMNS).to_pylist()]

@@ -22,6 +22,7 @@ from model.artefacts import new_file
 from model.parquet import batches
 
 KEY = "key"
+DIGEST = np.dtype("S16")
 TOGETHER = 4096  # rows of small parts that are put end to end while reading
 JOIN_FROM = 8  # small parts; fewer are left as they are
 SMALL = 64_000_000  # bytes; larger parts are not written again to join them with others
@@ -42,11 +43,14 @@ class Kept:
     def __exit__(self, *_: object) -> None:
         os.close(self._lock)
 
-    def missing(self, keys: Sequence[str] | pa.Array) -> list[str]:
-        """Those of `keys` that no row is kept under, each once, in their order."""
-        known = pa.concat_arrays([pa.array([], pa.string()), *(table[KEY].combine_chunks() for table in self.scan([]))])
-        wanted = _strings(keys).unique()
-        return list(wanted.filter(pc.invert(pc.is_in(wanted, value_set=known))).to_pylist())
+    def missing(self, keys: Sequence[str] | pa.Array) -> NDArray[np.intp]:
+        """The places of those of `keys` that no row is kept under, each key once, in their order."""
+        places = Places(_strings(keys))
+        unknown = places.first == np.arange(len(keys))
+        for table in _together(self.scan([])):
+            found = places.of(table[KEY])
+            unknown[found[found >= 0]] = False
+        return np.flatnonzero(unknown)
 
     def add(self, rows: Sequence[dict[str, Any]]) -> None:
         """Keep `rows` as one part; the same keys take the place of the part that had them."""
@@ -55,18 +59,15 @@ class Kept:
 
     def rows(self, keys: Sequence[str] | pa.Array, columns: Sequence[str] | None = None) -> pa.Table:
         """One row for each of `keys`, in their order, with these columns or all; `KeyError` where one is missing."""
-        asked = _strings(keys)
-        wanted = asked.unique()
+        asked = Places(_strings(keys))
         names = self.schema.names if columns is None else columns
         schema = pa.schema([self.schema.field(name) for name in names])
-        rows, parts = np.full(len(wanted), -1), [schema.empty_table()]
-        for places, part in self.among(wanted, names):
-            rows[places] = sum(map(len, parts)) + np.arange(len(places))  # the last of a key that is there twice
+        rows, parts = np.zeros(len(asked.first), np.intp), [schema.empty_table()]
+        for places, part in self.among(asked, names):
+            rows[places] = sum(map(len, parts)) + np.arange(len(places))
             parts.append(part)
-        if (rows < 0).any():
-            raise KeyError(wanted[int(np.argmin(rows))].as_py())
         table = pa.concat_tables(parts)
-        order = rows[pc.index_in(asked, value_set=wanted).to_numpy(zero_copy_only=False)]
+        order = rows[asked.first]
         remaining = dict(zip(names, table.columns, strict=True))
         del table, parts
         taken = {}
@@ -77,13 +78,23 @@ class Kept:
             pa.default_memory_pool().release_unused()  # what small tables took is of no use to long columns
         return pa.table(taken, schema=schema)
 
-    def among(self, keys: pa.Array, columns: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
-        """The rows of the distinct `keys` as they lie, some at a time: their places among `keys`, and these columns."""
-        places = _Places(keys)
+    def among(self, keys: "Places", columns: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
+        """A row of each of `keys` as they lie, some at a time: the first place of its key, and these columns.
+
+        Raises `KeyError` at the end where one is missing.
+        """
+        waiting = keys.first == np.arange(len(keys.first))
         for table in _together(self.scan(columns)):
-            found = places.of(table[KEY].combine_chunks())
-            yield found[found >= 0], table.select(list(columns)).filter(pa.array(found >= 0))
+            places = keys.of(table[KEY])
+            _, once = np.unique(places, return_index=True)
+            once = once[places[once] >= 0]
+            once = once[waiting[places[once]]]  # a row may be there twice
+            waiting[places[once]] = False
+            yield places[once], table.select(list(columns)).take(pa.array(once))
+            del table
             pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
+        if waiting.any():
+            raise KeyError(keys[int(np.argmax(waiting))])
 
     def scan(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """All rows, some at a time, with their keys and these columns."""
@@ -122,17 +133,19 @@ class Kept:
         def kept(columns: list[str]) -> Iterator[pa.Table]:
             return (keep(table) for table in _together(table for part in parts for table in _tables(part, columns)))
 
-        keys = [key for table in kept([KEY]) for key in table[KEY].to_pylist()]
-        target = self._path(keys)
-        if keys:
+        some = any(len(table) for table in kept([KEY]))
+        target = self._path(key for table in kept([KEY]) for key in table[KEY].to_pylist())
+        if some:
             self._write(target, kept(self.schema.names))
         for part in parts:
-            if part != target or not keys:
+            if part != target or not some:
                 part.unlink()
 
-    def _path(self, keys: Sequence[str]) -> Path:
-        digest = hashlib.sha256("\n".join(keys).encode()).hexdigest()
-        return self.folder / f"{digest[:32]}.parquet"
+    def _path(self, keys: Iterable[str]) -> Path:
+        digest = hashlib.sha256()
+        for key in keys:
+            digest.update(f"{key}\n".encode())
+        return self.folder / f"{digest.hexdigest()[:32]}.parquet"
 
     def _write(self, path: Path, tables: Iterable[pa.Table]) -> None:
         with new_file(path) as draft, pq.ParquetWriter(draft, self.schema, compression="zstd") as writer:
@@ -153,28 +166,41 @@ class Kept:
             fcntl.flock(self._lock, fcntl.LOCK_SH)
 
 
-class _Places:
-    """Where each of distinct keys lies among them: made once, where arrow's `index_in` hashes all keys at each call."""
+class Places:
+    """Where keys lie among others, by digests of 16 bytes: whole keys would take four times the memory.
+
+    `first` [N] is the first place that has the same key.
+    """
 
     def __init__(self, keys: pa.Array) -> None:
-        # One byte more than the longest: a longer string, cut to that, is none of them.
-        self._kind = f"S{(pc.max(pc.binary_length(keys)).as_py() or 0) + 1}"
-        self._names = np.empty(len(keys), self._kind)
+        self._keys = keys
+        self._digests = np.zeros(len(keys), DIGEST)
         for start in range(0, len(keys), TOGETHER):
-            self._names[start : start + TOGETHER] = self._fixed(keys.slice(start, TOGETHER))
-        self._order = np.argsort(self._names)
+            self._digests[start : start + TOGETHER] = _digests(keys.slice(start, TOGETHER))
+        self._order = np.argsort(self._digests, kind="stable")
+        self.first = self.of(keys)
 
-    def of(self, keys: pa.Array) -> NDArray[np.intp]:
-        """[keys] the place of each, -1 where it is none of them."""
-        if not len(self._names):
-            return np.full(len(keys), -1)
-        asked = self._fixed(keys)
-        ranks = np.searchsorted(self._names, asked, sorter=self._order)
-        places = self._order[np.minimum(ranks, len(self._order) - 1)]
-        return np.where(self._names[places] == asked, places, -1)
+    @property
+    def again(self) -> NDArray[np.intp]:
+        """The places whose key is at an earlier one, too."""
+        return np.flatnonzero(self.first != np.arange(len(self.first)))
 
-    def _fixed(self, keys: pa.Array) -> NDArray[np.bytes_]:
-        return np.array(keys.cast(pa.binary()).to_numpy(zero_copy_only=False), self._kind)
+    def __getitem__(self, place: int) -> str:
+        return str(self._keys[place])
+
+    def of(self, keys: pa.Array | pa.ChunkedArray) -> NDArray[np.intp]:
+        """[keys] the first place of each, -1 where it is none of them."""
+        found = np.full(len(keys), -1)
+        for start in range(0, len(keys) if len(self._order) else 0, TOGETHER):
+            asked = _digests(keys.slice(start, TOGETHER))
+            ranks = np.searchsorted(self._digests, asked, sorter=self._order)
+            places = self._order[np.minimum(ranks, len(self._order) - 1)]
+            found[start : start + TOGETHER] = np.where(self._digests[places] == asked, places, -1)
+        return found
+
+
+def _digests(keys: pa.Array | pa.ChunkedArray) -> NDArray[np.bytes_]:
+    return np.array([hashlib.blake2b(key.encode(), digest_size=16).digest() for key in keys.to_pylist()], DIGEST)
 
 
 def _strings(keys: Sequence[str] | pa.Array) -> pa.Array:

@@ -10,6 +10,7 @@ from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.registered import same_content
 
+SIDES = ("train", "heldout")
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
 SAME_FACE = 0.4  # least cosine of two faces, known or not, that may be one face in two copies
 
@@ -128,11 +129,11 @@ def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:
 
 def count_pairs(labels: Labels, splits: list[str]) -> int:
     """How many (face, reference) pairs the photos of either side allow within their side, as `model.dataset.pairs`."""
-    split = np.array(splits)[labels.found.photo]
+    inside = [np.array([split == side for split in splits], np.bool_)[labels.found.photo] for side in SIDES]
     total = 0
     for _, faces in labels.faces_of():
-        for side in ("train", "heldout"):
-            total += int(_can_pair(labels, faces[split[faces] == side]).sum())
+        for side in inside:
+            total += int(_can_pair(labels, faces[side[faces]]).sum())
     return total
 
 

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from components.curation.found import Found
 from components.curation.items import ID_DIGITS, Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
-from components.curation.seen import FACE_COLUMNS, SeenPhotos, embeddings, join, only, photo_table
+from components.curation.seen import FACE_COLUMNS, SeenPhotos, gather
 from model.artefacts import link_file, new_file
 from model.dataset.fingerprint import fingerprint
 from model.errors import UserError
@@ -84,8 +85,8 @@ class Looks:
     def __exit__(self, *error: object) -> None:
         self._kept.__exit__(*error)
 
-    def missing(self, keys: Sequence[str] | pa.Array) -> list[str]:
-        """Those of `keys` that were not looked at yet, each once, in their order."""
+    def missing(self, keys: Sequence[str] | pa.Array) -> NDArray[np.intp]:
+        """The places of those of `keys` that were not looked at yet, each key once, in their order."""
         return self._kept.missing(keys)
 
     def add(self, keys: Sequence[str], looked: Sequence[Looked | RefusedPhotoError]) -> None:
@@ -105,23 +106,11 @@ class Looks:
 
     def collect(self, photos: pa.Table, root: Path, config: CurationConfig) -> tuple[Found, list[Reject]]:
         """All photos and faces of the photos `listed` below `root`, in their order, and the refused photos."""
-        rows = self._kept.rows(photos[KEY].combine_chunks(), [name for name in ROW.names if name != "embedding"])
-        refused = rows["refused"].is_valid().to_numpy()
-        rejects = [
-            Reject(
-                photos["path"][place].as_py(), "decode", rows["refused"][place].as_py(), rows["detail"][place].as_py()
-            )
-            for place in np.flatnonzero(refused).tolist()
-        ]
-        rows, photos = (only(table, pa.array(~refused)) for table in (rows, photos))
-        seen = SeenPhotos(photo_table(photos, rows), self._jpgs, root, config)
-        found = join(seen, rows, embeddings(self._kept, rows, self._folder))
-        pa.default_memory_pool().release_unused()
-        return found, rejects
+        return gather(self._kept, photos, self._folder, partial(SeenPhotos, jpgs=self._jpgs, root=root, config=config))
 
     def give(self, keys: Sequence[str], folder: Path) -> None:
         """Write what was seen in the photos `keys` into `folder`, with their JPEGs as far as they are there."""
-        lost = set(self.missing(keys))
+        lost = {keys[place] for place in self.missing(keys)}
         known = [key for key in dict.fromkeys(keys) if key not in lost]
         table = self._kept.rows(known)
         pq.write_table(table, folder / "rows.parquet", compression="zstd")
@@ -140,7 +129,8 @@ class Looks:
         for blob in sorted((folder / "jpgs").glob("*")):
             if not (self._jpgs / blob.name).exists():
                 link_file(blob, self._jpgs / blob.name)
-        new = set(self.missing(table[KEY].to_pylist()))
+        keys = table[KEY].to_pylist()
+        new = {keys[place] for place in self.missing(keys)}
         for batch in table.to_batches(max_chunksize=4096):
             rows = [row for row in batch.to_pylist() if row[KEY] in new]
             if rows:

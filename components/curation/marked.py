@@ -1,6 +1,6 @@
 """Which photos go and which are cropped for what examiners said of them: overlaid text, pictures of other kinds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,8 @@ def drop_marked(found: Found, config: CurationConfig, kept: Path) -> tuple[Found
     """Without photos under overlaid text and without pictures that are no plain photographs; marks are in `kept`."""
     rejects: list[Reject] = []
     if config.kinds:
-        faces = [found.box[rows] for rows in _rows(found)]
-        marks = examine(found, KindMeasures(), kept)
-        found, rejects = _without(found, [kind_of(mark, boxes) for mark, boxes in zip(marks, faces, strict=True)])
+        marks = zip(examine(found, KindMeasures(), kept), _rows(found), strict=True)
+        found, rejects = _without(found, [kind_of(mark, found.box[rows]) for mark, rows in marks])
     if config.text == "keep":
         return found, rejects
     crops: dict[int, Box] = {}
@@ -99,9 +98,12 @@ def _worn(shape: NDArray[np.float32], faces: NDArray[np.floating]) -> bool:
     return bool(np.any(worn & (length / width <= WORN_LENGTH)))
 
 
-def _rows(found: Found) -> list[NDArray[np.intp]]:
+def _rows(found: Found) -> Iterator[NDArray[np.intp]]:
     """The rows of the faces of each photo."""
-    return np.split(np.arange(len(found.photo)), np.cumsum(found.counts))[:-1]
+    end = 0
+    for count in found.counts:
+        start, end = end, end + int(count)
+        yield np.arange(start, end)
 
 
 def _without(found: Found, verdicts: Sequence[Verdict | None]) -> tuple[Found, list[Reject]]:

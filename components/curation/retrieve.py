@@ -1,5 +1,7 @@
 """Finds the people of the bank among all other faces: threshold, margin, and nobody twice in one photo."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -26,7 +28,9 @@ def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], threshold: float
     hits = candidates[nearest(found.unit.of(candidates), bank.centres) >= threshold]
     rows = candidates[np.isin(found.photo[candidates], found.photo[hits])]
     number = {name: place for place, name in enumerate(bank.names)}
-    for faces in np.split(rows, np.flatnonzero(np.diff(found.photo[rows])) + 1) if len(rows) else []:
+    starts = np.flatnonzero(np.diff(found.photo[rows], prepend=-1))
+    for start, end in pairwise(np.append(starts, len(rows))):
+        faces = rows[start:end]
         owner = number.get(found.photos[found.photo[faces[0]]].item.person)
         identity[faces] = assign(found.unit[faces] @ bank.centres.T, owner, threshold, config.margin)
     return identity

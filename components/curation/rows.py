@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components.curation.album import Photo
 from components.curation.labels import Labels
 from components.curation.vectors import BLOCK
 
@@ -17,6 +18,7 @@ Row = dict[str, Any]
 class Entry:
     """A photo on its way into a shard: its place among the photos, its row without the shard, its faces' rows."""
 
+    photo: Photo
     place: int
     image: Row
     faces: list[Row]
@@ -32,22 +34,23 @@ class Shelf:
         self._labels, self._splits, self._captions = labels, splits, captions
         self._similarity = _similarities(labels)
         self._starts = np.concatenate([[0], np.cumsum(labels.found.counts)])
-        ids = [photo.image_id for photo in labels.found.photos]
-        order = sorted(range(len(ids)), key=lambda place: (self._first_person(place), ids[place]))
-        self.order = np.array(order, np.intp)
+        self.order = np.lexsort((labels.found.ids, self._first_person()))
 
-    def _first_person(self, place: int) -> str:
-        """One person's photos share few shards; strangers come last."""
-        people = self._labels.identity[self._starts[place] : self._starts[place + 1]]
-        return min((self._labels.names[person] for person in people if person >= 0), default="\U0010ffff")
+    def _first_person(self) -> NDArray[np.intp]:
+        """[photos] the first person of each by name: one person's photos share few shards; strangers come last."""
+        found, names, known = self._labels.found, self._labels.names, self._labels.identity >= 0
+        first = np.full(len(found.photos), len(names))
+        np.minimum.at(first, found.photo[known], np.argsort(np.argsort(names))[self._labels.identity[known]])
+        return first
 
     def entry(self, place: int) -> Entry:
         """The rows of the photo at `place` among the found photos."""
         found = self._labels.found
         rows = np.arange(self._starts[place], self._starts[place + 1])
         rows = rows[np.lexsort((found.box[rows, 1], found.box[rows, 0] + found.box[rows, 2]))]  # left to right
-        faces = [_face_row(self._labels, self._similarity, int(row), index) for index, row in enumerate(rows)]
-        return Entry(place, _image_row(self._labels, place, faces, self._splits[place], self._captions[place]), faces)
+        photo = found.photos[place]
+        faces = [_face_row(self._labels, photo, self._similarity, int(row), index) for index, row in enumerate(rows)]
+        return Entry(photo, place, _image_row(photo, faces, self._splits[place], self._captions[place]), faces)
 
 
 def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> Iterator[Row]:
@@ -74,13 +77,12 @@ def _similarities(labels: Labels) -> NDArray[np.float32]:
     return similarity
 
 
-def _face_row(labels: Labels, similarity: NDArray[np.float32], row: int, index: int) -> Row:
+def _face_row(labels: Labels, photo: Photo, similarity: NDArray[np.float32], row: int, index: int) -> Row:
     found = labels.found
-    image_id = found.photos[found.photo[row]].image_id
     person = int(labels.identity[row])
     return {
-        "face_id": f"{image_id}-{index}",
-        "image_id": image_id,
+        "face_id": f"{photo.image_id}-{index}",
+        "image_id": photo.image_id,
         "index": index,
         "identity": labels.names[person] if person >= 0 else None,
         "role": "unknown" if person < 0 else "reference" if labels.reference[row] else "target",
@@ -94,8 +96,7 @@ def _face_row(labels: Labels, similarity: NDArray[np.float32], row: int, index: 
     }
 
 
-def _image_row(labels: Labels, place: int, faces: list[Row], split: str, caption: str) -> Row:
-    photo = labels.found.photos[place]
+def _image_row(photo: Photo, faces: list[Row], split: str, caption: str) -> Row:
     return {
         "image_id": photo.image_id,
         "path": photo.item.path,

@@ -1,8 +1,8 @@
 """What was seen in all photos, put together from kept rows: photos and faces in columns, embeddings in a file."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,43 +15,62 @@ from components.curation.album import Album, Photo
 from components.curation.config import CurationConfig
 from components.curation.decode import RefusedPhotoError, decode
 from components.curation.found import Found
-from components.curation.items import ID_DIGITS, Item
-from components.curation.kept import KEY, Kept
+from components.curation.items import COLUMNS, ID_DIGITS, Reject, items_of
+from components.curation.kept import KEY, Kept, Places
+from components.curation.lines import Lines
 from components.curation.vectors import Vectors
 from model.dataset.fingerprint import parse
 from model.errors import UserError
 from model.matrix_file import MatrixFile
 
-FACE_COLUMNS = {"box": 4, "landmarks": 10, "score": 1, "face_sharpness": 1, "face_exposure": 1}  # values per face
-MEASURES = ("width", "height", "sharpness", "exposure", "warmth")
-PLACE = ("blob", "offset", "length")
-OF_ITEM = tuple(column.name for column in fields(Item))
-REPEATED = ("person", "named_by", "source", "licence", "consent")  # columns of few values
+PLAIN = pa.schema([(name, pa.string()) for name in COLUMNS])
+FACE = np.dtype(  # `row` is that of the embedding; 84 bytes a face
+    [
+        *[("box", "f4", 4), ("landmarks", "f4", 10), ("score", "f4"), ("sharpness", "f4"), ("exposure", "f4")],
+        *[("fingerprint", "u8"), ("row", "i8")],
+    ]
+)
+FACE_COLUMNS = {  # as the kept rows call them
+    "box": "box",
+    "landmarks": "landmarks",
+    "score": "score",
+    "face_sharpness": "sharpness",
+    "face_exposure": "exposure",
+}
+MEASURES = {"width": "i4", "height": "i4", "sharpness": "f8", "exposure": "f8", "warmth": "f8"}
+PLACE = {"offset": "i8", "length": "i4"}  # in the blob
+BLOB = "V16"  # its name is these bytes in hex
+# `id` is the photo's id, `faces` their number; 88 bytes a photo
+PHOTO = np.dtype([*MEASURES.items(), *PLACE.items(), ("blob", BLOB), ("picture", "u8"), ("id", "u8"), ("faces", "i4")])
 
 
 @dataclass(frozen=True)
 class SeenPhotos:
-    """Makes photos from the columns of `table`, one row each; JPEGs lie in blobs of `jpgs`, or are made anew.
+    """Makes photos from `lines`, the photos that were `listed`, and `seen` [N] of the type `PHOTO`.
 
-    The photos' files are below `root`.
+    JPEGs lie in blobs of `jpgs`, or are made anew; the photos' files are below `root`.
     """
 
-    table: pa.Table
+    lines: Lines
+    seen: NDArray[np.void]
     jpgs: Path
     root: Path
     config: CurationConfig
 
     def some(self, rows: NDArray[np.intp]) -> list[Photo]:
         """The photos of these rows."""
+        seen = self.seen[rows]
+        columns = {name: seen[name].tolist() for name in (*MEASURES, *PLACE, "picture", "id")}
+        blobs = [blob.tobytes().hex() for blob in seen["blob"]]
         return [
             Photo(
-                item=Item(**{name: row[name] for name in OF_ITEM}),
-                image_id=row["image_id"],
-                picture=row["picture"],
-                whole=partial(self._jpg, row["path"], row["blob"], row["offset"], row["length"]),
-                **{name: row[name] for name in MEASURES},
+                item=item,
+                image_id=f"{columns['id'][place]:0{ID_DIGITS}x}",
+                picture=columns["picture"][place],
+                whole=partial(self._jpg, item.path, blobs[place], *(columns[name][place] for name in PLACE)),
+                **{name: columns[name][place] for name in MEASURES},
             )
-            for row in self.table.take(pa.array(rows)).to_pylist()
+            for place, item in enumerate(items_of(self.lines.some(rows)))
         ]
 
     def _jpg(self, path: str, blob: str, offset: int, length: int) -> bytes:
@@ -67,11 +86,9 @@ class SeenPhotos:
             ) from error
 
 
-def listed(items: Sequence[Item], digests: Mapping[str, str]) -> pa.Table:
-    """The `items` in columns, and as `KEY` what `digests` has for each one's path: objects would fill the memory."""
-    columns = {name: pa.array([getattr(item, name) for item in items], pa.string()) for name in OF_ITEM}
-    columns |= {name: columns[name].dictionary_encode() for name in REPEATED}
-    return pa.table(columns | {KEY: pa.array([digests.get(item.path) for item in items], pa.string())})
+def listed(items: pa.Table, files: pa.Table) -> pa.Table:
+    """The `items` with `KEY`, the digest that `files` has for each one's path."""
+    return items.append_column(KEY, files["sha256"].take(pc.index_in(items["path"], value_set=files["path"])))
 
 
 def only(table: pa.Table, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
@@ -79,64 +96,77 @@ def only(table: pa.Table, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
     return table if pc.all(wanted).as_py() else table.filter(wanted)
 
 
-def photo_table(items: pa.Table, rows: pa.Table) -> pa.Table:
-    """The columns of `SeenPhotos`, from the photos that are `listed` and their kept `rows`."""
-    columns = {name: items[name].combine_chunks() for name in OF_ITEM}
-    columns |= {name: rows[name].combine_chunks() for name in (*MEASURES, *PLACE)}
-    columns["image_id"] = pc.utf8_slice_codeunits(rows[KEY].combine_chunks(), 0, ID_DIGITS)
-    columns["picture"] = pa.array(_parsed(rows["picture"]))
-    columns["blob"] = columns["blob"].dictionary_encode()
-    return pa.table(columns)
+def gather(
+    kept: Kept, photos: pa.Table, folder: Path, source: Callable[[Lines, NDArray[np.void]], SeenPhotos]
+) -> tuple[Found, list[Reject]]:
+    """All photos and faces that are `kept` of the photos `listed`, in their order, and the refused photos.
 
-
-def join(photos: SeenPhotos, rows: pa.Table, embedding: Vectors) -> Found:
-    """The kept `rows` of `photos` as one, their faces end to end."""
-    flat = {name: _flat(rows, name).reshape(-1, width) for name, width in FACE_COLUMNS.items()}
-    return Found(
-        photos=Album(photos, np.arange(len(rows))),
-        photo=np.repeat(np.arange(len(rows)), face_counts(rows)),
-        box=flat["box"],
-        landmarks=flat["landmarks"],
-        score=flat["score"][:, 0],
-        sharpness=flat["face_sharpness"][:, 0],
-        exposure=flat["face_exposure"][:, 0],
-        fingerprint=_parsed(pc.list_flatten(rows["fingerprint"])),
-        embedding=embedding,
-    )
-
-
-def face_counts(rows: pa.Table) -> NDArray[np.intp]:
-    """[photos] faces in each of the kept `rows`."""
-    return np.asarray(pc.list_value_length(rows["score"]).to_numpy().astype(np.intp))
-
-
-def embeddings(kept: Kept, rows: pa.Table, folder: Path) -> Vectors:
-    """Those of the faces of `rows`, in their order, from what is `kept`, in a file of `folder`."""
-    dim, counts = pc.max(rows["dim"]).as_py() or 0, face_counts(rows)
-    if not dim:
-        return Vectors.whole(np.zeros((0, 0), np.float32))
+    Embeddings and what was listed go into files of `folder`. What is kept is read twice, so that each value goes to its
+    place at once: first the photos with the number of their faces, then the faces. `source` makes photos of both.
+    """
+    keys = Places(photos[KEY].combine_chunks())
+    seen, refused, dim = _photos(kept, keys)
+    counts = seen["faces"].astype(np.intp)
     matrix = MatrixFile(folder, dim)
-    keys = rows[KEY].combine_chunks()
-    distinct = keys.unique()
-    starts = np.zeros(len(distinct), np.intp)  # where the first face of each lies
-    for places, part in kept.among(distinct, ["embedding"]):
-        values = _flat(part, "embedding").reshape(-1, dim)
-        ends = np.cumsum(pc.list_value_length(part["embedding"]).to_numpy() // dim)
-        starts[places] = matrix.shape[0] + np.r_[0, ends[:-1]]
-        matrix.append(values)
-    starts = starts[pc.index_in(keys, value_set=distinct).to_numpy()]
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return Vectors(matrix, np.repeat(starts, counts) + within)
+    faces = _faces(kept, keys, np.cumsum(counts) - counts, counts, matrix)
+    stays = np.ones(len(seen), np.bool_)
+    stays[list(refused)] = False
+    paths = photos["path"]
+    rejects = [Reject(paths[place].as_py(), "decode", *why) for place, why in sorted(refused.items())]
+    lines = Lines(folder, photos.select(COLUMNS).cast(PLAIN))
+    found = Found(
+        photos=Album(source(lines, seen), np.flatnonzero(stays)),
+        photo=np.repeat(np.cumsum(stays) - 1, counts),
+        **{name: faces[name] for name in (*FACE_COLUMNS.values(), "fingerprint")},
+        embedding=Vectors(matrix, faces["row"]),
+    )
+    return found, rejects
+
+
+def _photos(kept: Kept, keys: Places) -> tuple[NDArray[np.void], dict[int, tuple[str, str]], int]:
+    """What was seen of each photo, why photos were refused, and the length of an embedding."""
+    seen = np.zeros(len(keys.first), PHOTO)
+    refused: dict[int, tuple[str, str]] = {}
+    longest = 0
+    columns = [KEY, "refused", "detail", "blob", "picture", "dim", "score", *MEASURES, *PLACE]
+    for asked, found in kept.among(keys, columns):
+        taken = found["refused"].is_null().to_numpy()
+        for place, row in zip(asked[~taken], found.filter(pa.array(~taken)).to_pylist(), strict=True):
+            refused[int(place)] = row["refused"], row["detail"]
+        places, part = asked[taken], found.filter(pa.array(taken))
+        for name in (*MEASURES, *PLACE):
+            seen[name][places] = part[name].to_numpy()
+        seen["blob"][places] = np.frombuffer(bytes.fromhex("".join(part["blob"].to_pylist())), BLOB)
+        seen["picture"][places] = parse(part["picture"].to_pylist())
+        seen["id"][places] = parse([key[:ID_DIGITS] for key in part[KEY].to_pylist()])
+        seen["faces"][places] = pc.list_value_length(part["score"]).to_numpy()
+        longest = max(longest, pc.max(part["dim"]).as_py() or 0)
+    seen[keys.again] = seen[keys.first[keys.again]]
+    refused |= {int(place): refused[first] for place in keys.again if (first := int(keys.first[place])) in refused}
+    return seen, refused, longest
+
+
+def _faces(
+    kept: Kept, keys: Places, starts: NDArray[np.intp], counts: NDArray[np.intp], matrix: MatrixFile
+) -> NDArray[np.void]:
+    """The faces, those of a photo from its place in `starts` on; their embeddings go into `matrix`."""
+    faces, dim = np.empty(counts.sum(), FACE), matrix.shape[1]
+    for places, part in kept.among(keys, [*FACE_COLUMNS, "fingerprint", "embedding"]) if len(faces) else ():
+        into = _ranges(starts[places], counts[places])
+        for column, name in FACE_COLUMNS.items():
+            faces[name][into] = _flat(part, column).reshape(len(into), *FACE[name].shape)
+        faces["fingerprint"][into] = parse(pc.list_flatten(part["fingerprint"]).to_pylist())
+        faces["row"][into] = matrix.shape[0] + np.arange(len(into))
+        matrix.append(_flat(part, "embedding").reshape(-1, dim))
+    into, first = (_ranges(starts[photos], counts[keys.again]) for photos in (keys.again, keys.first[keys.again]))
+    faces[into] = faces[first]
+    return faces
+
+
+def _ranges(starts: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The numbers from each of `starts` [N] on, as many as `counts` [N] says, end to end."""
+    return np.arange(counts.sum()) + np.repeat(starts - (np.cumsum(counts) - counts), counts)
 
 
 def _flat(rows: pa.Table, name: str) -> NDArray[np.float32]:
     return rows[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
-
-
-def _parsed(fingerprints: pa.ChunkedArray) -> NDArray[np.uint64]:
-    return np.concatenate([np.zeros(0, np.uint64), *map(parse, _lists(fingerprints))])
-
-
-def _lists(column: pa.ChunkedArray) -> Iterator[list[str]]:
-    for start in range(0, len(column), 4096):  # all as Python objects would take much room
-        yield column.slice(start, 4096).to_pylist()

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.curation.found import Found
 from components.curation.rows import Entry, Shelf
 from model.artefacts import link_file
 from model.dataset.dataset import Dataset
+from model.dataset.records import read_table
 from model.dataset.shards import Arrays, Sample, ShardReader, pack_arrays, pack_facts, shard_number, write_shards
 from model.progress import track
 
@@ -37,7 +39,7 @@ def shelve(folder: Path, shelf: Shelf, found: Found, per_shard: int, older: Data
 
 
 def _shards(older: Dataset | None, part: str) -> list[str]:
-    names = [] if older is None else sorted(set(older.images["shard"]))
+    names = [] if older is None else sorted(pc.unique(read_table(older.folder, "images")["shard"]).to_pylist())
     return [name for name in names if name.startswith(f"{part}/")]
 
 
@@ -90,7 +92,7 @@ class _Writing:
     def _sample(self, entry: Entry, older: str | None) -> Sample:
         key = entry.image["key"]
         same = older is not None and self._same_picture(older, entry)
-        jpg = self.reader.member(older, key, "jpg") if older and same else self.found.photos[entry.place].jpg()
+        jpg = self.reader.member(older, key, "jpg") if older and same else entry.photo.jpg()
         return Sample(key, jpg, *_facts(entry))
 
     def _same_picture(self, shard: str, entry: Entry) -> bool:

@@ -34,7 +34,7 @@ from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
 from components.curation.unwanted import drop_unwanted
-from components.files import read_about, read_files
+from components.files import file_table, read_about, read_files
 from model.artefacts import cache_folder, new_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.dataset.records import read_table
@@ -51,28 +51,29 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     """
     about, folder = read_about(photos)
     items, rejects = scan(folder)
-    if not items:
+    if not len(items):
         raise UserError(
             f"the photo folder {folder} holds no file that can be used{_tally(rejects)}: put photos into it"
         )
     networks = recogniser(config)
     look = look_digest(networks, config)
-    digests, forgotten = read_files(photos), Forgotten.read(folder)
-    items, spared = forgotten.spare(items, digests)
+    forgotten = Forgotten.read(folder)
+    known, spared = forgotten.spare(listed(items, file_table(photos)))
+    count = len(items)
+    del items  # here and below: what is not needed any more would take memory to the end
     with Looks(work_folder("curate", look)) as kept:
         for share in looks:
             kept.take(share)
-        known = listed(items, digests)
-        del items, digests  # the columns have all of it in a fraction of the memory
-        pa.default_memory_pool().release_unused()
         found, refused = find_faces(folder, known, config, lambda: load(config), kept)
+        del known
         shown = forgotten.shown(found, networks["digest"])
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
         digests = read_files(photos) if paths else {}
         again = {path: digests[path] for path in paths}
-        count = len(known) + len(spared)
-        del known
-        named = label(found.keep(~shown, np.ones(len(found.photo), np.bool_)), config)
+        found = found.keep(~shown, np.ones(len(found.photo), np.bool_))
+        named = label(found, config)
+        del found
+        pa.default_memory_pool().release_unused()  # what was freed lies between what stays
         rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, again)
         if not named.labels.names:
             raise UserError(
@@ -81,7 +82,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
             )
         facts = {
             "photos_digest": about["digest"],
-            "recogniser": networks | {"dim": found.embedding.shape[1]},
+            "recogniser": networks | {"dim": named.labels.found.embedding.shape[1]},
             "look": look,
             **named.facts,
             "counts": {"photos": count},

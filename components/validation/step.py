@@ -3,11 +3,14 @@
 import logging
 from pathlib import Path
 
+import pyarrow as pa
+
 from components.validation.config import ValidationConfig
 from model.artefacts import new_folder, write_json
 from model.dataset.dataset import Dataset
 from model.dataset.records import TABLES
 from model.errors import FailedValidationError
+from model.memory import give_back_memory
 from validation.dataset.suite import as_json, validate
 from validation.report.dataset_page import dataset_page
 
@@ -19,8 +22,10 @@ def run(*, dataset: Path, validation: Path, config: ValidationConfig) -> None:
 
     Raises FailedValidationError after writing them when an expectation failed; it names those and the report's place.
     """
+    give_back_memory()
     opened = Dataset.open(dataset)
     outcomes = validate(dataset, opened.manifest, config)
+    pa.default_memory_pool().release_unused()  # the page needs room that the frames had
     # A dataset without one of its tables has no digest; the suite's first expectation says so.
     whole = all((dataset / f"{name}.parquet").is_file() for name in TABLES)
     result = {**as_json(outcomes), "dataset": {"digest": opened.digest if whole else None}}

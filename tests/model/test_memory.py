@@ -1,4 +1,4 @@
-"""Memory that is kept: a tensor that is made again and again costs no new pages."""
+"""Memory that is kept: a tensor that is made again and again costs no new pages. And such as is given back."""
 
 import subprocess
 import sys
@@ -29,3 +29,35 @@ def test_what_is_freed_is_not_asked_for_again() -> None:
     said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
     given_back, kept = map(int, said.split())
     assert given_back > 10 * max(kept, 1)
+
+
+AMONG = """
+import numpy as np
+from model.memory import give_back_memory
+
+def resident():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) // 1024
+
+def left():
+    before = resident()
+    large, small = [], []
+    for _ in range(20):
+        large.append(np.ones(1_000_000))  # 8 MB
+        small.append(np.ones(5000))
+    del large
+    return resident() - before
+
+np.ones(4_000_000)  # 32 MB: from now on smaller ones lie among the small
+kept = left()
+give_back_memory()
+print(kept, left())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library is asked, and only glibc has mallopt")
+def test_a_large_array_is_given_back_whatever_small_ones_stay() -> None:
+    said = subprocess.run([sys.executable, "-c", AMONG], capture_output=True, text=True, check=True).stdout
+    kept, given_back = map(int, said.split())
+    assert kept > 100
+    assert given_back < 10

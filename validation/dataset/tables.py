@@ -24,7 +24,7 @@ from model.matrix_file import MatrixFile
 from model.similarity import Rows, tiles
 from validation.dataset.leaks import leaked_faces, lookalikes
 from validation.dataset.limits import Limits, face_leak
-from validation.dataset.vectors import UnitRows, Vectors, boxes, finite_vectors, read_vectors
+from validation.dataset.vectors import UnitRows, Vectors, finite_vectors, read_boxes, read_vectors
 
 ABSENT = "absent"
 FINGERPRINT = "[0-9a-f]{16}"
@@ -100,6 +100,7 @@ def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits, scratch:
         "shards": _shards(folder, manifest),
         "counts": _counts(tables, manifest),
     }
+    pa.default_memory_pool().release_unused()  # the checks need room that is free by now
     return Frames(frames, dim)
 
 
@@ -129,7 +130,7 @@ def _measure_faces(path: Path, faces: pd.DataFrame, images: pd.DataFrame, identi
     frame["identity_listed"] = faces["identity"].where(faces["identity"].isin(splits.index))
     frame["identity_split"] = faces["identity"].map(splits)
     with _reading(path):
-        box = boxes(path, "box")
+        box = read_boxes(path, "box")
         frame["landmarks_finite"] = finite_vectors(path, "landmarks", 10)
     frame[list(BOX)] = box
     frame["side"] = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
@@ -207,14 +208,14 @@ def _pairs(faces: pd.DataFrame, embeddings: Vectors) -> pd.DataFrame:
 
     Faces with an unsound embedding or fingerprint cannot be paired; other rules name them.
     """
+    columns = faces[["face_id", "image_id", "identity", "role", "score", "sharpness", "fingerprint"]]
     fit = embeddings.sound & faces["fingerprint"].str.fullmatch(FINGERPRINT).to_numpy(bool)
+    boxes = faces[list(BOX)].to_numpy()
     targets, closest, same_photo = [NONE], [np.zeros(0)], [np.zeros(0, np.bool_)]  # of each person: few objects
     for split in ("train", "heldout"):
         usable = fit & (faces["image_split"] == split).to_numpy()
         for rows in _rows_of(faces["identity"].where(usable)).values():
-            group = faces.iloc[rows].assign(
-                box=list(faces[list(BOX)].to_numpy()[rows]), embedding=list(embeddings.matrix[rows])
-            )
+            group = columns.iloc[rows].assign(box=list(boxes[rows]), embedding=list(embeddings.matrix[rows]))
             place = {face: number for number, face in enumerate(group["face_id"])}
             unit, photos = embeddings.unit[rows], group["image_id"].to_numpy()
             chosen = [

@@ -116,7 +116,7 @@ def finite_vectors(path: Path, column: str, length: int) -> Mask:
     return np.array([one for part in found for one in part], np.bool_)
 
 
-def boxes(path: Path, column: str) -> NDArray[np.float32]:
+def read_boxes(path: Path, column: str) -> NDArray[np.float32]:
     """[N, 4] a column of boxes; NaN where there is none."""
     parts = [
         np.array([vector if len(vector) == 4 else [np.nan] * 4 for vector in lists]) for lists in _batches(path, column)

@@ -8,10 +8,13 @@ hint that the faces must confirm; photos beside the sub-folders are nameless can
 import logging
 import os
 import unicodedata
-from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from components.curation.items import Item, Reject
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.curation.items import Item, Reject, item_table
 from components.curation.sources.listing import LISTING, Row, read_listing
 from components.files import NAME as FILES
 from components.tombstones import FORGOTTEN
@@ -21,45 +24,52 @@ PAPERS = {LISTING, FILES, "photos.json", "truth.json", "rejects.parquet"}  # wha
 log = logging.getLogger(__name__)
 
 
-def scan(folder: Path) -> tuple[list[Item], list[Reject]]:
-    """The photos of `folder` and what is refused of it, both sorted; raises `UserError` where nothing can be read."""
+def scan(folder: Path) -> tuple[pa.Table, list[Reject]]:
+    """The photos of `folder` as an `item_table`, and what is refused of it, sorted.
+
+    Raises `UserError` where nothing can be read.
+    """
     if not folder.is_dir():
         raise UserError(f"the photo folder {folder} does not exist or is no folder: give a folder of images")
-    files, rejects = _walk(folder)
-    files.discard(FORGOTTEN)
-    listing = folder / LISTING
-    if LISTING in files:
-        rows, bad_rows = read_listing(listing)
-        items, refused = _listed(folder, sorted(files - PAPERS), rows, {reject.path for reject in rejects})
-        rejects += bad_rows + refused
-    else:
-        items = _unlisted(sorted(files))
-    return sorted(items), sorted(rejects)
-
-
-def _walk(folder: Path) -> tuple[set[str], list[Reject]]:
-    """The regular files under `folder` as relative paths, and a reject for everything else. Links are not followed."""
-    files: set[str] = set()
     rejects: list[Reject] = []
+    items = item_table(_walk(folder, rejects))
+    if pc.any(pc.equal(items["path"], LISTING)).as_py():
+        rows, bad_rows = read_listing(folder / LISTING)
+        papers = pc.is_in(items["path"], value_set=pa.array(sorted(PAPERS)))
+        paths = items["path"].filter(pc.invert(papers)).to_pylist()
+        listed, refused = _listed(folder, paths, rows, {reject.path for reject in rejects})
+        items = item_table(listed)
+        rejects += bad_rows + refused
+    return items, sorted(rejects)
+
+
+def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Item]:
+    """The regular files under `folder`, named after their sub-folders, and a reject for everything else.
+
+    Links are not followed.
+    """
     waiting = [folder]
     while waiting:
         place = waiting.pop()
+        inside = place.relative_to(folder).as_posix()
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
-            name = _printable(place.relative_to(folder).as_posix())
+            name = _printable(inside)
             rejects.append(Reject(name, "source", "unreadable", f"the folder cannot be listed: {error.strerror}"))
             continue
+        files = []
         for entry in entries:
-            path = Path(entry.path).relative_to(folder).as_posix()
+            path = entry.name if place == folder else f"{inside}/{entry.name}"
             refusal = _refusal(entry)
             if refusal:
                 rejects.append(Reject(_printable(path), "source", *refusal))
             elif entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
-            else:
-                files.add(path)
-    return files, rejects
+            elif path != FORGOTTEN:
+                files.append(path)
+        named = place != folder and len(files) >= 2
+        yield from (Item(path, place.name, "folder") if named else Item(path) for path in files)
 
 
 def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:
@@ -78,16 +88,6 @@ def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:
 def _printable(path: str) -> str:
     """A path with the bytes that are no UTF-8 written as escapes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-def _unlisted(files: list[str]) -> list[Item]:
-    parents = {path: PurePosixPath(path).parent.name for path in files}
-    sizes = Counter(PurePosixPath(path).parent for path in files)
-    items = []
-    for path in files:
-        named = parents[path] != "" and sizes[PurePosixPath(path).parent] >= 2
-        items.append(Item(path, parents[path], "folder") if named else Item(path))
-    return items
 
 
 def _listed(folder: Path, files: list[str], rows: list[Row], refused: set[str]) -> tuple[list[Item], list[Reject]]:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.curation.items import Item
-from components.curation.sources.folder import scan
+from components.curation.items import Item, Reject, items_of
+from components.curation.sources import folder as source
 from components.curation.sources.listing import COLUMNS, read_listing
 from model.errors import UserError
 
@@ -19,6 +19,11 @@ def touch(folder: Path, *paths: str) -> None:
     for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(b"x")
+
+
+def scan(folder: Path) -> tuple[list[Item], list[Reject]]:
+    items, rejects = source.scan(folder)
+    return items_of(items), rejects
 
 
 def reasons(folder: Path) -> dict[str, str]:

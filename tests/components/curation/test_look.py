@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from components.curation import faces_pass, look, step
 from components.curation.config import CurationConfig, ShareConfig
-from components.curation.items import Item
 from components.curation.look import share_of
 from components.files import write_files
 from model.artefacts import folder_digest, write_json
@@ -72,9 +72,9 @@ def test_what_a_share_lacks_is_looked_at_by_curation(photos: Path, reader: Any, 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
 @pytest.mark.parametrize("shards", [1, 2, 3, 50])
 def test_shares_are_whole_parts_and_hold_every_photo_once(count: int, shards: int) -> None:
-    items = [Item(f"{n}") for n in range(count)]
-    shares = [share_of(items, ShareConfig(shards=shards, share=share)) for share in range(shards)]
-    assert [item for share in shares for item in share] == items
+    photos = pa.table({"path": [f"{n}" for n in range(count)]})
+    shares = [share_of(photos, ShareConfig(shards=shards, share=share)) for share in range(shards)]
+    assert pa.concat_tables(shares) == photos
     ends = [sum(map(len, shares[: number + 1])) for number in range(shards)]
     assert all(end % faces_pass.PART["cpu"] == 0 or end == count for end in ends)
 

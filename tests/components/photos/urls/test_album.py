@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.curation.items import items_of
 from components.curation.sources.folder import scan
 from components.photos.config import PhotosConfig
 from components.photos.step import run
@@ -67,7 +68,8 @@ def test_a_list_becomes_a_folder_that_curation_reads(suffix: str, tmp_path: Path
     assert folder_digest(tmp_path / "out") == folder_digest(tmp_path / "again")
     about = read_json(tmp_path / "out" / "photos.json")
     assert (about["folder"], about["source"]) == ("photos", "urls")
-    items, rejects = scan(tmp_path / "out" / "photos")
+    photos, rejects = scan(tmp_path / "out" / "photos")
+    items = items_of(photos)
     assert rejects == []
     assert {(item.person, item.licence, item.consent, item.query, item.caption) for item in items} == {
         ("Ada", "CC0", "yes", "", "=one, two\nlines"),
