@@ -106,7 +106,8 @@ def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits, scratch:
 
 def _read(path: Path, columns: list[str]) -> pd.DataFrame:
     with _reading(path):
-        return pq.read_table(path, columns=columns).to_pandas()
+        # Of a column in chunks, whoever takes a few rows copies the whole.
+        return pq.read_table(path, columns=columns).combine_chunks().to_pandas()
 
 
 def _read_vectors(path: Path, column: str, dim: int, scratch: Path) -> Vectors:
