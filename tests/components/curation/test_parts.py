@@ -1,6 +1,8 @@
 """The parts of curation on their own: clusters, assignment, splits, filters of copies."""
 
 import hashlib
+import os
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from components.curation.cluster import density_clusters
 from components.curation.config import CurationConfig
 from components.curation.labels import Labels
+from components.curation.parts import AHEAD, through
 from components.curation.retrieve import assign
 from components.curation.split import hold_out, photo_splits
 from tests.components.curation.faces import found_of
@@ -164,3 +167,32 @@ def test_sides_never_share_a_person(photos: list[list[int]], fraction: float, ea
     for who, split in zip(photos, photo_splits(labels, held, 0.4, CONFIG), strict=True):
         sides = {bool(held[person]) for person in who}
         assert split == ("mixed" if len(sides) == 2 else "heldout" if True in sides else "train")
+
+
+def test_parts_are_asked_for_as_they_are_done_and_come_in_order() -> None:
+    asked, most = [0], [0]
+
+    def parts() -> Iterator[list[int]]:
+        for number in range(500):
+            asked[0] += 1
+            yield [2 * number, 2 * number + 1]
+
+    seen = []
+    for entry in through(parts(), lambda part: None):
+        seen.append(entry)
+        most[0] = max(most[0], asked[0] - len(seen) // 2)
+    assert seen == list(range(1000))
+    assert most[0] <= AHEAD * len(os.sched_getaffinity(0)) + 1
+
+
+def test_what_a_part_raises_ends_the_work() -> None:
+    begun = []
+
+    def work(part: Sequence[int]) -> None:
+        begun.extend(part)
+        if part[0] == 3:
+            raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        list(through(([number] for number in range(10_000)), work))
+    assert len(begun) < 1000
