@@ -1,11 +1,11 @@
 """Reads lists of photos, in CSV as people and their spreadsheets write it or in Parquet, into rows of text."""
 
 import csv
-import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,22 +42,28 @@ class Columns:
 
 
 def read_csv(path: Path, columns: Columns) -> tuple[list[Row], list[BadRow]]:
-    """The rows of a CSV file in their order, and those that cannot be used.
+    """The rows of a CSV file in their order, and those that cannot be used; as `csv_rows`."""
+    return _apart(csv_rows(path, columns))
+
+
+def csv_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
+    """The rows of a CSV file one by one, usable or not.
 
     UTF-8 with or without a byte order mark, or UTF-16 with one; commas, semicolons or tabs. Raises `UserError` when
     the key column is missing, a column comes twice, or the file is no CSV.
     """
-    text = _text(path)
-    delimiter, names = _header(path, text, columns)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    read: list[Row | BadRow] = []
-    try:
-        next(reader)
-        filled = (cells for cells in reader if any(cell.strip() for cell in cells))
-        read.extend(_csv_row(path, reader.line_num, names, cells, columns) for cells in filled)
-    except csv.Error as error:
-        raise UserError(f"{path} is not readable as CSV at line {reader.line_num} ({error}): mend that line") from error
-    return _apart(read)
+    with _text(path) as file:
+        delimiter, names = _header(path, file.readline(), columns)
+        file.seek(0)
+        reader = csv.reader(file, delimiter=delimiter)
+        try:
+            next(reader)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield _csv_row(path, reader.line_num, names, cells, columns)
+        except csv.Error as error:
+            where = f"at line {reader.line_num}"
+            raise UserError(f"{path} is not readable as CSV {where} ({error}): mend that line") from error
 
 
 def read_parquet(path: Path, columns: Columns) -> tuple[list[Row], list[BadRow]]:
@@ -94,17 +100,16 @@ def _texts(path: Path, name: str, column: pa.ChunkedArray) -> list[str]:
     return [(cell or b"").decode("utf-8", "surrogateescape") for cell in cells]
 
 
-def _text(path: Path) -> str:
+def _text(path: Path) -> TextIO:
     """The file as text; bytes that are no UTF-8 stay as surrogates and are refused row by row."""
-    data = path.read_bytes()
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    return data.decode("utf-8-sig", "surrogateescape")
+    with open(path, "rb") as file:
+        wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
+    return open(path, encoding=encoding, errors=errors, newline="")
 
 
-def _header(path: Path, text: str, columns: Columns) -> tuple[str, list[str]]:
-    """The delimiter and the names of the columns."""
-    first = io.StringIO(text, newline="").readline()
+def _header(path: Path, first: str, columns: Columns) -> tuple[str, list[str]]:
+    """The delimiter and the names of the columns, from the first line."""
     for delimiter in ",;\t":
         try:
             names = [name.strip().casefold() for name in next(csv.reader([first], delimiter=delimiter), [])]

@@ -1,12 +1,13 @@
 """What enters curation and what is refused on the way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import islice
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pyarrow as pa
 
+Entry = TypeVar("Entry")
 ID_DIGITS = 16  # of a file's SHA-256 in hex: the id of its photo
 
 
@@ -47,12 +48,18 @@ TOGETHER = 4096  # items that are objects at a time
 
 def item_table(items: Iterable[Item]) -> pa.Table:
     """The `items` in columns, in the order of their paths: as objects, millions would fill the memory."""
-    left = iter(items)
     parts = [SCHEMA.empty_table()]
-    while block := list(islice(left, TOGETHER)):
+    for block in blocks(items, TOGETHER):
         columns = [pa.array([getattr(item, name) for item in block], pa.string()) for name in COLUMNS]
         parts.append(pa.table(dict(zip(COLUMNS, columns, strict=True))).cast(SCHEMA))
     return pa.concat_tables(parts).unify_dictionaries().combine_chunks().sort_by("path")
+
+
+def blocks(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
+    """The `entries`, so many at a time."""
+    left = iter(entries)
+    while block := list(islice(left, size)):
+        yield block
 
 
 def items_of(table: pa.Table) -> list[Item]:

@@ -7,14 +7,15 @@ hint that the faces must confirm; photos beside the sub-folders are nameless can
 
 import logging
 import os
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.curation.items import Item, Reject, item_table
+from components.curation.items import TOGETHER, Item, Reject, blocks, item_table
+from components.curation.kept import Places
 from components.curation.sources.listing import LISTING, Row, read_listing
 from components.files import NAME as FILES
 from components.tombstones import FORGOTTEN
@@ -34,12 +35,9 @@ def scan(folder: Path) -> tuple[pa.Table, list[Reject]]:
     rejects: list[Reject] = []
     items = item_table(_walk(folder, rejects))
     if pc.any(pc.equal(items["path"], LISTING)).as_py():
-        rows, bad_rows = read_listing(folder / LISTING)
         papers = pc.is_in(items["path"], value_set=pa.array(sorted(PAPERS)))
-        paths = items["path"].filter(pc.invert(papers)).to_pylist()
-        listed, refused = _listed(folder, paths, rows, {reject.path for reject in rejects})
-        items = item_table(listed)
-        rejects += bad_rows + refused
+        paths = items["path"].filter(pc.invert(papers)).combine_chunks()
+        items = item_table(_listed(folder, paths, {reject.path for reject in rejects}, rejects))
     return items, sorted(rejects)
 
 
@@ -90,28 +88,37 @@ def _printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _listed(folder: Path, files: list[str], rows: list[Row], refused: set[str]) -> tuple[list[Item], list[Reject]]:
-    """Join the rows of the listing with the files that are there."""
+def _listed(folder: Path, paths: pa.Array, refused: Collection[str], rejects: list[Reject]) -> Iterator[Item]:
+    """The files `paths` as the listing of `folder` describes them, and those that it does not list.
+
+    What it gets wrong goes to `rejects`, but for the paths that the walk has `refused` already.
+    """
     listing = folder / LISTING
-    actual = {unicodedata.normalize("NFC", path): path for path in files} | {path: path for path in files}
-    items: dict[str, Item] = {}
-    rejects: list[Reject] = []
-    for row in rows:
-        path = _inside(folder, row.path)
-        found = None if path is None else actual.get(path) or actual.get(unicodedata.normalize("NFC", path))
-        if found is None:
-            if path not in refused:  # what the walk refused is in the rejects already
-                rejects.append(_missing(folder, row, path))
-        elif found in items:
-            rejects.append(Reject(found, "source", "duplicate_row", f"line {row.line} of {LISTING} lists it once more"))
-        else:
-            items[found] = row.item(found)
-    unlisted = [Item(path) for path in files if path not in items]
-    if unlisted:
+    exact, composed = Places(paths), Places(pc.utf8_normalize(paths, "NFC"))
+    taken = np.zeros(len(paths), np.bool_)
+    for block in blocks(read_listing(listing), TOGETHER):
+        rejects += [row for row in block if isinstance(row, Reject)]
+        rows = [(row, _inside(folder, row.path)) for row in block if isinstance(row, Row)]
+        asked = pa.array([path or "" for _, path in rows], pa.string())  # no file is called ""
+        normal = pc.utf8_normalize(asked, "NFC")
+        places = np.stack([exact.of(asked), exact.of(normal), composed.of(normal)])
+        best = places[np.argmax(places >= 0, axis=0), np.arange(len(rows))]
+        for (row, path), place in zip(rows, best.tolist(), strict=True):
+            if place < 0:
+                if path not in refused:
+                    rejects.append(_missing(folder, row, path))
+            elif taken[place]:
+                detail = f"line {row.line} of {LISTING} lists it once more"
+                rejects.append(Reject(paths[place].as_py(), "source", "duplicate_row", detail))
+            else:
+                taken[place] = True
+                yield row.item(paths[place].as_py())
+    unlisted = np.flatnonzero(~taken)
+    if len(unlisted):
         log.warning(
             "%d files are not listed in %s: their people, licence and consent are unknown", len(unlisted), listing
         )
-    return [*items.values(), *unlisted], rejects
+    yield from (Item(paths[place].as_py()) for place in unlisted)
 
 
 def _inside(folder: Path, path: str) -> str | None:

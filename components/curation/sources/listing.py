@@ -1,11 +1,12 @@
 """Reads `photos.csv`, the list of a folder's photos, as people and their spreadsheets write it."""
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.curation.items import Item, Reject
-from components.listing import Columns, read_csv
+from components.listing import BadRow, Columns, csv_rows
 
 LISTING = "photos.csv"
 COLUMNS = ("path", "person", "source", "licence", "consent", "query", "caption")
@@ -26,11 +27,13 @@ class Row:
         return Item(path, person, "csv" if person else "", **others)
 
 
-def read_listing(path: Path) -> tuple[list[Row], list[Reject]]:
-    """The rows of `photos.csv` in their order, and a reject for each row that cannot be used.
+def read_listing(path: Path) -> Iterator[Row | Reject]:
+    """The rows of `photos.csv` in their order, with a reject for each row that cannot be used.
 
     Raises `UserError` when there is no `path` column, a column comes twice, or the file is no CSV.
     """
-    rows, bad = read_csv(path, Columns("path", COLUMNS))
-    rejects = [Reject(row.key, "source", row.reason, row.detail) for row in bad]
-    return [Row(row.line, row.cells["path"], row.cells) for row in rows], rejects
+    for row in csv_rows(path, Columns("path", COLUMNS)):
+        if isinstance(row, BadRow):
+            yield Reject(row.key, "source", row.reason, row.detail)
+        else:
+            yield Row(row.line, row.cells["path"], row.cells)

@@ -186,7 +186,7 @@ def test_parts_are_asked_for_as_they_are_done_and_come_in_order() -> None:
 
 
 def test_what_a_part_raises_ends_the_work() -> None:
-    begun = []
+    begun: list[int] = []
 
     def work(part: Sequence[int]) -> None:
         begun.extend(part)
