@@ -1,7 +1,6 @@
 """The captions of a dataset's photos: their owners', else a vision-language model's, else what the pipeline knows."""
 
 import logging
-import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -17,12 +16,15 @@ Pass = Callable[[Found, CaptionExaminer], Sequence[Marks]]  # shows photos to an
 log = logging.getLogger(__name__)
 
 
-def captions(found: Found, config: CurationConfig, look: Pass) -> list[str]:
-    """One caption a photo of `found`; `look` goes through the photos when a model is to look at them."""
-    plain = (caption(photo, int(people)) for photo, people in zip(found.photos, found.counts, strict=True))
-    made = [sys.intern(text) for text in plain]  # most are one of a few
+def captions(found: Found, config: CurationConfig, look: Pass) -> Callable[[int], str]:
+    """What gives the caption of the photo at a place of `found`; `look` goes through the photos for a model to look."""
+
+    def plain(place: int) -> str:
+        return caption(found.photos[place], int(found.counts[place]))
+
     if config.captioner == ATTRIBUTES:
-        return made
+        return plain
+    made: dict[int, str] = {}
     model = VisionLanguageModel(config.captioner, config.device)
     asked = [
         "" if photo.item.caption else instruction(photo.image_id, int(people))
@@ -35,7 +37,7 @@ def captions(found: Found, config: CurationConfig, look: Pass) -> list[str]:
         part = found.keep(wanted, np.ones(len(found.photo), np.bool_))
         for place, marks in zip(places, look(part, CaptionExaminer(model, text)), strict=True):
             failed += marks["caption"] is None
-            made[place] = marks["caption"] or made[place]
+            made[place] = marks["caption"] or ""
     if failed:
         log.warning("the captioner had no words for %d of %d photos; they keep a plain caption", failed, len(asked))
-    return made
+    return lambda place: made.get(place) or plain(place)

@@ -18,9 +18,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation.album import BLOCK, Photo
+from components.curation.album import Photo
 from components.curation.found import Found
-from components.curation.kept import Kept
+from components.curation.kept import Kept, column
 from components.curation.parts import through
 from model.progress import track
 
@@ -43,7 +43,7 @@ class Examiner(Protocol):
 def examine(found: Found, examiner: Examiner, kept: Path) -> Sequence[Marks]:
     """The marks of each photo of `found`, in order; only photos without any in the folder `kept` are looked at."""
     version = hashlib.sha256(examiner.version.encode()).hexdigest()[:16]
-    keys = _keys(found)
+    keys = column(_key(photo) for photo in found.photos)
     with Kept(kept / examiner.name / version, ROWS) as store:
         places = store.missing(keys).tolist()
         if places:
@@ -87,13 +87,6 @@ def _process(found: Found, places: Sequence[int], examiner: Examiner, store: Kep
         yield from through((places[start : start + PART] for start in range(0, len(places), PART)), look)
     finally:
         cv2.setNumThreads(threads)
-
-
-def _keys(found: Found) -> pa.Array:
-    """The key of each photo, few as objects at a time."""
-    starts = range(0, len(found.photos), BLOCK)
-    blocks = ([_key(photo) for photo in found.photos[start : start + BLOCK]] for start in starts)
-    return pa.concat_arrays([pa.array(block, pa.string()) for block in ([], *blocks)])
 
 
 def _key(photo: Photo) -> str:

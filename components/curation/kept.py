@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from components.curation.items import blocks
 from model.artefacts import new_file
 from model.parquet import batches
 
@@ -45,7 +46,7 @@ class Kept:
 
     def missing(self, keys: Sequence[str] | pa.Array) -> NDArray[np.intp]:
         """The places of those of `keys` that no row is kept under, each key once, in their order."""
-        places = Places(_strings(keys))
+        places = Places(keys if isinstance(keys, pa.Array) else column(keys))
         unknown = places.first == np.arange(len(keys))
         for table in _together(self.scan([])):
             found = places.of(table[KEY])
@@ -59,7 +60,7 @@ class Kept:
 
     def rows(self, keys: Sequence[str] | pa.Array, columns: Sequence[str] | None = None) -> pa.Table:
         """One row for each of `keys`, in their order, with these columns or all; `KeyError` where one is missing."""
-        asked = Places(_strings(keys))
+        asked = Places(keys if isinstance(keys, pa.Array) else column(keys))
         names = self.schema.names if columns is None else columns
         schema = pa.schema([self.schema.field(name) for name in names])
         rows, parts = np.zeros(len(asked.first), np.intp), [schema.empty_table()]
@@ -72,9 +73,9 @@ class Kept:
         del table, parts
         taken = {}
         for name in names:  # one after the other, so that only one column is held twice
-            column = remaining.pop(name).combine_chunks()
-            taken[name] = column.take(pa.array(order))
-            del column
+            whole = remaining.pop(name).combine_chunks()
+            taken[name] = whole.take(pa.array(order))
+            del whole
             pa.default_memory_pool().release_unused()  # what small tables took is of no use to long columns
         return pa.table(taken, schema=schema)
 
@@ -203,8 +204,10 @@ def _digests(keys: pa.Array | pa.ChunkedArray) -> NDArray[np.bytes_]:
     return np.array([hashlib.blake2b(key.encode(), digest_size=16).digest() for key in keys.to_pylist()], DIGEST)
 
 
-def _strings(keys: Sequence[str] | pa.Array) -> pa.Array:
-    return keys if isinstance(keys, pa.Array) else pa.array(keys, pa.string())
+def column(texts: Iterable[str]) -> pa.Array:
+    """The `texts` as an array, few as objects at a time."""
+    parts = [pa.array(block, pa.string()) for block in blocks(texts, TOGETHER)]
+    return pa.chunked_array(parts, pa.string()).combine_chunks()
 
 
 def _tables(part: Path, columns: list[str]) -> Iterator[pa.Table]:

@@ -1,6 +1,6 @@
 """The rows of the dataset's tables, made of the labelled photos."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,9 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """A photo on its way into a shard: its place among the photos, its row without the shard, its faces' rows."""
+    """A photo on its way into a shard, its row without the shard, and its faces' rows."""
 
     photo: Photo
-    place: int
     image: Row
     faces: list[Row]
 
@@ -27,11 +26,11 @@ class Entry:
 class Shelf:
     """The photos in the order in which they go into shards; an entry is made when it is asked for, and not kept.
 
-    `splits` and `captions` are one a photo.
+    `splits` are one a photo, `caption` gives that of the photo at a place.
     """
 
-    def __init__(self, labels: Labels, splits: list[str], captions: list[str]) -> None:
-        self._labels, self._splits, self._captions = labels, splits, captions
+    def __init__(self, labels: Labels, splits: list[str], caption: Callable[[int], str]) -> None:
+        self._labels, self._splits, self._caption = labels, splits, caption
         self._similarity = _similarities(labels)
         self._starts = np.concatenate([[0], np.cumsum(labels.found.counts)])
         self.order = np.lexsort((labels.found.ids, self._first_person()))
@@ -39,8 +38,9 @@ class Shelf:
     def _first_person(self) -> NDArray[np.intp]:
         """[photos] the first person of each by name: one person's photos share few shards; strangers come last."""
         found, names, known = self._labels.found, self._labels.names, self._labels.identity >= 0
+        rank = np.argsort(np.array(sorted(range(len(names)), key=names.__getitem__), np.intp))
         first = np.full(len(found.photos), len(names))
-        np.minimum.at(first, found.photo[known], np.argsort(np.argsort(names))[self._labels.identity[known]])
+        np.minimum.at(first, found.photo[known], rank[self._labels.identity[known]])
         return first
 
     def entry(self, place: int) -> Entry:
@@ -50,7 +50,7 @@ class Shelf:
         rows = rows[np.lexsort((found.box[rows, 1], found.box[rows, 0] + found.box[rows, 2]))]  # left to right
         photo = found.photos[place]
         faces = [_face_row(self._labels, photo, self._similarity, int(row), index) for index, row in enumerate(rows)]
-        return Entry(photo, place, _image_row(photo, faces, self._splits[place], self._captions[place]), faces)
+        return Entry(photo, _image_row(photo, faces, self._splits[place], self._caption(place)), faces)
 
 
 def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> Iterator[Row]:

@@ -4,7 +4,7 @@ A shard says of its photos only what seldom changes: not the split, nor how simi
 which every further photo of the person moves. Those are in the tables.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.curation.found import Found
+from components.curation.items import ID_DIGITS
+from components.curation.kept import Places, column
 from components.curation.rows import Entry, Shelf
 from model.artefacts import link_file
 from model.dataset.dataset import Dataset
@@ -56,10 +58,15 @@ class _Writing:
     def all(self, inside: NDArray[np.intp], per_shard: int, shards: list[str]) -> Iterator[Entry]:
         """The photos at the places `inside`: first the shards that were there, then new ones."""
         (self.folder / self.part).mkdir(parents=True, exist_ok=True)
-        new = {self.found.photos[place].image_id: int(place) for place in inside} if shards else {}
+        new = np.ones(len(inside), np.bool_)
+        known = Places(column(f"{number:0{ID_DIGITS}x}" for number in self.found.ids[inside]) if shards else column([]))
         for shard in shards:
             keys = self.reader.keys(shard)
-            staying = [new.pop(key) for key in keys if key in new]
+            found = known.of(column(keys))
+            found = found[found >= 0]
+            found = found[new[found]]
+            new[found] = False
+            staying = inside[found]
             if len(staying) == len(keys) and all(self._unchanged(shard, place) for place in staying):
                 link_file(self.reader.path(shard), self.folder / shard)
                 for place in staying:
@@ -67,12 +74,9 @@ class _Writing:
             else:
                 yield from self._write(staying, len(staying), shard_number(shard), shard)
             self.reader.close()  # it would remember where everything in it lies
-        rest = np.fromiter(new.values(), np.intp, len(new)) if shards else inside
-        yield from self._write(rest, per_shard, max((shard_number(name) + 1 for name in shards), default=0))
+        yield from self._write(inside[new], per_shard, max((shard_number(name) + 1 for name in shards), default=0))
 
-    def _write(
-        self, places: Sequence[int] | NDArray[np.intp], per_shard: int, first: int, older: str | None = None
-    ) -> Iterator[Entry]:
+    def _write(self, places: NDArray[np.intp], per_shard: int, first: int, older: str | None = None) -> Iterator[Entry]:
         samples = (self._sample(self.shelf.entry(place), older) for place in places)
         for place, (_, shard) in zip(
             places, write_shards(self.folder, self.part, samples, per_shard, first), strict=True

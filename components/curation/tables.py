@@ -1,7 +1,7 @@
 """Writes the dataset folder: shards, the four tables and the manifest."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def write_dataset(
     labels: Labels,
     held: NDArray[np.bool_],
     splits: list[str],
-    captions: list[str],
+    caption: Callable[[int], str],
     rejects: Sequence[Reject],
     facts: dict[str, Any],
     config: CurationConfig,
@@ -37,7 +37,7 @@ def write_dataset(
 
     `older` is an earlier version with the same pixel settings, whose shards stay as they are where nothing changed.
     """
-    shelf = Shelf(labels, splits, captions)
+    shelf = Shelf(labels, splits, caption)
     licences: set[str] = set()
     with TableWriter(folder, "images") as images, TableWriter(folder, "faces") as faces:
         for entry in shelve(folder, shelf, labels.found, config.photos_per_shard, older):
