@@ -24,7 +24,7 @@ from model.parquet import batches
 
 KEY = "key"
 DIGEST = np.dtype("S16")
-TOGETHER = 4096  # rows of small parts that are put end to end while reading
+TOGETHER = 1024  # rows of small parts that are put end to end while reading
 JOIN_FROM = 8  # small parts; fewer are left as they are
 SMALL = 64_000_000  # bytes; larger parts are not written again to join them with others
 
@@ -92,8 +92,6 @@ class Kept:
             once = once[waiting[places[once]]]  # a row may be there twice
             waiting[places[once]] = False
             yield places[once], table.select(list(columns)).take(pa.array(once))
-            del table
-            pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
         if waiting.any():
             raise KeyError(keys[int(np.argmax(waiting))])
 
@@ -224,6 +222,7 @@ def _together(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         if sum(map(len, waiting)) >= TOGETHER:
             yield pa.concat_tables(waiting).combine_chunks()
             waiting = []
+            pa.default_memory_pool().release_unused()  # the pool would keep most of what small tables took
     if waiting:
         yield pa.concat_tables(waiting).combine_chunks()
 

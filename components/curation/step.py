@@ -89,6 +89,8 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         }
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _earlier(dataset, config))
+        del named
+        pa.default_memory_pool().release_unused()
         kept.finish()
         if again or spared:
             kept.forget(set(again.values()) | {reject.path for reject in spared})
