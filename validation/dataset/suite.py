@@ -50,6 +50,7 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def _run(frames: Mapping[str, pd.DataFrame], checks: Sequence[Check]) -> list[Outcome]:
+    """The outcome of each check; the frames are emptied."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     source = context.data_sources.add_pandas("dataset")
@@ -74,6 +75,8 @@ def _run(frames: Mapping[str, pd.DataFrame], checks: Sequence[Check]) -> list[Ou
                 assert result.expectation_config is not None
                 name = str(result.expectation_config.meta["name"])
                 outcomes[name] = _outcome(keyed[name], result)
+        for column in list(frames[table]):
+            del frames[table][column]  # the library keeps the frame
     return [outcomes[check.name] for check in checks]
 
 
