@@ -3,6 +3,7 @@
 A photo whose face disagrees with the others of its name is refused; so is a near-duplicate of a better one.
 """
 
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -94,11 +95,11 @@ def sums(unit: Vectors, member: Indices, people: int) -> NDArray[np.float64]:
 
 
 def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
-    faces: dict[tuple[str, str], list[int]] = {}
+    faces: dict[tuple[str, str], array[int]] = {}
     for face in alone:
         item = found.photos[found.photo[face]].item
         if item.person:
-            faces.setdefault((item.person, item.named_by), []).append(int(face))
+            faces.setdefault((item.person, item.named_by), array("q")).append(int(face))
     people = {}
     for (name, named_by), indices in faces.items():
         person = _agreeing(found, np.array(indices, np.intp), config)
