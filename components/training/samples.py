@@ -6,7 +6,7 @@ from PIL import Image
 
 from model.dataset.dataset import Dataset
 from model.editing import faces_blurred
-from model.presets import Preset, load_autoencoder, load_text
+from model.presets import Preset
 from model.sampler import Request, Sampler
 from model.training.batches import Batches
 from model.training.trainer import Trainer
@@ -15,14 +15,17 @@ SEED = 1
 
 
 def sampler(dataset: Dataset, trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]:
-    """What draws one picture for each number of people in the training set, always from the same noise."""
+    """What draws one picture for each number of people in the training set, always from the same noise.
+
+    It needs nothing that the training does not hold: its prompts have been encoded.
+    """
     requests = scenes(dataset, trainer.batches, edits=chosen.edits)
 
     def draw() -> list[Image.Image]:
-        device = trainer.accelerator.device
-        parts = load_autoencoder(chosen).to(device), load_text(chosen, str(device)).encode
+        parts = trainer.judges.autoencoder, trainer.batches.features.text_of
         try:
-            return Sampler(chosen, trainer.whole.backbone, *parts, trainer.adapter, device)(requests)
+            pipe = Sampler(chosen, trainer.whole.backbone, *parts, trainer.adapter, trainer.accelerator.device)
+            return pipe(requests)
         finally:
             trainer.adapter.train()
 

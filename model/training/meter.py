@@ -9,20 +9,50 @@ the GPUs below, else what a product of two 1,024 x 1,024 matrices reaches on thi
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 SHEET = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s, SXM, dense bfloat16
 SIDE, ROUNDS = 1024, 5
+CPU_ATTENTION = {  # torch counts the kernels of GPUs alone
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: (
+        lambda grad, q, k, v, *_, **__: sdpa_backward_flop_count(grad, q, k, v)
+    ),
+}
+
+
+class Operations(FlopCounterMode):
+    """Counts by the rule; `again` is true while blocks are computed a second time."""
+
+    again: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__(display=False, custom_mapping=CPU_ATTENTION)
+
+    def _count_flops(self, func_packet: Any, out: Any, args: Any, kwargs: Any) -> Any:
+        return out if self.again else super()._count_flops(func_packet, out, args, kwargs)
+
+
+@contextmanager
+def computed_again() -> Iterator[None]:
+    """Inside, operations are done a second time, and do not count."""
+    Operations.again = True
+    try:
+        yield
+    finally:
+        Operations.again = False
 
 
 def flops_of(work: Callable[[], object]) -> int:
     """Floating-point operations of `work`, by the counting rule."""
-    with FlopCounterMode(display=False) as counter:
+    with Operations() as counter:
         work()
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def peak_of(device: torch.device) -> float:
@@ -49,6 +79,12 @@ class Meter:
     def __init__(self, device: torch.device) -> None:
         self.device, self.peak, self.flops = device, peak_of(device), 0
         self.started = time.monotonic()
+
+    def count(self, work: Callable[[], object]) -> None:
+        """Set `flops` to those of `work`, whose time is left out of the stretch."""
+        began = time.monotonic()
+        self.flops = flops_of(work)
+        self.started += time.monotonic() - began
 
     def lap(self, batches: int, pictures: int, processes: int) -> dict[str, float]:
         """What the stretch since the last call was like: `batches` and `pictures` are those of all processes."""

@@ -1,7 +1,7 @@
 """One step's mathematics: a batch through backbone and adapter to the losses, with no work for weights of zero."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -28,6 +28,7 @@ from model.losses.drawn import drawn, found_landmarks
 from model.losses.flow import flow_loss, noised, predicted_clean
 from model.losses.identity import identity_loss
 from model.training.batches import Batch
+from model.training.meter import computed_again
 from model.training.phases import Phase
 
 UNITS = (  # what processes that share the weights put together at a time; the backbone itself for its embeddings
@@ -71,7 +72,8 @@ def recompute(backbone: FluxTransformer2DModel, share: float) -> None:
 
     def run(block: nn.Module, *inputs: object) -> object:
         if id(block) in chosen:
-            return checkpoint(block, *inputs, use_reentrant=False)
+            twice = (nullcontext(), computed_again())
+            return checkpoint(block, *inputs, use_reentrant=False, context_fn=lambda: twice)
         return block(*inputs)
 
     if share:

@@ -91,6 +91,13 @@ class Trainer:
         batch = self.batches.batch(number, phase).to(self.accelerator.device)
         return losses(self._predicted, batch, self.judges, phase)
 
+    def gradient(self, number: int, phase: Phase) -> dict[str, torch.Tensor]:
+        """The losses of batch `number`, whose gradient is added to the adapter's."""
+        found = self.loss(number, phase)
+        self.accelerator.backward(found["total"])
+        self.whole.hooks.close()  # of the batch's people: whoever uses the backbone next has others
+        return found
+
     def trained(self) -> IdentityAdapter:
         """The adapter of the newest checkpoint, whole and on the CPU."""
         with torch.device("meta"):
@@ -110,8 +117,7 @@ class Trainer:
         window, measures = Window(), dict[str, float]()
         for number in self._numbers(step):
             with self.accelerator.accumulate(self.model):
-                found = self.loss(number, phase)
-                self.accelerator.backward(found["total"])
+                found = self.gradient(number, phase)
                 window.add({name: float(value.detach()) for name, value in found.items()})
                 if self.accelerator.sync_gradients:
                     norm = self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip)

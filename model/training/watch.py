@@ -12,7 +12,7 @@ from PIL import Image
 
 from model.artefacts import new_file
 from model.training.live import Live
-from model.training.meter import Meter, flops_of
+from model.training.meter import Meter
 from model.training.phases import Phase
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Watch:
                 log.info("live metrics are in %s", self.folder)
         if phase.name != self.phase:
             self.phase = phase.name
-            self.meter.flops = flops_of(lambda: _gradient(trainer, step, phase))
+            self.meter.count(lambda: _gradient(trainer, step, phase))
             trainer.prepared.zero_grad()
 
     def close(self) -> None:
@@ -81,7 +81,7 @@ def _gradient(trainer: Trainer, step: int, phase: Phase) -> None:
     """The gradient of a step's first batch; what is not exchanged stays in shards beyond the reach of zero_grad."""
     alone = nullcontext() if trainer.sharded else trainer.accelerator.no_sync(trainer.model)
     with alone:
-        trainer.loss(step * trainer.loop.accumulate * trainer.accelerator.num_processes, phase)["total"].backward()
+        trainer.gradient(step * trainer.loop.accumulate * trainer.accelerator.num_processes, phase)
 
 
 def _shown(speed: dict[str, float]) -> tuple[float, float]:

@@ -10,20 +10,16 @@ import torch
 from components.training.samples import sampler, scenes
 from model.presets import nano
 from model.training.patches import compute_patches
-from tests.model.tiny import BOTH, tiny_adapter, tiny_autoencoder, tiny_tower
+from model.training.step import recompute
+from model.training.watch import Watch
+from tests.model.tiny import BOTH, tiny_adapter, tiny_tower
 from tests.model.training.tiny_dataset import tiny_dataset
-from tests.model.training.tiny_job import encode_text, tiny_trainer
-
-
-class Text:
-    encode = staticmethod(encode_text)
+from tests.model.training.tiny_job import PHASES, tiny_trainer
 
 
 @pytest.fixture(autouse=True)
-def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def _one_thread() -> None:
     torch.set_num_threads(1)
-    monkeypatch.setattr("components.training.samples.load_autoencoder", lambda _chosen: tiny_autoencoder())
-    monkeypatch.setattr("components.training.samples.load_text", lambda _chosen, _device: Text())
 
 
 def test_samples_follow_the_adapter_and_leave_it_training(tmp_path: Path) -> None:
@@ -37,6 +33,16 @@ def test_samples_follow_the_adapter_and_leave_it_training(tmp_path: Path) -> Non
     for attention in trainer.adapter.attentions():
         torch.nn.init.normal_(attention.to_out.weight, std=0.3)
     assert any((np.asarray(later) != picture).any() for later, picture in zip(draw(), first, strict=True))
+
+
+def test_samples_show_their_own_people_where_blocks_are_recomputed(tmp_path: Path) -> None:
+    dataset = tiny_dataset(tmp_path / "dataset")
+    trainer = tiny_trainer(dataset, tmp_path / "work", PHASES[:1])
+    recompute(trainer.whole.backbone, 1)
+    draw = sampler(dataset, trainer, replace(nano(), steps=2))
+    trainer.train(watch=Watch(tmp_path / "live", draw, samples_every=8))
+    assert (tmp_path / "live" / "samples" / "step-0000008.png").is_file()
+    assert not any(module._forward_hooks for module in trainer.whole.backbone.modules())
 
 
 def test_samples_of_a_siglip_branch_are_drawn_from_the_faces(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import torch
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import masked_crc32c
+from torch.nn.functional import scaled_dot_product_attention
 
 from model.artefacts import read_json
 from model.training.live import Live
 from model.training.meter import Meter, flops_of
+from model.training.step import recompute
 from model.training.watch import Watch, grid
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import tiny_trainer
@@ -72,6 +75,28 @@ def test_operations_are_two_a_multiplication_with_its_addition() -> None:
     assert flops_of(lambda: left @ right) == 2 * 3 * 5 * 7
     convolution = torch.nn.Conv2d(2, 4, 3, padding=1, bias=False)
     assert flops_of(lambda: convolution(torch.ones(1, 2, 6, 6))) == 2 * 2 * 4 * 9 * 36
+
+
+def test_attention_counts_on_a_cpu_and_what_is_computed_again_does_not(tmp_path: Path) -> None:
+    queries, keys = torch.ones(1, 2, 16, 8, requires_grad=True), torch.ones(1, 2, 6, 8)
+    attention = partial(scaled_dot_product_attention, queries, keys, keys)
+    assert flops_of(attention) == 2 * 2 * 2 * 16 * 6 * 8
+    assert flops_of(lambda: attention().sum().backward()) > 3 * flops_of(attention)
+    trainer = tiny_trainer(tiny_dataset(tmp_path / "dataset"), tmp_path / "work")
+    counts = []
+    for share in (0, 0.5, 1):
+        recompute(trainer.whole.backbone, share)
+        counts.append(flops_of(lambda: trainer.gradient(8, trainer.loop.phases[1])))
+    assert len(set(counts)) == 1
+
+
+def test_counting_operations_is_no_part_of_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 11.0, 14.0, 15.0, 15.0])
+    monkeypatch.setattr("model.training.meter.time.monotonic", lambda: next(clock))
+    meter = Meter(torch.device("cpu"))
+    meter.count(lambda: torch.ones(2, 2) @ torch.ones(2, 2))
+    assert meter.flops == 2 * 2 * 2 * 2
+    assert meter.lap(batches=1, pictures=4, processes=1)["pictures_per_second"] == 4 / 2
 
 
 def test_utilisation_is_the_rate_of_operations_over_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
