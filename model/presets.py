@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from model.artefacts import folder_digest
+from model.artefacts import file_digest, folder_digest
 from model.errors import UserError
 from model.parts import BASE, FLUX_KONTEXT, Parts, pack_folder, read_part
+from model.weights import weight
 
 if TYPE_CHECKING:
     import torch
@@ -261,6 +262,12 @@ def load_judge(chosen: Preset, device: str = "cpu") -> "Recogniser":
 def frozen_digest(chosen: Preset) -> str:
     """Names the frozen parts of a preset, in hex: what was computed with others is not taken up again."""
     return chosen.parts.digest if chosen.parts else folder_digest(ASSETS / chosen.name)
+
+
+def text_name(chosen: Preset) -> str:
+    """Names what reads prompts for a preset, with its settings."""
+    digest = frozen_digest(chosen) if chosen.parts else file_digest(weight("minilm"))
+    return f"{chosen.name} {chosen.text_tokens} {digest}"
 
 
 def precision(chosen: Preset) -> "torch.dtype":

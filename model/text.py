@@ -25,7 +25,7 @@ class TextEncoder:
     @classmethod
     def load(cls, length: int = 16, device: str = "cpu") -> "TextEncoder":
         """The encoder with its pretrained weights; texts are cut or padded to `length` tokens."""
-        tensors = load_file(weight("minilm"), device=device)
+        tensors = {name: tensor.to(device) for name, tensor in load_file(weight("minilm")).items()}
         return cls(tensors, Tokenizer.from_file(str(weight("minilm-tokenizer"))), length)
 
     @torch.inference_mode()

@@ -21,10 +21,11 @@ from model.locks import only_user
 from model.losses.contrastive import TEMPERATURE
 from model.memory import keep_memory
 from model.presets import Preset, frozen_digest, preset
-from model.training.assemble import assemble, processes
+from model.training.assemble import assemble
 from model.training.cache import digest_of
 from model.training.live import METRICS
 from model.training.preemption import asked_to_stop
+from model.training.processes import accelerator
 from model.training.trainer import Loop, Trainer
 from model.training.watch import Watch
 from model.weights import licences
@@ -48,20 +49,20 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     key = _key(opened, chosen, start, config)
     work, live = work_folder("train", key), cache_folder("live", "train", key)
     loop = _loop(config)
-    accelerator = processes(loop)
-    with _to_oneself(live, accelerator):
-        trainer = assemble(opened, chosen, start.adapter, loop, config.batch, config.seed, work, accelerator)
+    process = accelerator(loop.accumulate, chosen.dtype)
+    with _to_oneself(live, process):
+        trainer = assemble(opened, chosen, start.adapter, loop, config.batch, config.seed, work, process)
         watch = Watch(live, sampler(opened, trainer, chosen), config.samples_every)
         with asked_to_stop() as stop, closing(watch):
             trainer.train(stop, watch)
-        if accelerator.is_main_process:
+        if process.is_main_process:
             _write(model, trainer, chosen, _history(opened, chosen, start, trainer, config))
             shutil.rmtree(work)
 
 
-def _to_oneself(live: Path, accelerator: Accelerator) -> AbstractContextManager[None]:
+def _to_oneself(live: Path, process: Accelerator) -> AbstractContextManager[None]:
     """Keep another training of this job out of its folders; of processes that share one, the first does so for all."""
-    if not accelerator.is_main_process:
+    if not process.is_main_process:
         return nullcontext()
     return only_user(live / "lock", "the training of this dataset with these settings")
 

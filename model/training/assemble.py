@@ -1,6 +1,7 @@
 """Puts a trainer together from a dataset and a preset: frozen networks, cached features, bank, batches."""
 
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.faces.detector import Detector
 from model.losses.bank import IdentityBank
-from model.presets import Preset, load_autoencoder, load_backbone, load_judge, load_text, load_tower
+from model.presets import Preset, load_autoencoder, load_backbone, load_judge, load_text, load_tower, text_name
 from model.training.batches import Batches
-from model.training.cache import compute_features
+from model.training.cache import ALL, Share, compute_features
 from model.training.data import TrainingSet, training_set
 from model.training.feature_files import FEATURES
 from model.training.mix import refuse_empty_folders
 from model.training.patches import compute_patches
+from model.training.processes import share_of
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 
@@ -32,11 +34,6 @@ def new_adapter(chosen: Preset, seed: int) -> IdentityAdapter:
         return IdentityAdapter(AdapterSizes.of(chosen))
 
 
-def processes(loop: Loop) -> Accelerator:
-    """The processes that a launcher started for one training; without a GPU accelerate would take each for all."""
-    return Accelerator(cpu=not torch.accelerator.is_available(), gradient_accumulation_steps=loop.accumulate)
-
-
 def assemble(
     dataset: Dataset,
     chosen: Preset,
@@ -45,37 +42,46 @@ def assemble(
     batch: int,
     seed: int,
     work: Path,
-    accelerator: Accelerator,
+    process: Accelerator,
 ) -> Trainer:
     """A trainer of `adapter` on the training split of any dataset, with `batch` pictures a batch.
 
     `work` keeps the checkpoints of this one job and is where a killed one goes on from. Raises UserError where the
     dataset was made with another recogniser than the preset's, or has no photo in a folder of a phase's mix.
     """
-    with accelerator.main_process_first():
-        data = training_data(dataset, chosen)
-        refuse_empty_folders(data.targets, loop.phases)
-        batches, judges = prepare(dataset, data, chosen, batch, seed, cache_folder(FEATURES), accelerator.device)
+    data = training_data(dataset, chosen)
+    refuse_empty_folders(data.targets, loop.phases)
+    store, device = cache_folder(FEATURES), process.device
+    batches, judges = prepare(dataset, data, chosen, batch, seed, store, device, share_of(process))
+    process.wait_for_everyone()
     if any(phase.drawn for phase in loop.phases):
-        judges = replace(judges, detector=Detector.load(str(accelerator.device)))
-    return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, accelerator)
+        judges = replace(judges, detector=Detector.load(str(device)))
+    return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, process)
 
 
 def prepare(
-    dataset: Dataset, data: TrainingSet, chosen: Preset, batch: int, seed: int, store: Path, device: torch.device
+    dataset: Dataset,
+    data: TrainingSet,
+    chosen: Preset,
+    batch: int,
+    seed: int,
+    store: Path,
+    device: torch.device,
+    share: Share = ALL,
 ) -> tuple[Batches, Judges]:
     """The batches of a dataset's training data with all that frozen networks say of it, and what judges its faces.
 
-    `store` keeps what the networks say (see cache.py).
+    `store` keeps what the networks say (see cache.py); other processes may compute their `share` of it.
     """
-    autoencoder, recogniser = load_autoencoder(chosen), load_judge(chosen)
-    encode_text, name = load_text(chosen).encode, f"{chosen.name} {chosen.text_tokens}"
-    features = compute_features(dataset, data, autoencoder, recogniser, encode_text, name, store, edits=chosen.edits)
+    autoencoder, recogniser = (_channels_last(part(chosen), device) for part in (load_autoencoder, load_judge))
+
+    reader = cache(partial(load_text, chosen, str(device)))  # read where a prompt is new: T5 takes 10 GB
+    parts = autoencoder, recogniser, lambda texts: reader().encode(texts), text_name(chosen)
+    features = compute_features(dataset, data, *parts, store, edits=chosen.edits, share=share)
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
-    judges = Judges(_channels_last(autoencoder, device), _channels_last(recogniser, device), bank.to(device))
-    tower = load_tower(chosen)
-    patches = compute_patches(dataset, data.reference_rows(), tower, store) if tower else None
-    return Batches(data, features, batch, seed, patches), judges
+    tower = load_tower(chosen, str(device))
+    patches = compute_patches(dataset, data.reference_rows(), tower, store, share) if tower else None
+    return Batches(data, features, batch, seed, patches), Judges(autoencoder, recogniser, bank.to(device))
 
 
 def _channels_last(network: Any, device: torch.device) -> Any:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +31,20 @@ from model.training.feature_files import feature_file
 
 EncodeText = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
 CHUNK = 16
+
+
+class Share(NamedTuple):
+    """Which part of the files a process computes: every `of`-th from the `rank`-th on, present or not."""
+
+    rank: int = 0
+    of: int = 1
+
+    def missing(self, files: Sequence[Path]) -> list[int]:
+        """The numbers of the files of this part that are not there."""
+        return [number for number in range(self.rank, len(files), self.of) if not files[number].is_file()]
+
+
+ALL = Share()
 
 
 @dataclass(frozen=True)
@@ -64,21 +79,22 @@ def compute_features(
     store: Path,
     *,
     edits: bool = False,
+    share: Share = ALL,
 ) -> Features:
-    """The features of a training set; what `store` does not hold yet is computed and put there.
+    """The features of a training set; what `store` does not hold yet of this process's `share` is put there.
 
-    `text_name` names the text encoder with its settings. Where the preset `edits`, they have what it is shown, too.
+    They are computed on the device of the autoencoder, which is the recogniser's, too. `text_name` names the text
+    encoder with its settings. Where the preset `edits`, they have what it is shown, too.
     """
     networks = digest_of(weights_digest(autoencoder), weights_digest(recognise))
     pictures = tuple(feature_file(store, t.image_id, _digest(dataset, t, networks, edits)) for t in data.targets)
     prompts = sorted({target.caption for target in data.targets} | {compose(len(t.faces)) for t in data.targets})
     texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in prompts}
-    missing = [number for number, file in enumerate(pictures) if not file.is_file()]
-    for chunk in track(_by_size(data.targets, missing), "encoding photos", unit="batches"):
+    for chunk in track(_by_size(data.targets, share.missing(pictures)), "encoding photos", unit="batches"):
         _encode_pictures(
             dataset, [data.targets[n] for n in chunk], autoencoder, recognise, [pictures[n] for n in chunk], edits
         )
-    unread = [prompt for prompt in prompts if not texts[prompt].is_file()]
+    unread = [prompts[number] for number in share.missing([texts[prompt] for prompt in prompts])]
     for start in range(0, len(unread), CHUNK):
         part = unread[start : start + CHUNK]
         for prompt, tokens, pooled in zip(part, *encode_text(part), strict=True):
@@ -119,7 +135,7 @@ def _encode_pictures(
 ) -> None:
     """Put the features of pictures of one size into their files."""
     pictures = [target.picture(dataset) for target in targets]
-    pixels = _pixels(pictures)
+    pixels = _pixels(pictures).to(autoencoder.device)
     landmarks = torch.cat([torch.from_numpy(target.landmarks) for target in targets])
     of_picture = torch.tensor([row for row, target in enumerate(targets) for _ in target.faces])
     truths = face_embeddings(recognise, pixels, landmarks, of_picture)
@@ -130,7 +146,7 @@ def _encode_pictures(
     ]
     if edits:
         blurred = [faces_blurred(picture, target.boxes) for picture, target in zip(pictures, targets, strict=True)]
-        for row, shown in zip(rows, pack(encode(autoencoder, _pixels(blurred))), strict=True):
+        for row, shown in zip(rows, pack(encode(autoencoder, _pixels(blurred).to(pixels))), strict=True):
             row["shown"] = shown
     for file, row in zip(files, rows, strict=True):
         put(file, row)

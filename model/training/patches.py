@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from model.dataset.dataset import Dataset
 from model.progress import track
 from model.siglip import VisionTower, face_crop
-from model.training.cache import digest_of, put, weights_digest
+from model.training.cache import ALL, Share, digest_of, put, weights_digest
 from model.training.feature_files import feature_file
 
 CHUNK = 32
@@ -31,11 +31,14 @@ class Patches:
         return torch.stack([load_file(self.files[row])["patches"] for row in rows])
 
 
-def compute_patches(dataset: Dataset, rows: Iterable[int], tower: VisionTower, store: Path) -> Patches:
-    """The patches of the faces of these rows; what `store` lacks is put there."""
+def compute_patches(
+    dataset: Dataset, rows: Iterable[int], tower: VisionTower, store: Path, share: Share = ALL
+) -> Patches:
+    """The patches of the faces of these rows; what `store` lacks of this process's `share` is put there."""
     network = weights_digest(nn.ModuleList([tower.model]))  # alone it has a config that names its folder
     files = {row: _file(store, dataset, row, network) for row in sorted(set(rows))}
-    missing = [row for row, file in files.items() if not file.is_file()]
+    order = list(files)
+    missing = [order[number] for number in share.missing([*files.values()])]
     parts = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     for part in track(parts, "looking at faces", unit="batches"):
         for row, patches in zip(part, tower.patches([_crop(dataset, row) for row in part]).cpu(), strict=True):

@@ -17,6 +17,7 @@ from model.progress import track
 from model.training.batches import Batch, Batches
 from model.training.checkpoint import Progress, Window, load_checkpoint, newest_weights, save_checkpoint
 from model.training.phases import Phase, phase_at, total_steps
+from model.training.processes import accelerator
 from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
@@ -52,9 +53,9 @@ class Trainer:
         batches: Batches,
         loop: Loop,
         work: Path,
-        accelerator: Accelerator | None = None,
+        process: Accelerator | None = None,
     ) -> None:
-        self.accelerator = accelerator or Accelerator(gradient_accumulation_steps=loop.accumulate)
+        self.accelerator = process or accelerator(loop.accumulate)
         self.sharded = sharded(self.accelerator)
         if self.sharded:
             refuse_uneven(loop.phases)

@@ -22,6 +22,7 @@ from model.presets import (
     load_tower,
     nano,
     preset,
+    text_name,
 )
 from tests.model.checkpoints import tiny_flux
 from tests.model.tiny import BOTH, tiny_autoencoder, tiny_backbone
@@ -167,3 +168,12 @@ def test_the_digest_of_frozen_parts_tells_other_parts(tmp_path: Path) -> None:
     (tmp_path / "base" / "weights").write_bytes(b"two")
     assert first != frozen_digest(flux_dev(parts))
     assert len({first, frozen_digest(nano())}) == 2
+
+
+def test_text_is_named_by_what_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "text_encoder").mkdir()
+    chosen, names = flux_dev(Parts(str(tmp_path), "acme/siglip", "pack")), {text_name(nano())}
+    for weights in (b"one", b"two"):
+        (tmp_path / "text_encoder" / "weights").write_bytes(weights)
+        names |= {text_name(chosen), text_name(replace(chosen, text_tokens=9))}
+    assert len(names) == 5

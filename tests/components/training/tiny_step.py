@@ -58,7 +58,7 @@ def on_tiny_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(f"{place}.load_autoencoder", lambda _: tiny_autoencoder())
     monkeypatch.setattr(f"{place}.load_backbone", lambda _: tiny_backbone())
     monkeypatch.setattr(f"{place}.load_judge", lambda _: TinyRecogniser())
-    monkeypatch.setattr(f"{place}.load_text", lambda _: SimpleNamespace(encode=encode_text))
+    monkeypatch.setattr(f"{place}.load_text", lambda *_: SimpleNamespace(encode=encode_text))
     return folder / "tiny"
 
 

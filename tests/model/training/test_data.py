@@ -14,7 +14,7 @@ from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.latents import encode, pack
 from model.training.batches import Batches
-from model.training.cache import Features, compute_features
+from model.training.cache import Features, Share, compute_features
 from model.training.data import Target, TrainingSet, training_set
 from model.training.phases import Phase
 from tests.model.tiny import TinyRecogniser, tiny_autoencoder
@@ -105,6 +105,24 @@ def test_only_what_changed_is_computed_again(dataset: Dataset, data: TrainingSet
     assert compute((moved,))[1] == len(moved.faces)
     assert compute(data.targets, seed=9)[1] == sum(len(target.faces) for target in data.targets)
     assert len(asked) == len(set(asked))
+
+
+def test_processes_compute_a_part_each_of_what_is_missing(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:
+    made, asked = [], list[str]()
+
+    def encode_and_note(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        asked.extend(texts)
+        return encode_text(texts)
+
+    networks = tiny_autoencoder(), TinyRecogniser(), encode_and_note, "tiny"
+    for rank in range(3):
+        compute_features(dataset, data, *networks, tmp_path, share=Share(rank, 3))
+        made.append(len([*tmp_path.glob("pictures/*/*")]))
+    pictures, prompts = len(data.targets), len(asked)
+    features = compute_features(dataset, data, *networks, tmp_path)
+    assert made == [-(-pictures // 3), -(-pictures // 3) + -(-(pictures - 1) // 3), pictures]
+    assert len(asked) == len(features.prompts) == prompts
+    assert all(file.is_file() for file in (*features.pictures, *features.prompts.values()))
 
 
 def test_a_batch_is_a_function_of_seed_and_number(data: TrainingSet, features: Features) -> None:

@@ -29,6 +29,7 @@ from model.training.cache import compute_features
 from model.training.data import training_set
 from model.training.phases import Phase
 from model.training.preemption import asked_to_stop
+from model.training.processes import accelerator
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 from model.training.watch import Watch
@@ -88,7 +89,8 @@ def tiny_trainer(
 
 def processes(accumulate: int) -> Accelerator:
     """The accelerator that the launcher asked for; accelerate itself heeds FSDP on every device but the CPU."""
-    found = Accelerator(cpu=True, gradient_accumulation_steps=accumulate)
+    with patch("torch.accelerator.is_available", return_value=False):
+        found = accelerator(accumulate)
     if os.environ.get("ACCELERATE_USE_FSDP") == "true":
         found.state.distributed_type = DistributedType.FSDP
         found.state.fsdp_plugin = FullyShardedDataParallelPlugin()

@@ -1,0 +1,29 @@
+"""Processes of torch's launcher train together, with or without a GPU, in the backbone's precision."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = """
+import sys
+from model.training.processes import accelerator, share_of
+found = accelerator(1, sys.argv[1])
+open(f"{sys.argv[2]}/{found.process_index}", "w").write(f"{found.num_processes} {found.mixed_precision}")
+assert share_of(found) == (found.process_index, 2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "said", "precision"),
+    [("float32", {}, "no"), ("bfloat16", {}, "bf16"), ("bfloat16", {"ACCELERATE_MIXED_PRECISION": "no"}, "no")],
+)
+def test_two_processes_know_of_each_other(tmp_path: Path, dtype: str, said: dict[str, str], precision: str) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | said
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([*launcher, tmp_path / "program.py", dtype, tmp_path], env=environment, check=True)
+    assert [(tmp_path / name).read_text() for name in ("0", "1")] == [f"2 {precision}"] * 2
