@@ -28,6 +28,7 @@ from model.faces.analyser import Analyser
 from model.layout import layout
 from model.sampler import OnStep, Request
 
+WEIGHTS = {"arc": "id_weight", "sig": "siglip_weight"}  # what weighs a branch
 TRIAL = 2  # steps in which the pipeline shows at the start what pictures made together are like
 
 log = logging.getLogger(__name__)
@@ -86,13 +87,14 @@ class Engine:
         self_test: SelfTest,
         consent: Consent | None = None,
         look: Look | None = None,
+        branches: Sequence[str] = ("arc",),
     ) -> None:
         """`facts` are told as they are by `describe`: licence and scores. `sizes` are those of the pictures.
 
-        `look` is there for models with a SigLIP branch.
+        `branches` are the adapter's: 'arc', which reads the embedding, and 'sig', which sees the `look` as well.
         """
         self.pipeline, self.analyser, self.lineage, self.facts, self.sizes = pipeline, analyser, lineage, facts, sizes
-        self.credentials, self.self_test = credentials, self_test
+        self.credentials, self.self_test, self.branches = credentials, self_test, list(branches)
         self.references = References(analyser, consent or Consent(), look)
         self.together = self.warm = False
 
@@ -153,17 +155,14 @@ class Engine:
 
     def _weights(self, request: GenerateRequest) -> dict[str, float]:
         """How strongly each branch of the model acts."""
-        if "sig" in self.branches:
-            siglip = 1.0 if request.siglip_weight is None else request.siglip_weight
-            return {"id_weight": request.id_weight, "siglip_weight": siglip}
-        if request.siglip_weight is not None:
-            raise _unfit("siglip_weight", "is of a branch that this model does not have", "leave it out")
-        return {"id_weight": request.id_weight}
-
-    @property
-    def branches(self) -> list[str]:
-        """Names of the adapter's branches: 'arc', which reads the embedding, and perhaps 'sig', which sees the look."""
-        return ["arc", "sig"] if self.references.look else ["arc"]
+        weights = {}
+        for branch, name in WEIGHTS.items():
+            given = getattr(request, name)
+            if branch in self.branches:
+                weights[name] = 1.0 if given is None else given
+            elif given is not None and name in request.model_fields_set:
+                raise _unfit(name, "is of a branch that this model does not have", "leave it out")
+        return weights
 
     def _requests(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
         boxes, width, height = self._layout(len(references), request.size)

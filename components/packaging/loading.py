@@ -46,6 +46,7 @@ def load_engine(bundle: Path, settings: ServiceSettings) -> Engine:
         SelfTest.model_validate(read_json(bundle / SELF_TEST)),
         Consent(*lists),
         load_look(chosen, settings.device),
+        chosen.adapter.branches,
     )
 
 

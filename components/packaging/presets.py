@@ -26,11 +26,6 @@ def servable(model: Path) -> Preset:
             f"the preset {chosen.name} edits a photo, and the service takes none to edit: use it through "
             "model.pipeline.WithAnyonePipeline"
         )
-    if ARC not in chosen.adapter.branches:
-        raise UserError(
-            "the model has the SigLIP branch alone, and the service needs the ArcFace branch: join them with "
-            "`withanyone merge-branches`"
-        )
     return chosen
 
 

@@ -80,7 +80,8 @@ class GenerateRequest(_Request):
         ge=0,
         le=limits.ID_WEIGHT,
         allow_inf_nan=False,
-        description=f"how strongly the references count, 0 (not at all) to {limits.ID_WEIGHT:g}; 1 is as trained",
+        description=f"how strongly the references count, 0 (not at all) to {limits.ID_WEIGHT:g}; 1 is as trained; "
+        "only for models with the branch `arc`",
     )
     siglip_weight: float | None = Field(
         None,

@@ -60,15 +60,17 @@ class SelfTest(BaseModel):
     def order(self, pipeline: "Pipeline", dim: int, look: "Look | None" = None) -> Request:
         """What the pipeline is asked for, as the service asks.
 
-        `look` is there for models with a SigLIP branch: the branch then sees what the embedding alone drew into the
-        face's box, which is nobody's face either.
+        `look` is there for models with a SigLIP branch: the branch then sees what is drawn into the face's box without
+        it, by the embedding, or by the base where it is the only branch; that is nobody's face either.
         """
         identity = np.array(self.identity, np.float32) if self.identity else np.ones(dim, np.float32)
         boxes, width, height = pipeline.layout(1)
         order = Request(PROMPT, identity[None], boxes, width, height, self.seed)
         if look is None:
             return order
-        return replace(order, patches=look(np.asarray(pipeline([order])[0]), boxes[0])[None])
+        blank = replace(order, patches=look(np.zeros((height, width, 3), np.uint8), boxes[0])[None])
+        seen = np.asarray(pipeline([blank], siglip_weight=0.0)[0])
+        return replace(order, patches=look(seen, boxes[0])[None])
 
     def draw(self, pipeline: "Pipeline", dim: int, look: "Look | None" = None) -> NDArray[np.uint8]:
         """The picture [H, W, 3] of `order`."""

@@ -10,7 +10,8 @@ const boxes = new Boxes(at("boxes"), at("place"), (index) => {
   return item?.crop ? item : null;
 });
 let running = null;
-let mixes = false; // the slider mixes two branches of the model; without a second one it weighs the only one
+const NAMES = { arc: "id_weight", sig: "siglip_weight" };
+let branches = ["arc"]; // the slider mixes two branches of the model; without a second one it weighs the only one
 
 const size = () => (at("size").value ? at("size").value.split("x").map(Number) : null);
 
@@ -45,15 +46,16 @@ async function introduce() {
   const about = await service.about();
   at("access").hidden = true;
   at("licence").textContent = `${about.licence.sentence ?? ""} Model ${about.lineage.model.slice(0, 12)}, ${about.lineage.verdict}.`;
-  mixes = about.branches.includes("sig");
-  at("weight").max = mixes ? 1 : about.limits.id_weight;
+  branches = about.branches;
+  at("weight").max = branches.length > 1 ? 1 : about.limits.id_weight;
   at("size").replaceChildren(at("size").options[0]);
   for (const [width, height] of about.sizes) at("size").add(new Option(`${width} × ${height}`, `${width}x${height}`));
   await place();
 }
 
 // In spirit is the identity alone, in form the look alone, as the method's authors have it.
-const weights = (form) => (mixes ? { id_weight: Number((1 - form).toFixed(2)), siglip_weight: form } : { id_weight: form });
+const weights = (form) =>
+  branches.length > 1 ? { id_weight: Number((1 - form).toFixed(2)), siglip_weight: form } : { [NAMES[branches[0]]]: form };
 
 function ordered() {
   const body = {

@@ -138,6 +138,7 @@ def test_the_slider_mixes_two_branches(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(served[1].references, "look", lambda pixels, box: np.zeros((4, 6), np.float32))
+    monkeypatch.setattr(served[1], "branches", ["arc", "sig"])
     browser.open(url)
     browser.until("document.getElementById('weight').max === '1'")
     add(browser, tmp_path, 30)

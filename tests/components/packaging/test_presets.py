@@ -117,6 +117,25 @@ def test_a_model_of_the_embedding_alone_has_no_weight_for_looks(tiny: Parts, tmp
         engine.order(ORDER.model_copy(update={"siglip_weight": 0.5}))
 
 
+def test_a_model_of_the_siglip_branch_alone_is_tested_and_served(
+    tiny: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
+    bundle, folders = packed(tmp_path, (SIG,))
+    references = sorted((folders["scores"] / "images").glob("*/reference-*.jpg"))
+    measured = _self_test(folders["model"], references, "cpu")
+    assert measured.similarity is not None
+    engine = load_engine(bundle, ServiceSettings())
+    engine.self_test = measured
+    engine.warm_up()
+    assert engine.describe()["branches"] == ["sig"]
+    usual, off = (made(engine, ORDER.model_copy(update=weight)) for weight in ({}, {"siglip_weight": 0.0}))
+    assert usual.pictures[0].tobytes() != off.pictures[0].tobytes()
+    assert usual.order.weights == {"siglip_weight": 1.0}
+    with pytest.raises(RefusalError, match="id_weight is of a branch that this model does not have; leave it out"):
+        engine.order(ORDER.model_copy(update={"id_weight": 0.5}))
+
+
 def test_other_parts_than_it_was_packaged_with(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other = save_siglip(tmp_path / "other")
     (other / "config.json").write_text((other / "config.json").read_text() + "\n")
@@ -153,7 +172,6 @@ def test_a_shadow_has_the_champions_branches(bundle: Path, engine: Engine, tmp_p
     ("preset", "branches", "why"),
     [
         ("flux-kontext", ["arc"], "edits a photo, and the service takes none to edit"),
-        ("flux-dev", ["sig"], "has the SigLIP branch alone, and the service needs the ArcFace branch"),
     ],
 )
 def test_models_that_the_service_cannot_serve(tmp_path: Path, preset: str, branches: list[str], why: str) -> None:

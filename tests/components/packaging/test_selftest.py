@@ -58,8 +58,8 @@ def test_a_siglip_branch_sees_the_face_that_the_embedding_drew() -> None:
         return pixels[y0:y1, x0:x1].reshape(1, -1).astype(np.float32)
 
     test.draw(painter, 4, look)
-    (first, *_), (second, *_) = painter.orders
-    assert first.patches is None
+    (first, _, _, silent), (second, _, _, heard) = painter.orders
+    assert (silent, heard) == (0, 1)
     assert second.patches is not None
     assert set(second.patches.ravel()) == {110}  # what the painter paints of this identity
     assert (second.seed, second.embeddings.tolist()) == (5, first.embeddings.tolist())
