@@ -74,16 +74,27 @@ def _carve(appears: csr_array, group: NDArray[np.intp], wanted: int, out: Mask, 
     `out` is who is held out already.
     """
     photos, tie = rank
+    free = np.array(sorted(group, key=lambda person: (photos[person], tie[person])), np.intp)
     known = np.asarray(appears.sum(axis=1)).ravel()
     held = appears @ out.astype(np.intp)  # held-out people per photo
+
+    def gain(rows: NDArray[np.intp] | slice) -> NDArray[np.intp]:
+        """By how much photos of these rows make the number of mixed ones grow when one more of their people leaves."""
+        first = (held[rows] == 0) & (known[rows] > 1)
+        last = (held[rows] > 0) & (held[rows] + 1 == known[rows])
+        return first.astype(np.intp) - last
+
+    cost = appears.T @ gain(slice(None))
+    columns = appears.tocsc()
     taken: list[int] = []
     for _ in range(wanted):
-        cost = appears.T @ ((held == 0) & (known > 1)).astype(np.intp)
-        cost = cost - appears.T @ ((held > 0) & (held + 1 == known)).astype(np.intp)
-        free = [int(person) for person in group if person not in taken]
-        best = min(free, key=lambda person: (cost[person], photos[person], tie[person]))
+        place = int(np.argmin(cost[free]))  # the first of equals, which is the rarest
+        best, free = int(free[place]), np.delete(free, place)
         taken.append(best)
-        held += appears[:, [best]].toarray().ravel()
+        rows = columns.indices[columns.indptr[best] : columns.indptr[best + 1]]
+        before = gain(rows)
+        held[rows] += 1
+        cost += appears[rows].T @ (gain(rows) - before)  # all other photos are as they were
     return np.array(taken, np.intp)
 
 
