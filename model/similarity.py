@@ -50,14 +50,28 @@ def nearest(left: Rows[np.float32], right: Rows[np.float32]) -> Floats:
     return best
 
 
+def close(left: Rows[np.float32], right: Rows[np.float32], least: float) -> csr_array:
+    """The sparse [N, M] cosines of unit rows of `left` [N, d] with those of `right` [M, d] that reach `least`."""
+    return _reaching(tiles(left, right), (len(left), len(right)), least)
+
+
 def neighbours(unit: Rows[np.float32], least: float) -> csr_array:
     """The sparse [N, N] cosines of the rows of `unit` [N, d] that reach `least`; the diagonal, as 1, always."""
     numbers = np.arange(len(unit), dtype=np.int32)
-    none = (numbers[:0], numbers[:0], np.zeros(0, np.float32))
-    cells: list[tuple[NDArray[np.int32], NDArray[np.int32], Floats]] = [none]
-    for rows, columns, tile in tiles(unit, unit):
-        tile[numbers[rows, None] == numbers[columns]] = 1.0
-        row, column = np.nonzero(tile >= least)
-        cells.append((numbers[rows][row], numbers[columns][column], tile[row, column]))
+
+    def with_diagonal() -> Iterator[tuple[slice, slice, Floats]]:
+        for rows, columns, tile in tiles(unit, unit):
+            tile[numbers[rows, None] == numbers[columns]] = 1.0
+            yield rows, columns, tile
+
+    return _reaching(with_diagonal(), (len(unit), len(unit)), least)
+
+
+def _reaching(products: Iterator[tuple[slice, slice, Floats]], shape: tuple[int, int], least: float) -> csr_array:
+    none = np.zeros(0, np.int32)
+    cells: list[tuple[NDArray[np.int32], NDArray[np.int32], Floats]] = [(none, none, np.zeros(0, np.float32))]
+    for rows, columns, tile in products:
+        row, column = (places.astype(np.int32) for places in np.nonzero(tile >= least))
+        cells.append((row + np.int32(rows.start), column + np.int32(columns.start), tile[row, column]))
     row, column, value = (np.concatenate(parts) for parts in zip(*cells, strict=True))
-    return csr_array((value, (row, column)), shape=(len(unit), len(unit)))
+    return csr_array((value, (row, column)), shape=shape)

@@ -103,8 +103,12 @@ class Album(Sequence[Photo]):
         return self._made(self.rows[[place]])[0]
 
     def __iter__(self) -> Iterator[Photo]:
-        for start in range(0, len(self.rows), BLOCK):
-            yield from self._made(self.rows[start : start + BLOCK])
+        return self.some(np.arange(len(self.rows)))
+
+    def some(self, places: NDArray[np.intp]) -> Iterator[Photo]:
+        """The photos at `places`, in that order, many made at a time: each alone takes ten times as long."""
+        for start in range(0, len(places), BLOCK):
+            yield from self._made(self.rows[places[start : start + BLOCK]])
 
     def _made(self, rows: NDArray[np.intp]) -> list[Photo]:
         photos = self.source.some(rows)

@@ -96,10 +96,9 @@ def sums(unit: Vectors, member: Indices, people: int) -> NDArray[np.float64]:
 
 def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
     faces: dict[tuple[str, str], array[int]] = {}
-    for face in alone:
-        item = found.photos[found.photo[face]].item
-        if item.person:
-            faces.setdefault((item.person, item.named_by), array("q")).append(int(face))
+    for face, photo in zip(alone.tolist(), found.photos_of(alone), strict=True):
+        if photo.item.person:
+            faces.setdefault((photo.item.person, photo.item.named_by), array("q")).append(face)
     people = {}
     for (name, named_by), indices in faces.items():
         person = _agreeing(found, np.array(indices, np.intp), config)
@@ -112,10 +111,11 @@ def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _P
 def _nameless(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
     labels = density_clusters(found.unit.of(alone), config.link + NAMELESS_LINK, 2)
     people = {}
-    for label in range(labels.max(initial=-1) + 1):
-        person = _agreeing(found, alone[labels == label], config)
+    order = np.argsort(labels, kind="stable")
+    for faces in np.split(alone[order], np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 1)))[1:]:
+        person = _agreeing(found, faces, config)
         if len(person.members) >= 2:
-            first = min(found.photos[found.photo[face]].image_id for face in person.members)
+            first = min(photo.image_id for photo in found.photos_of(person.members))
             people[NEW + first] = person
     return people
 
@@ -153,31 +153,27 @@ def _copies(found: Found, faces: Indices) -> dict[int, int]:
 
 def _rejects(found: Found, people: dict[str, _Person], bank: Bank, config: CurationConfig) -> list[Reject]:
     rejects = []
+    known = set(bank.names)
     for name, person in people.items():
-        for face, reason, detail in person.refused:
-            rejects.append(
-                Reject(
-                    found.photos[found.photo[face]].item.path,
-                    "bank",
-                    *_whose(found, face, reason, detail, bank, config),
-                )
-            )
-        if name not in bank.names:
+        refused = np.array([face for face, _, _ in person.refused], np.intp)
+        for (face, reason, detail), photo in zip(person.refused, found.photos_of(refused), strict=True):
+            shown = _shown(found, face, bank, config) if reason == "outlier" else None
+            why = ("mislabelled", f"it is named {name} but shows {shown}") if shown else (reason, detail)
+            rejects.append(Reject(photo.item.path, "bank", *why))
+        if name not in known:
             detail = f"{name} has {len(person.members)} bank photos, min_references={config.min_references}"
-            paths = [found.photos[found.photo[face]].item.path for face in person.members]
+            paths = [photo.item.path for photo in found.photos_of(person.members)]
             rejects += [Reject(path, "bank", "few_references", detail) for path in paths]
     return rejects
 
 
-def _whose(found: Found, face: int, reason: str, detail: str, bank: Bank, config: CurationConfig) -> tuple[str, str]:
-    """An outlier that is plainly somebody else of the bank is mislabelled."""
-    if reason != "outlier" or not bank.names:
-        return reason, detail
+def _shown(found: Found, face: int, bank: Bank, config: CurationConfig) -> str | None:
+    """The name of the person of the bank whose face this plainly is."""
+    if not bank.names:
+        return None
     similarity = bank.centres @ found.unit[face]
     best = int(np.argmax(similarity))
-    if similarity[best] < config.link + config.margin:
-        return reason, detail
-    return "mislabelled", f"it is named {found.photos[found.photo[face]].item.person} but shows {bank.names[best]}"
+    return bank.names[best] if similarity[best] >= config.link + config.margin else None
 
 
 def lookalike(bank: Bank, config: CurationConfig) -> csr_array:

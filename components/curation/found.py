@@ -1,6 +1,6 @@
 """What the faces pass found: one entry per photo, and the faces of all photos as parallel arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -58,6 +58,10 @@ class Found:
     @cached_property
     def _pictures(self) -> NDArray[np.uint64]:
         return np.fromiter((photo.picture for photo in self.photos), np.uint64, len(self.photos))
+
+    def photos_of(self, faces: NDArray[np.intp]) -> Iterator[Photo]:
+        """The photo of each of `faces`, in their order."""
+        return Album.over(self.photos).some(self.photo[faces])
 
     def keep(self, photos: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Found":
         """Only the marked photos, and of their faces only the marked ones."""

@@ -1,6 +1,6 @@
 """Finds the people of the bank among all other faces: threshold, margin, and nobody twice in one photo."""
 
-from itertools import pairwise
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from components.curation.bank import Bank
 from components.curation.config import CurationConfig
 from components.curation.found import Found
-from model.similarity import nearest
+from model.similarity import ROWS, close
 
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]
@@ -24,16 +24,33 @@ def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], threshold: float
     margin against other people.
     """
     identity = bank.member.copy()
-    candidates = np.flatnonzero(good & (bank.member < 0))
-    hits = candidates[nearest(found.unit.of(candidates), bank.centres) >= threshold]
-    rows = candidates[np.isin(found.photo[candidates], found.photo[hits])]
     number = {name: place for place, name in enumerate(bank.names)}
-    starts = np.flatnonzero(np.diff(found.photo[rows], prepend=-1))
-    for start, end in pairwise(np.append(starts, len(rows))):
-        faces = rows[start:end]
-        owner = number.get(found.photos[found.photo[faces[0]]].item.person)
-        identity[faces] = assign(found.unit[faces] @ bank.centres.T, owner, threshold, config.margin)
+    for faces in _whole_photos(found, np.flatnonzero(good & (bank.member < 0))):
+        near = close(found.unit[faces], bank.centres, threshold - config.margin)  # what is less far off is no rival
+        starts = np.flatnonzero(np.r_[True, np.diff(found.photo[faces]) > 0])
+        for first, last, photo in zip(starts, [*starts[1:], len(faces)], found.photos_of(faces[starts]), strict=True):
+            cells = slice(near.indptr[first], near.indptr[last])
+            if (near.data[cells] < threshold).all():
+                continue
+            people = np.unique(near.indices[cells])
+            similarity = np.full((last - first, len(people)), -1, np.float32)
+            rows = np.repeat(np.arange(last - first), np.diff(near.indptr[first : last + 1]))
+            similarity[rows, np.searchsorted(people, near.indices[cells])] = near.data[cells]
+            owner = np.flatnonzero(people == number.get(photo.item.person, -1))
+            chosen = assign(similarity, int(owner[0]) if len(owner) else None, threshold, config.margin)
+            identity[faces[first:last]] = np.append(people, -1)[chosen]  # the last is where the unknown, -1, look
     return identity
+
+
+def _whole_photos(found: Found, faces: Indices) -> Iterator[Indices]:
+    """Some of `faces` at a time, as many as a tile has rows, or one photo's: those of a photo come together."""
+    ends = np.flatnonzero(np.diff(found.photo[faces], append=-1)) + 1
+    first = 0
+    while first < len(faces):
+        place = np.searchsorted(ends, first + ROWS, side="right")  # of the first end that is too far
+        last = int(ends[place - 1]) if place and ends[place - 1] > first else int(ends[place])
+        yield faces[first:last]
+        first = last
 
 
 def assign(similarity: Floats, owner: int | None, threshold: float, margin: float) -> Indices:

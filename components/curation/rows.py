@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.album import Photo
+from components.curation.album import Album, Photo
 from components.curation.labels import Labels
 from components.curation.vectors import BLOCK
 
@@ -24,7 +24,7 @@ class Entry:
 
 
 class Shelf:
-    """The photos in the order in which they go into shards; an entry is made when it is asked for, and not kept.
+    """The photos in the order in which they go into shards; entries are made when they are asked for, and not kept.
 
     `splits` are one a photo, `caption` gives that of the photo at a place.
     """
@@ -43,12 +43,15 @@ class Shelf:
         np.minimum.at(first, found.photo[known], rank[self._labels.identity[known]])
         return first
 
-    def entry(self, place: int) -> Entry:
-        """The rows of the photo at `place` among the found photos."""
+    def entries(self, places: NDArray[np.intp]) -> Iterator[Entry]:
+        """The rows of the photos at `places` among the found photos."""
+        for place, photo in zip(places.tolist(), Album.over(self._labels.found.photos).some(places), strict=True):
+            yield self._entry(place, photo)
+
+    def _entry(self, place: int, photo: Photo) -> Entry:
         found = self._labels.found
         rows = np.arange(self._starts[place], self._starts[place + 1])
         rows = rows[np.lexsort((found.box[rows, 1], found.box[rows, 0] + found.box[rows, 2]))]  # left to right
-        photo = found.photos[place]
         faces = [_face_row(self._labels, photo, self._similarity, int(row), index) for index, row in enumerate(rows)]
         return Entry(photo, _image_row(photo, faces, self._splits[place], self._caption(place)), faces)
 

@@ -4,8 +4,9 @@ A shard says of its photos only what seldom changes: not the split, nor how simi
 which every further photo of the person moves. Those are in the tables.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -66,30 +67,27 @@ class _Writing:
             found = found[found >= 0]
             found = found[new[found]]
             new[found] = False
-            staying = inside[found]
-            if len(staying) == len(keys) and all(self._unchanged(shard, place) for place in staying):
+            entries = list(self.shelf.entries(inside[found]))
+            if len(entries) == len(keys) and all(self._unchanged(shard, entry) for entry in entries):
                 link_file(self.reader.path(shard), self.folder / shard)
-                for place in staying:
-                    yield self._placed(place, shard)
+                for entry in entries:
+                    yield _placed(entry, shard)
             else:
-                yield from self._write(staying, len(staying), shard_number(shard), shard)
+                yield from self._write(entries, len(entries), shard_number(shard), shard)
             self.reader.close()  # it would remember where everything in it lies
-        yield from self._write(inside[new], per_shard, max((shard_number(name) + 1 for name in shards), default=0))
+        number = max((shard_number(name) + 1 for name in shards), default=0)
+        yield from self._write(self.shelf.entries(inside[new]), per_shard, number)
 
-    def _write(self, places: NDArray[np.intp], per_shard: int, first: int, older: str | None = None) -> Iterator[Entry]:
-        samples = (self._sample(self.shelf.entry(place), older) for place in places)
-        for place, (_, shard) in zip(
-            places, write_shards(self.folder, self.part, samples, per_shard, first), strict=True
+    def _write(self, entries: Iterable[Entry], per_shard: int, first: int, older: str | None = None) -> Iterator[Entry]:
+        written, placed = tee(entries)  # they are made once, one at a time
+        samples = (self._sample(entry, older) for entry in written)
+        for entry, (_, shard) in zip(
+            placed, write_shards(self.folder, self.part, samples, per_shard, first), strict=True
         ):
-            yield self._placed(place, shard)
+            yield _placed(entry, shard)
 
-    def _placed(self, place: int, shard: str) -> Entry:
-        entry = self.shelf.entry(place)
-        return replace(entry, image=entry.image | {"shard": shard})
-
-    def _unchanged(self, shard: str, place: int) -> bool:
+    def _unchanged(self, shard: str, entry: Entry) -> bool:
         """Whether the older shard says the same of the photo; then its picture is the same: size and boxes agree."""
-        entry = self.shelf.entry(place)
         there = tuple(self.reader.member(shard, entry.image["key"], suffix) for suffix in ("json", "npz"))
         return there == pack_facts(*_facts(entry))
 
@@ -105,6 +103,10 @@ class _Writing:
         there = self.reader.read(shard, entry.image["key"])
         sizes = [(facts["width"], facts["height"]) for facts in (record, there.record)]
         return sizes[0] == sizes[1] and pack_arrays(arrays) == pack_arrays(there.arrays)
+
+
+def _placed(entry: Entry, shard: str) -> Entry:
+    return replace(entry, image=entry.image | {"shard": shard})
 
 
 def _facts(entry: Entry) -> tuple[dict[str, Any], Arrays]:
