@@ -24,7 +24,7 @@ def unit_rows(count: int, size: int) -> NDArray[np.float32]:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def test_holding_out_of_one_large_circle_is_done_without_looking_at_all_for_each() -> None:
+def test_holding_out_of_one_large_circle_ends() -> None:
     centres = unit_rows(PEOPLE, 64)
     identity = np.concatenate([np.arange(PEOPLE), np.random.default_rng(7).integers(0, PEOPLE, 6 * PEOPLE)])
     photo = np.concatenate([np.arange(PEOPLE), PEOPLE + np.arange(6 * PEOPLE) // 2]).tolist()
