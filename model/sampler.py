@@ -250,3 +250,10 @@ def _check(request: Request, number: int, dim: int) -> None:
         raise UserError(f"{where}: embeddings have the shape {request.embeddings.shape}, not {wanted}; one row a box.")
     if not (np.isfinite(request.embeddings).all() and np.isfinite(request.boxes).all()):
         raise UserError(f"{where}: embeddings or boxes hold a value that is no number; measure the reference again.")
+    edges = np.clip(request.boxes.reshape(-1, 2, 2), 0, (request.width, request.height))
+    for person in np.flatnonzero((edges[:, 1] <= edges[:, 0]).any(1)):
+        box = ", ".join(f"{value:g}" for value in request.boxes[person])
+        raise UserError(
+            f"{where}: box {person} ({box}) holds nothing of the picture of {request.width} x {request.height} pixels; "
+            "give x1, y1, x2, y2 within it."
+        )

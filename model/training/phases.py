@@ -1,8 +1,8 @@
 """The phases of a training as data: what is shown, what is asked and how fast, free of heavy imports."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Phase(BaseModel):
@@ -45,10 +45,19 @@ class Phase(BaseModel):
         "gates; 0: they look at the clean picture that is predicted from a noised photo.",
     )
 
+    @model_validator(mode="after")
+    def _gates_leave_something_between_them(self) -> Self:
+        if self.gate_from > 0 and self.gate_from >= self.gate:
+            raise ValueError(
+                f"the phase '{self.name}' has gate_from {self.gate_from:g} and gate {self.gate:g}, between which no "
+                "noise level lies; give a gate_from below the gate"
+            )
+        return self
+
     @property
     def judged(self) -> bool:
         """Whether any picture has to be decoded and recognised."""
-        return (self.identity > 0 or self.contrastive > 0) and self.gate > 0
+        return (self.identity > 0 or self.contrastive > 0) and (self.gate > 0 or self.drawn > 0)
 
     def rate(self, step: int) -> float:
         """The learning rate of the phase's step 0, 1, ..."""

@@ -180,6 +180,8 @@ def test_a_layout_for_the_preset(pipe: Sampler) -> None:
         ({"boxes": np.zeros((0, 4), np.float32)}, "boxes have the shape"),
         ({"embeddings": np.zeros((2, SIZES.embedding), np.float32)}, "embeddings have the shape"),
         ({"embeddings": np.full((1, SIZES.embedding), np.nan, np.float32)}, "no number"),
+        ({"boxes": np.array([[40, 8, 8, 40]], np.float32)}, r"box 0 \(40, 8, 8, 40\) holds nothing of the picture"),
+        ({"boxes": np.array([[8, 64, 40, 90]], np.float32)}, "holds nothing of the picture of 64 x 64 pixels"),
         ({"patches": np.zeros((1, 4, 6), np.float32)}, "patches have the shape"),
         ({"shown": np.zeros((64, 32, 3), np.uint8)}, "the photo has the shape"),
     ],

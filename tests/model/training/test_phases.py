@@ -32,3 +32,13 @@ def test_the_rate_rises_then_falls_to_its_share() -> None:
     assert max(rates) == pytest.approx(1e-3, rel=0.1)
     assert rates[-1] == pytest.approx(2e-4)
     assert rates[9:] == sorted(rates[9:], reverse=True)
+
+
+def test_gates_that_nothing_passes_are_refused_and_drawn_pictures_pass_any() -> None:
+    kind = {"name": "a", "steps": 1, "learning_rate": 1e-3}
+    for gates in ({"gate_from": 0.8, "gate": 0.2}, {"gate_from": 0.5, "gate": 0.5}):
+        with pytest.raises(ValueError, match=r"has gate_from 0\.\d and gate 0\.\d, between which no noise level lies"):
+            Phase.model_validate(kind | gates)
+    assert Phase.model_validate(kind | {"gate_from": 0.2, "gate": 0.8}).judged
+    assert not Phase.model_validate(kind | {"gate": 0.0}).judged
+    assert Phase.model_validate(kind | {"gate": 0.0, "drawn": 2}).judged
