@@ -44,10 +44,11 @@ class AdapterSize:
 class Preset:
     """One size of the system.
 
-    `buckets` are (width, height) in pixels, by the number of people, multiples of 16. `guidance` is told to backbones
-    that were distilled with it. `parts` say where its frozen parts lie, None for those that ship with the project; they
-    are read as `dtype`. A preset that `edits` is shown a photo with its faces blurred. `licences` are those of parts
-    that do not ship with the project, as rows of `model.weights.licences`.
+    `buckets` are (width, height) in pixels, by the number of people, multiples of 16; `tall` are further sizes of
+    photos to train on. `guidance` is told to backbones that were distilled with it. `parts` say where its frozen parts
+    lie, None for those that ship with the project; they are read as `dtype`. A preset that `edits` is shown a photo
+    with its faces blurred. `licences` are those of parts that do not ship with the project, as rows of
+    `model.weights.licences`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Preset:
     dtype: str = "float32"
     edits: bool = False
     licences: tuple[dict[str, str], ...] = ()
+    tall: tuple[tuple[int, int], ...] = ()
 
     @property
     def hidden(self) -> int:
@@ -152,6 +154,7 @@ def flux_dev(parts: Parts | None = None) -> Preset:
         recogniser_dim=512,
         adapter=AdapterSize(tokens=8, heads=24, head_dim=64, branches=("arc", "sig"), features=768, patches=256),
         buckets=((512, 512), (768, 512), (768, 512), (1024, 512)),
+        tall=((512, 768),),
         text_tokens=512,
         steps=25,
         guidance=4.0,
@@ -173,6 +176,7 @@ def flux_kontext(parts: Parts | None = None) -> Preset:
         name="flux-kontext",
         adapter=replace(dev.adapter, branches=("arc",), features=0, patches=0),
         buckets=((512, 512),),
+        tall=(),
         edits=True,
         licences=({"name": "FLUX.1-Kontext-dev", "licence": FLUX_LICENCE, "use": "research"}, *dev.licences[1:]),
     )

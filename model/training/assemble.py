@@ -97,4 +97,4 @@ def training_data(dataset: Dataset, chosen: Preset) -> TrainingSet:
             f"the dataset {dataset.folder} has embeddings of {used['name']} ({used['dim']}), the preset {chosen.name} "
             f"needs {chosen.recogniser} ({chosen.recogniser_dim}); curate the photos with that recogniser."
         )
-    return training_set(dataset, chosen.buckets, edits=chosen.edits)
+    return training_set(dataset, (*chosen.buckets, *chosen.tall), edits=chosen.edits)

@@ -85,6 +85,7 @@ def tiny_flux(parts: Parts) -> Preset:
         recogniser_dim=BOTH.embedding,
         adapter=size,
         buckets=((96, 96), (128, 96)),
+        tall=(),
         text_tokens=8,
         steps=2,
         dtype="float32",

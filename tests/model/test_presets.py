@@ -55,6 +55,14 @@ def test_some_branches_of_a_preset_are_chosen() -> None:
         nano().with_branches(("sig",))
 
 
+def test_flux_is_trained_on_wide_square_and_tall_photos_of_multiples_of_16() -> None:
+    sizes = (*flux_dev().buckets, *flux_dev().tall)
+    assert {(width > height) - (width < height) for width, height in sizes} == {-1, 0, 1}
+    assert not any(side % 16 for size in sizes for side in size)
+    assert flux_kontext().buckets == ((512, 512),)
+    assert not flux_kontext().tall
+
+
 def test_kontext_edits_with_the_arcface_branch_alone() -> None:
     assert flux_kontext().edits
     assert flux_kontext().adapter.branches == ("arc",)

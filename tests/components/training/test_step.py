@@ -17,7 +17,9 @@ from components.training.step import run
 from model import presets
 from model.adapter.checkpoint import load_adapter
 from model.artefacts import read_json, write_json
+from model.dataset.dataset import Dataset
 from model.errors import BusyError, UserError
+from model.training.assemble import training_data
 from tests.components.training.tiny_step import BROUGHT, SHORT, inputs, on_tiny_networks, tiny_preset
 from tests.model.tiny import SIZES
 from tests.model.training.tiny_job import ROOT
@@ -136,6 +138,13 @@ def test_settings_that_fit_nothing_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=words):
         run(**inputs(tmp_path), config=config)
+
+
+def test_photos_are_trained_on_at_tall_sizes_too(tmp_path: Path, assets: Path) -> None:
+    dataset = Dataset.open(inputs(tmp_path)["dataset"])
+    tall = replace(tiny_preset(), buckets=((96, 64),), tall=((64, 64),))
+    sizes = {target.size for target in training_data(dataset, tall).targets}
+    assert sizes == {(96, 64), (64, 64)}
 
 
 def test_a_mix_that_names_no_folder_is_refused_before_anything_is_encoded(tmp_path: Path, assets: Path) -> None:
