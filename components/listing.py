@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from model.errors import UserError
 
+READABLE = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
 log = logging.getLogger(__name__)
 
 
@@ -94,9 +95,11 @@ def _texts(path: Path, name: str, column: pa.ChunkedArray) -> list[str]:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_null(kind):
         return [""] * len(column)
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise UserError(f"{path} has the column '{name}' of type {column.type}: only text is read, so convert it")
-    cells = column.cast(kind).cast(pa.large_binary()).to_pylist()
+    if not any(readable(kind) for readable in READABLE):
+        what = "only text and whole numbers are read, so convert it"
+        raise UserError(f"{path} has the column '{name}' of type {column.type}: {what}")
+    text = kind if pa.types.is_large_string(kind) else pa.string()  # a cast of text looks for bytes that are no UTF-8
+    cells = column.cast(kind).cast(text).cast(pa.large_binary()).to_pylist()
     return [(cell or b"").decode("utf-8", "surrogateescape") for cell in cells]
 
 

@@ -46,11 +46,21 @@ def decode(path: Path, config: CurationConfig) -> Decoded:
     except RefusedPhotoError:
         raise
     except UnidentifiedImageError as error:
+        if _is_heic(path):
+            raise RefusedPhotoError("heic", "it is HEIC, which is not read here: save it as JPEG") from error
         raise RefusedPhotoError("not_an_image", f"it is no picture of a known format ({', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
         raise RefusedPhotoError("too_large", "its header claims an absurd number of pixels") from error
     except Exception as error:  # codecs raise whatever broken data lets them stumble over
         raise RefusedPhotoError("unreadable", f"decoding failed: {type(error).__name__}: {error}"[:300]) from error
+
+
+def _is_heic(path: Path) -> bool:
+    """Whether the file begins like the photos of many telephones: HEVC in HEIF, for which Pillow has no decoder."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+    brands = head[8 : int.from_bytes(head[:4], "big")]  # of the box `ftyp`, four letters each
+    return head[4:8] == b"ftyp" and any(brand in brands for brand in (b"heic", b"heix", b"heim", b"heis"))
 
 
 def open_photo(path: Path, config: CurationConfig) -> Image.Image:

@@ -51,6 +51,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "one byte": (b"\xff", "not_an_image"),
     "text": (b"These are words.\n", "not_an_image"),
     "html under a jpg name": (b"<html><body>404</body></html>", "not_an_image"),
+    "heic": (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(500), "heic"),
     "pdf": (b"%PDF-1.7\n" + bytes(500), "not_an_image"),
     "zip": (b"PK\x03\x04" + bytes(200), "not_an_image"),
     "svg": (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not_an_image"),
