@@ -5,6 +5,7 @@ screenshot is for a large part exactly one of few colours; a collage has straigh
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -19,6 +20,8 @@ STEP = 14  # least levels by which a seam's sides differ
 NEAR = 4  # pixels from a seam to where the picture must change less than across it
 SEAM_SHARE = 0.6  # of a seam's length that must be such a step
 SEAM_PART = 0.3  # of the second poorest eighth of its length
+FULL_SHARE = 0.75  # of a full seam's length that must be such a step: photos of real edges have at most 0.59
+FULL_PART = 0.4  # of the poorest eighth of its length
 RIM = 0.1  # of the width where a frame is no seam
 STEADY = 5.0  # greatest standard deviation, levels, along a separator
 
@@ -26,10 +29,16 @@ Grey = NDArray[np.uint8]
 
 
 class KindMeasures:
-    """Marks each photo with its measures (shares of its area, 0..1) and its `seams`: [[axis, place in pixels], ...]."""
+    """Marks each photo with its measures (shares of its area, 0..1) and its `seams`.
+
+    A seam is [axis, place in pixels, whether it is one of a collage wherever the faces are].
+    """
 
     name = "kinds"
-    version = f"1-{TONES}-{FLAT}-{SOFT}-{STEP}-{NEAR}-{SEAM_SHARE}-{SEAM_PART}-{RIM}-{STEADY}"
+    version = "-".join(
+        str(limit)
+        for limit in ("2", TONES, FLAT, SOFT, STEP, NEAR, SEAM_SHARE, SEAM_PART, FULL_SHARE, FULL_PART, RIM, STEADY)
+    )
 
     def examine(self, photos: Sequence[NDArray[np.uint8]]) -> list[Marks]:
         return [measures(photo) for photo in photos]
@@ -57,10 +66,12 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
         "colour": (chroma > 12).mean(),
         "paper": (grey > 235).mean(),
     }
-    across = _seams(photo)
-    down = _seams(np.ascontiguousarray(photo.transpose(1, 0, 2)))
-    shares["straight"] = max(across[1], down[1])
-    seams = [["x", place] for place in across[0]] + [["y", place] for place in down[0]]
+    across, straight = _seams(photo)
+    down, level = _seams(np.ascontiguousarray(photo.transpose(1, 0, 2)))
+    shares["straight"] = max(straight, level)
+    met = _met(photo, sorted(down))
+    seams = [["x", place, across[place]] for place in sorted(across)]
+    seams += [["y", place, place in met] for place in sorted(down)]
     return {name: round(float(value), 4) for name, value in shares.items()} | {"seams": seams}
 
 
@@ -83,31 +94,53 @@ def _page(photo: NDArray[np.uint8], flat: NDArray[np.bool_]) -> float:
     return float(counts[-3:].sum() / flat[thin].size)
 
 
-def _seams(photo: NDArray[np.uint8]) -> tuple[list[int], float]:
-    """Columns at which a seam runs from top to bottom, and the greatest share of a column that is a step.
+def _met(photo: NDArray[np.uint8], rows: Sequence[int]) -> set[int]:
+    """Those of the level seams at `rows` that a full upright seam meets: shelves and courses of bricks meet none."""
+    height = len(photo)
+    met: set[int] = set()
+    for top, bottom in pairwise([0, *rows, height] if rows else []):
+        if bottom - top >= max(RIM * height, 8 * NEAR) and any(_seams(photo[top + 2 : bottom - 2])[0].values()):
+            met |= {top, bottom}
+    return met
 
-    A seam is a step alone among its neighbours, or a separator's middle.
+
+def _seams(photo: NDArray[np.uint8]) -> tuple[dict[int, bool], float]:
+    """Columns at which a seam runs from top to bottom, each with whether it is full, and the greatest share of a
+    column that is a step.
+
+    A seam is a step alone among its neighbours, or a separator's middle. Edges in a scene are seldom full: they lean
+    over several columns, and somebody stands before them.
     """
     change = cv2.absdiff(photo[:, 2:], photo[:, :-2]).max(axis=2)  # at columns 1..W-2
     middle = change[:, NEAR:-NEAR]
     beside = np.maximum(change[:, : -2 * NEAR], change[:, 2 * NEAR :])
     step = (middle > STEP) & (middle > 1.5 * beside)
-    parts = np.sort([part.mean(axis=0) for part in np.array_split(step, 8)], axis=0)
-    share = step.mean(axis=0)
+    share, parts = step.mean(axis=0), _eighths(step)
     hit = (share >= SEAM_SHARE) & (parts[1] >= SEAM_PART)
+    full = (share >= FULL_SHARE) & (parts[0] >= FULL_PART)
+    places = {int(column) + NEAR + 1: bool(full[column]) for column in np.flatnonzero(hit)} | _separators(photo, change)
     width = photo.shape[1]
-    places = [int(place) + NEAR + 1 for place in np.flatnonzero(hit)] + _separators(photo, change)
-    return sorted(place for place in places if RIM * width < place < (1 - RIM) * width), float(share.max())
+    inner = {place: whole for place, whole in places.items() if RIM * width < place < (1 - RIM) * width}
+    return inner, float(share.max())
 
 
-def _separators(photo: NDArray[np.uint8], change: Grey) -> list[int]:
-    """Middles of narrow runs of columns of one colour whose either side is a step along half of its length."""
+def _separators(photo: NDArray[np.uint8], change: Grey) -> dict[int, bool]:
+    """Middles of narrow runs of columns of one colour whose either side is a step along half of its length, each with
+    whether both are full.
+    """
     steady = photo.std(axis=0).max(axis=1) < STEADY
     edges = np.flatnonzero(np.diff(np.r_[False, steady, False].astype(np.int8)))
-    stepped = (change > STEP).mean(axis=0) > 0.5
-    middles = []
+    stepped = change > STEP
+    share = stepped.mean(axis=0)
+    full = (share >= FULL_SHARE) & (_eighths(stepped)[0] >= FULL_PART)
+    middles = {}
     for start, end in zip(edges[::2], edges[1::2]):
-        beside = [stepped[max(0, place - 3) : place + 2].any() for place in (start, end)]
-        if end - start <= RIM * photo.shape[1] and all(beside):
-            middles.append(int(start + end) // 2)
+        sides = [slice(max(0, place - 3), place + 2) for place in (start, end)]
+        if end - start <= RIM * photo.shape[1] and all((share[side] > 0.5).any() for side in sides):
+            middles[int(start + end) // 2] = all(bool(full[side].any()) for side in sides)
     return middles
+
+
+def _eighths(step: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """[8, columns] the share of `step` in each eighth of a column, the poorest first."""
+    return np.sort([part.mean(axis=0) for part in np.array_split(step, 8)], axis=0)

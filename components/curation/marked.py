@@ -57,11 +57,13 @@ def kind_of(marks: Marks, faces: NDArray[np.floating]) -> Verdict | None:
     if flats and marks["soft"] < 0.33 and marks["hard"] > 0.055:
         return "drawing", "it looks drawn or posterised: few tones, and hard edges between flats"
     centres = (faces[:, :2] + faces[:, 2:]) / 2
-    for axis, place in marks["seams"]:
+    for axis, place, certain in marks["seams"]:
         along = "xy".index(axis)
         whole = not np.any((faces[:, along] < place) & (place < faces[:, along + 2]))
         if whole and centres[:, along].min() < place < centres[:, along].max():
             return "collage", f"a straight seam at {axis}={place} pixels parts its faces"
+        if whole and certain:
+            return "collage", f"a straight seam at {axis}={place} pixels parts it from rim to rim"
     return None
 
 

@@ -83,10 +83,58 @@ def test_kinds_of_pictures(picture: Pixels, kind: str | None) -> None:
     assert (verdict and verdict[0]) == kind
 
 
-def test_a_seam_beside_all_faces_or_through_one_is_none() -> None:
-    marks = measures(collage(0))
-    assert kind_of(marks, FACES[:1]) is None
-    assert kind_of(marks, np.vstack([FACES, [[170.0, 90.0, 230.0, 160.0]]])) is None
+def doorway(lean: float) -> Pixels:
+    """A wall beside a dark doorway, whose edge moves by `lean` pixels from top to bottom."""
+    rows, columns = np.mgrid[:300, :400]
+    wall = np.clip(columns - 150 - lean * rows / 300, 0, 1)[..., None]
+    return (wall * (photo(2) // 3 + 150) + (1 - wall) * (photo(4) // 3)).astype(np.uint8)
+
+
+def shelves() -> Pixels:
+    """Level boards with books of unequal height and colour upon each."""
+    rng = np.random.default_rng(0)
+    picture = photo(2) // 4
+    for board in (100, 200, 300):
+        for left in range(0, 400, 20):
+            picture[board - int(rng.integers(50, 80)) : board, left : left + 18] = rng.integers(60, 255, 3)
+        picture[board - 6 : board] = 20
+    return picture
+
+
+def grid(gap: int) -> Pixels:
+    """Two rows of two cells, cut at different places."""
+    line = np.full((gap, 400, 3), 255, np.uint8)
+    upper = np.hstack([photo(1, 150, 140), photo(2, 250, 140) // 2])
+    return np.vstack([upper, line, np.hstack([photo(3, 230, 160) // 3, photo(4, 170, 160)])])
+
+
+@pytest.mark.parametrize(
+    ("picture", "kind"),
+    [
+        (collage(0), "collage"),
+        (collage(8), "collage"),
+        (grid(0), "collage"),
+        (grid(8), "collage"),
+        (doorway(0), "collage"),  # a plumb edge from rim to rim, with nobody before it, cannot be told apart
+        (doorway(6), None),
+        (shelves(), None),
+        (np.vstack([photo(1, 400, 150), photo(2, 400, 150) // 3]), None),  # a horizon, or a stack of two
+    ],
+)
+def test_collages_whose_faces_are_in_one_cell(picture: Pixels, kind: str | None) -> None:
+    verdict = kind_of(measures(picture), np.array([[20.0, 20, 60, 70]]))
+    assert (verdict and verdict[0]) == kind
+
+
+def test_somebody_before_a_plumb_edge_keeps_a_photo() -> None:
+    picture = doorway(0)
+    picture[120:, 90:210] = photo(5, 120, 180)
+    assert kind_of(measures(picture), np.array([[260.0, 100, 320, 170]])) is None
+
+
+def test_a_seam_through_a_face_is_none() -> None:
+    faces = np.vstack([FACES, [[170.0, 90.0, 230.0, 160.0]]])
+    assert kind_of(measures(collage(0)), faces) is None
 
 
 def text_at(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
