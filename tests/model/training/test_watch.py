@@ -4,6 +4,7 @@ import csv
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -92,7 +93,7 @@ def test_attention_counts_on_a_cpu_and_what_is_computed_again_does_not(tmp_path:
 
 def test_counting_operations_is_no_part_of_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 11.0, 14.0, 15.0, 15.0])
-    monkeypatch.setattr("model.training.meter.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock)))
     meter = Meter(torch.device("cpu"))
     meter.count(lambda: torch.ones(2, 2) @ torch.ones(2, 2))
     assert meter.flops == 2 * 2 * 2 * 2
@@ -101,7 +102,7 @@ def test_counting_operations_is_no_part_of_a_stretch(monkeypatch: pytest.MonkeyP
 
 def test_utilisation_is_the_rate_of_operations_over_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 14.0, 14.0])
-    monkeypatch.setattr("model.training.meter.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock)))
     meter = Meter(torch.device("cpu"))
     meter.peak, meter.flops = 1000.0, 500
     lap = meter.lap(batches=4, pictures=32, processes=1)
