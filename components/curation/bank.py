@@ -4,8 +4,10 @@ A photo whose face disagrees with the others of its name is refused; so is a nea
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import tee
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +15,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from components.curation.cluster import density_clusters
+from components.curation.compared import Comparison, compared
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
-from components.curation.registered import same_content
 from components.curation.vectors import BLOCK, Vectors
 from model.dataset.pairs import quality
 from model.similarity import neighbours
@@ -48,16 +50,20 @@ class _Person:
     clusters: tuple[int, int] = (0, 0)  # photos of the face that they show most often, and of the next
 
 
-def build_bank(found: Found, good: NDArray[np.bool_], config: CurationConfig) -> tuple[Bank, list[Reject]]:
+def build_bank(
+    found: Found, good: NDArray[np.bool_], config: CurationConfig, folder: Path
+) -> tuple[Bank, list[Reject]]:
     """Build the bank from the photos with one face; `good` [N] marks the faces that may be named.
+
+    Comparisons of photos are kept in `folder`.
 
     Where no photo of the whole folder carries a name, lone faces that are close together become nameless people.
     """
     alone = np.flatnonzero((found.counts == 1)[found.photo] & good)
     if any(photo.item.person for photo in found.photos):
-        people = _named(found, alone, config)
+        people = _named(found, alone, config, folder)
     else:
-        people = _nameless(found, alone, config)
+        people = _nameless(found, alone, config, folder)
     kept = {name: person for name, person in sorted(people.items()) if len(person.members) >= config.min_references}
     member = np.full(len(found.photo), -1, np.intp)
     for number, person in enumerate(kept.values()):
@@ -94,40 +100,51 @@ def sums(unit: Vectors, member: Indices, people: int) -> NDArray[np.float64]:
     return total
 
 
-def _named(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
+def _named(found: Found, alone: Indices, config: CurationConfig, folder: Path) -> dict[str, _Person]:
     faces: dict[tuple[str, str], array[int]] = {}
     for face, photo in zip(alone.tolist(), found.photos_of(alone), strict=True):
         if photo.item.person:
             faces.setdefault((photo.item.person, photo.item.named_by), array("q")).append(face)
     people = {}
-    for (name, named_by), indices in faces.items():
-        person = _agreeing(found, np.array(indices, np.intp), config)
+    groups = (np.array(indices, np.intp) for indices in faces.values())
+    for (name, named_by), person in zip(faces, _agreeing(found, groups, config, folder), strict=True):
         agreeing, others = len(person.members), sum(reason != "near_duplicate" for _, reason, _ in person.refused)
         if named_by == "csv" or (agreeing >= 2 and agreeing >= LEAST_SHARE * (agreeing + others)):
             people[name] = person
     return people
 
 
-def _nameless(found: Found, alone: Indices, config: CurationConfig) -> dict[str, _Person]:
+def _nameless(found: Found, alone: Indices, config: CurationConfig, folder: Path) -> dict[str, _Person]:
     labels = density_clusters(found.unit.of(alone), config.link + NAMELESS_LINK, 2)
     people = {}
     order = np.argsort(labels, kind="stable")
-    for faces in np.split(alone[order], np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 1)))[1:]:
-        person = _agreeing(found, faces, config)
+    groups = np.split(alone[order], np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 1)))[1:]
+    for person in _agreeing(found, groups, config, folder):
         if len(person.members) >= 2:
             first = min(photo.image_id for photo in found.photos_of(person.members))
             people[NEW + first] = person
     return people
 
 
-def _agreeing(found: Found, faces: Indices, config: CurationConfig) -> _Person:
-    """The faces of one name that agree with one another: the largest cluster, without near-duplicates."""
+def _agreeing(found: Found, groups: Iterable[Indices], config: CurationConfig, folder: Path) -> Iterator[_Person]:
+    """Of the faces of each name those that agree with one another: the largest cluster, without near-duplicates."""
+    ordered, orders = tee(_best_first(found, faces) for faces in groups)
+    people = (Comparison(order, np.zeros(len(order), np.bool_)) for order in orders)
+    for order, same in zip(ordered, compared(found, people, folder), strict=True):
+        yield _person(found, order, same, config)
+
+
+def _best_first(found: Found, faces: Indices) -> Indices:
+    return faces[np.argsort(-quality(found.score[faces], found.box[faces], found.sharpness[faces]), kind="stable")]
+
+
+def _person(found: Found, order: Indices, same: NDArray[np.bool_], config: CurationConfig) -> _Person:
     refused = []
-    copy_of = _copies(found, faces)
+    copy_of = _copies(order, same)
     for face, original in copy_of.items():
         path = found.photos[found.photo[original]].item.path
         refused.append((face, "near_duplicate", f"it is a copy of {path}"))
-    distinct = np.array([face for face in faces if int(face) not in copy_of], np.intp)
+    distinct = np.array([face for face in np.sort(order) if int(face) not in copy_of], np.intp)
     if len(distinct) == 1:
         return _Person(distinct, refused)
     labels = density_clusters(found.unit[distinct], config.link, 2 if len(distinct) < 6 else 3)
@@ -141,10 +158,8 @@ def _agreeing(found: Found, faces: Indices, config: CurationConfig) -> _Person:
     return _Person(distinct[labels == 0], refused, clusters)
 
 
-def _copies(found: Found, faces: Indices) -> dict[int, int]:
-    """The near-duplicates among `faces`, each with the better one that is kept."""
-    order = faces[np.argsort(-quality(found.score[faces], found.box[faces], found.sharpness[faces]), kind="stable")]
-    same = same_content(found, order, found.copies(order, order))
+def _copies(order: Indices, same: NDArray[np.bool_]) -> dict[int, int]:
+    """The near-duplicates among the faces in `order`, best first, each with the better one that is kept."""
     _, picture = connected_components(same, directed=False)  # two copies may differ more than each from the original
     _, best = np.unique(picture, return_index=True)
     kept = order[best[picture]]

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import tee
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.curation.compared import Comparison, compared
 from components.curation.found import Found
 from components.curation.items import Reject
-from components.curation.registered import same_content
 
 SIDES = ("train", "heldout")
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
@@ -44,19 +46,19 @@ class Labels:
         return replace(self, found=found, identity=self.identity[rows], reference=self.reference[rows])
 
 
-def drop_duplicates(labels: Labels, refused: NDArray[np.bool_]) -> tuple[Labels, list[Reject]]:
+def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) -> tuple[Labels, list[Reject]]:
     """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, all laid out alike.
 
     The marked photos, `refused` already as copies of bank photos, go too; what copies them is a copy all the same.
+    Comparisons of photos are kept in `folder`.
     """
     found = labels.found
     rank = np.where(labels.reference, 0, np.where(refused[found.photo], 1, 2))
     known = np.bincount(found.photo[labels.identity >= 0], minlength=len(found.photos))
     copied: dict[int, dict[int, int]] = {}  # photo -> original -> faces copied from it
-    for _, found_faces in labels.faces_of():
-        faces = found_faces[np.argsort(rank[found_faces], kind="stable")]
-        banked = labels.reference[faces]
-        same = same_content(found, faces, found.copies(faces, faces), banked[:, None] & banked)
+    ordered, orders = tee(faces[np.argsort(rank[faces], kind="stable")] for _, faces in labels.faces_of())
+    people = (Comparison(faces, labels.reference[faces]) for faces in orders)
+    for faces, same in zip(ordered, compared(found, people, folder), strict=True):
         for later, earlier in np.argwhere(np.tril(same, -1)):
             photo, original = int(found.photo[faces[later]]), int(found.photo[faces[earlier]])
             if photo != original and not labels.reference[faces[later]]:

@@ -8,25 +8,32 @@ from typing import TypeVar
 
 AHEAD = 8  # parts a core that wait: more than one, so that no core waits for a slow part; few, for memory
 Entry = TypeVar("Entry")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def through(parts: Iterable[Sequence[Entry]], work: Callable[[Sequence[Entry]], None]) -> Iterator[Entry]:
     """Yield each entry, in order, when `work` has done its part; what `work` raises ends it, and no new part begins."""
-    cores = len(os.sched_getaffinity(0))
-    pool = ThreadPoolExecutor(cores)
-    begun: deque[tuple[Sequence[Entry], Future[None]]] = deque()
 
-    def done() -> Sequence[Entry]:
-        part, future = begun.popleft()
-        future.result()
+    def done(part: Sequence[Entry]) -> Sequence[Entry]:
+        work(part)
         return part
 
+    for part in results(parts, done):
+        yield from part
+
+
+def results(items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
+    """What `work` makes of each of `items`, in order; what it raises ends it, and no new item begins."""
+    cores = len(os.sched_getaffinity(0))
+    pool = ThreadPoolExecutor(cores)
+    begun: deque[Future[Result]] = deque()
     try:
-        for part in parts:
-            begun.append((part, pool.submit(work, part)))
+        for item in items:
+            begun.append(pool.submit(work, item))
             if len(begun) > AHEAD * cores:
-                yield from done()
+                yield begun.popleft().result()
         while begun:
-            yield from done()
+            yield begun.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -160,7 +160,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     found, unwanted = drop_unwanted(found, config, partial(examine, kept=cache_folder("marks")))
     found, marked = drop_marked(found, config, cache_folder("marks"))
     good = good_faces(found, config)
-    bank, refused = build_bank(found, good, config)
+    bank, refused = build_bank(found, good, config, cache_folder("copies"))
     calibration = calibrate(found, bank, config)
     identity = retrieve(found, bank, good, calibration.threshold, config)
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
@@ -169,7 +169,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     stays = np.array([verdict in (None, "near_duplicate") for verdict in verdicts], np.bool_)
     labels = labels.keep(stays)
     copied = np.array([verdict is not None for verdict in verdicts], np.bool_)[stays]
-    labels, copies = drop_duplicates(labels, copied)
+    labels, copies = drop_duplicates(labels, copied, cache_folder("copies"))
     labels, unpaired = drop_unpaired(labels)
     doubts, total = doubtful_names(bank, config)
     facts = {"calibration": calibration.as_json(), "doubtful_names": doubts, "doubtful_names_total": total}

@@ -1,6 +1,7 @@
 """Group photos that copy another: all their faces do, those of unknown people too."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,8 +33,8 @@ def pair(first: list[np.ndarray], boxes: list[tuple[int, ...]]) -> Labels:
     ],
 )
 def test_a_photo_is_a_copy_where_every_face_of_it_stands_in_the_other(
-    faces: list[np.ndarray], boxes: list[tuple[int, ...]], copy: bool
+    faces: list[np.ndarray], boxes: list[tuple[int, ...]], copy: bool, tmp_path: Path
 ) -> None:
-    kept, rejects = drop_duplicates(pair(faces, boxes), np.zeros(2, np.bool_))
+    kept, rejects = drop_duplicates(pair(faces, boxes), np.zeros(2, np.bool_), tmp_path)
     assert len(kept.found.photos) == (1 if copy else 2)
     assert [reject.reason for reject in rejects] == (["near_duplicate"] if copy else [])

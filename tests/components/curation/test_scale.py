@@ -1,6 +1,7 @@
 """Many people and photos: nothing here may take a time that grows faster than they do."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +64,10 @@ def named_photos(people: int) -> tuple[Found, Counting]:
     return replace(found, photos=Album(source, np.arange(len(photos))), fingerprint=prints), source
 
 
-def test_photos_are_made_many_at_a_time() -> None:
+def test_photos_are_made_many_at_a_time(tmp_path: Path) -> None:
     found, source = named_photos(400)
     good = np.ones(len(found.photo), np.bool_)
-    bank, _ = build_bank(found, good, CONFIG)
+    bank, _ = build_bank(found, good, CONFIG, tmp_path)
     identity = retrieve(found, bank, good, 0.5, CONFIG)
     assert (identity >= 0).all()
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
