@@ -1,6 +1,7 @@
 """What a training shows while it runs: files that DVC and TensorBoard read, speed by the counting rule, samples."""
 
 import csv
+import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -91,9 +92,18 @@ def test_attention_counts_on_a_cpu_and_what_is_computed_again_does_not(tmp_path:
     assert len(set(counts)) == 1
 
 
+def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> None:
+    """Let the meter alone read these `seconds`, one after the other: other threads look at the machine's clock."""
+    monotonic = iter(seconds).__next__
+    clock = SimpleNamespace(monotonic=monotonic, perf_counter=time.perf_counter)
+    monkeypatch.setattr("model.training.meter.time", clock)
+
+
 def test_counting_operations_is_no_part_of_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 11.0, 14.0, 15.0, 15.0])
-    monkeypatch.setattr("model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(
+        "model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter)
+    )
     meter = Meter(torch.device("cpu"))
     meter.count(lambda: torch.ones(2, 2) @ torch.ones(2, 2))
     assert meter.flops == 2 * 2 * 2 * 2
@@ -102,7 +112,9 @@ def test_counting_operations_is_no_part_of_a_stretch(monkeypatch: pytest.MonkeyP
 
 def test_utilisation_is_the_rate_of_operations_over_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([10.0, 14.0, 14.0])
-    monkeypatch.setattr("model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(
+        "model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter)
+    )
     meter = Meter(torch.device("cpu"))
     meter.peak, meter.flops = 1000.0, 500
     lap = meter.lap(batches=4, pictures=32, processes=1)
