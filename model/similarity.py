@@ -71,7 +71,9 @@ def _reaching(products: Iterator[tuple[slice, slice, Floats]], shape: tuple[int,
     none = np.zeros(0, np.int32)
     cells: list[tuple[NDArray[np.int32], NDArray[np.int32], Floats]] = [(none, none, np.zeros(0, np.float32))]
     for rows, columns, tile in products:
-        row, column = (places.astype(np.int32) for places in np.nonzero(tile >= least))
+        near = np.flatnonzero(tile.max(axis=1) >= least).astype(np.int32)  # few: to look for all cells takes longer
+        row, column = (places.astype(np.int32) for places in np.nonzero(tile[near] >= least))
+        row = near[row]
         cells.append((row + np.int32(rows.start), column + np.int32(columns.start), tile[row, column]))
     row, column, value = (np.concatenate(parts) for parts in zip(*cells, strict=True))
     return csr_array((value, (row, column)), shape=shape)

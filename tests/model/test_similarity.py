@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import similarity
-from model.similarity import nearest, neighbours, tiles
+from model.similarity import close, nearest, neighbours, tiles
 
 
 @settings(deadline=None, max_examples=40)
@@ -23,8 +23,9 @@ def test_tiles_and_maxima_are_those_of_the_whole_product(rows: int, columns: int
             assert np.isnan(whole[at, across]).all()
             whole[at, across] = tile
         best = nearest(left, right)
-        near = neighbours(left, 0.1)
+        near, beside = neighbours(left, 0.1), close(left, right, 0.1)
     np.testing.assert_allclose(whole, left @ right.T, atol=1e-6)
     np.testing.assert_allclose(best, np.maximum(whole.max(axis=1, initial=-1), -1), atol=1e-6)
     square = np.where(np.eye(rows, dtype=np.bool_), np.float32(1), left @ left.T)
+    np.testing.assert_allclose(beside.toarray(), np.where(whole >= 0.1, whole, 0), atol=1e-6)
     np.testing.assert_allclose(near.toarray(), np.where(square >= 0.1, square, 0), atol=1e-6)
