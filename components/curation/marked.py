@@ -59,11 +59,11 @@ def kind_of(marks: Marks, faces: NDArray[np.floating]) -> Verdict | None:
     centres = (faces[:, :2] + faces[:, 2:]) / 2
     for axis, place, certain in marks["seams"]:
         along = "xy".index(axis)
+        if certain:
+            return "collage", f"a straight seam at {axis}={place} pixels parts it from rim to rim"
         whole = not np.any((faces[:, along] < place) & (place < faces[:, along + 2]))
         if whole and centres[:, along].min() < place < centres[:, along].max():
             return "collage", f"a straight seam at {axis}={place} pixels parts its faces"
-        if whole and certain:
-            return "collage", f"a straight seam at {axis}={place} pixels parts it from rim to rim"
     return None
 
 

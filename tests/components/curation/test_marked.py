@@ -132,9 +132,11 @@ def test_somebody_before_a_plumb_edge_keeps_a_photo() -> None:
     assert kind_of(measures(picture), np.array([[260.0, 100, 320, 170]])) is None
 
 
-def test_a_seam_through_a_face_is_none() -> None:
+def test_an_edge_through_a_face_is_no_seam_unless_it_runs_from_rim_to_rim() -> None:
     faces = np.vstack([FACES, [[170.0, 90.0, 230.0, 160.0]]])
-    assert kind_of(measures(collage(0)), faces) is None
+    marks = measures(collage(0))
+    assert kind_of(marks, faces) == ("collage", "a straight seam at x=199 pixels parts it from rim to rim")
+    assert kind_of(marks | {"seams": [["x", 199, False]]}, faces) is None
 
 
 def text_at(left: int, top: int, right: int, bottom: int) -> dict[str, Any]:
