@@ -24,10 +24,18 @@ print(given_back, faults())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the C library is asked, and only glibc has mallopt")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the C library is asked, and only glibc has mallopt")
+
+
+def said(program: str) -> tuple[int, int]:
+    """The two numbers that the program prints."""
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    first, second = map(int, printed.split())
+    return first, second
+
+
 def test_what_is_freed_is_not_asked_for_again() -> None:
-    said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
-    given_back, kept = map(int, said.split())
+    given_back, kept = said(PROGRAM)
     assert given_back > 10 * max(kept, 1)
 
 
@@ -55,9 +63,7 @@ print(kept, left())
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the C library is asked, and only glibc has mallopt")
 def test_a_large_array_is_given_back_whatever_small_ones_stay() -> None:
-    said = subprocess.run([sys.executable, "-c", AMONG], capture_output=True, text=True, check=True).stdout
-    kept, given_back = map(int, said.split())
+    kept, given_back = said(AMONG)
     assert kept > 100
     assert given_back < 10
