@@ -40,6 +40,16 @@ EACH = 8  # photos a person
 LIMITS = {"maximum_separation": "1.0", "maximum_leak": "1.0", "maximum_face_leak": "1.0", "minimum_spread": "-1.0"}
 SETTINGS = {"kinds": "false", "text": "keep", "max_nsfw": "1.0", "min_face": "24"}  # of curate: the faces pass alone
 
+# A small program between: the kernel counts what a process was before it became the command, which is what started it.
+WATCH = """
+import os, subprocess, sys
+with open(sys.argv[1], "w", encoding="utf-8") as log:
+    child = subprocess.Popen(sys.argv[2:], stdout=log, stderr=log)
+    _, status, usage = os.wait4(child.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
 
 @dataclass(frozen=True)
 class Peak:
@@ -105,16 +115,12 @@ def passes(photos: Path, place: Path) -> Peak:
 def _run(command: list[str], place: Path) -> tuple[int, float]:
     """The peak memory in bytes and the seconds of a command; raises RuntimeError where it fails."""
     start = time.perf_counter()
-    with open(place / "log.txt", "w", encoding="utf-8") as log:
-        environment = os.environ | {"WITHANYONE_CACHE": str(place / "cache")}
-        child = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.cli", *command], stdout=log, stderr=log, env=environment
-        )
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
+    environment = os.environ | {"WITHANYONE_CACHE": str(place / "cache")}
+    whole = [sys.executable, "-c", WATCH, str(place / "log.txt"), sys.executable, "-m", "pipelines.cli", *command]
+    done = subprocess.run(whole, check=False, stdout=subprocess.PIPE, text=True, env=environment)
+    if done.returncode:
         raise RuntimeError(f"{command[0]} failed: {(place / 'log.txt').read_text(encoding='utf-8')[-2000:]}")
-    return usage.ru_maxrss * 1024, time.perf_counter() - start
+    return int(done.stdout) * 1024, time.perf_counter() - start
 
 
 def fill(store: Path, unique: Path, photos: Path, place: Path) -> None:
