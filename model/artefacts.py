@@ -50,14 +50,20 @@ def _discard(place: Path, path: Path) -> None:
 def _sweep(folder: Path) -> None:
     """Delete the drafts in `folder` whose writers are dead."""
     for place in folder.glob(f".*.????????{DRAFT}"):
-        try:
-            with (place / LOCK).open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            pass  # who deleted it was killed, too
-        except OSError:
-            continue
-        _discard(place, folder / place.name.removesuffix(DRAFT)[1 : -len(".????????")])
+        if _abandoned(place):
+            _discard(place, folder / place.name.removesuffix(DRAFT)[1 : -len(".????????")])
+
+
+def _abandoned(place: Path) -> bool:
+    """Whether nobody writes the draft `place`: its lock is free, or gone, which only deleting a draft does."""
+    try:
+        with (place / LOCK).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return True
+    except OSError:  # somebody holds it, or the file system has no locks to tell by
+        return False
+    return True
 
 
 @contextmanager
