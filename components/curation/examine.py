@@ -20,8 +20,9 @@ from PIL import Image
 
 from components.curation.album import Photo
 from components.curation.found import Found
-from components.curation.kept import Kept, column
+from components.curation.kept import Kept
 from components.curation.parts import through
+from components.curation.places import column
 from model.progress import track
 
 PART = 8

@@ -18,12 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.curation.items import blocks
+from components.curation.places import Places, column
 from model.artefacts import new_file
 from model.parquet import batches
 
 KEY = "key"
-DIGEST = np.dtype("S16")
 TOGETHER = 1024  # rows of small parts that are put end to end while reading
 JOIN_FROM = 8  # small parts; fewer are left as they are
 SMALL = 64_000_000  # bytes; larger parts are not written again to join them with others
@@ -79,7 +78,7 @@ class Kept:
             pa.default_memory_pool().release_unused()  # what small tables took is of no use to long columns
         return pa.table(taken, schema=schema)
 
-    def among(self, keys: "Places", columns: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
+    def among(self, keys: Places, columns: Sequence[str]) -> Iterator[tuple[NDArray[np.intp], pa.Table]]:
         """A row of each of `keys` as they lie, some at a time: the first place of its key, and these columns.
 
         Raises `KeyError` at the end where one is missing.
@@ -163,49 +162,6 @@ class Kept:
                 yield True
         finally:  # an attempt gives up the shared lock, also one that fails
             fcntl.flock(self._lock, fcntl.LOCK_SH)
-
-
-class Places:
-    """Where keys lie among others, by digests of 16 bytes: whole keys would take four times the memory.
-
-    `first` [N] is the first place that has the same key.
-    """
-
-    def __init__(self, keys: pa.Array) -> None:
-        self._keys = keys
-        self._digests = np.zeros(len(keys), DIGEST)
-        for start in range(0, len(keys), TOGETHER):
-            self._digests[start : start + TOGETHER] = _digests(keys.slice(start, TOGETHER))
-        self._order = np.argsort(self._digests, kind="stable")
-        self.first = self.of(keys)
-
-    @property
-    def again(self) -> NDArray[np.intp]:
-        """The places whose key is at an earlier one, too."""
-        return np.flatnonzero(self.first != np.arange(len(self.first)))
-
-    def __getitem__(self, place: int) -> str:
-        return str(self._keys[place])
-
-    def of(self, keys: pa.Array | pa.ChunkedArray) -> NDArray[np.intp]:
-        """[keys] the first place of each, -1 where it is none of them."""
-        found = np.full(len(keys), -1)
-        for start in range(0, len(keys) if len(self._order) else 0, TOGETHER):
-            asked = _digests(keys.slice(start, TOGETHER))
-            ranks = np.searchsorted(self._digests, asked, sorter=self._order)
-            places = self._order[np.minimum(ranks, len(self._order) - 1)]
-            found[start : start + TOGETHER] = np.where(self._digests[places] == asked, places, -1)
-        return found
-
-
-def _digests(keys: pa.Array | pa.ChunkedArray) -> NDArray[np.bytes_]:
-    return np.array([hashlib.blake2b(key.encode(), digest_size=16).digest() for key in keys.to_pylist()], DIGEST)
-
-
-def column(texts: Iterable[str]) -> pa.Array:
-    """The `texts` as an array, few as objects at a time."""
-    parts = [pa.array(block, pa.string()) for block in blocks(texts, TOGETHER)]
-    return pa.chunked_array(parts, pa.string()).combine_chunks()
 
 
 def _tables(part: Path, columns: list[str]) -> Iterator[pa.Table]:

@@ -16,8 +16,9 @@ from components.curation.config import CurationConfig
 from components.curation.decode import RefusedPhotoError, decode
 from components.curation.found import Found
 from components.curation.items import COLUMNS, ID_DIGITS, Reject, items_of
-from components.curation.kept import KEY, Kept, Places
+from components.curation.kept import KEY, Kept
 from components.curation.lines import Lines
+from components.curation.places import Places
 from components.curation.vectors import Vectors
 from model.dataset.fingerprint import parse
 from model.errors import UserError

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from components.curation.found import Found
 from components.curation.items import ID_DIGITS
-from components.curation.kept import Places, column
+from components.curation.places import Places, column
 from components.curation.rows import Entry, Shelf
 from model.artefacts import link_file
 from model.dataset.dataset import Dataset

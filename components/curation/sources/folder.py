@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.curation.items import TOGETHER, Item, Reject, blocks, item_table
-from components.curation.kept import Places
+from components.curation.places import Places
 from components.curation.sources.listing import LISTING, Row, read_listing
 from components.files import NAME as FILES
 from components.tombstones import FORGOTTEN
