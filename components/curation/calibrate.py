@@ -17,7 +17,7 @@ from components.curation.bank import Bank, by_people, lookalike, sums
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.vectors import BLOCK, Vectors
-from model.similarity import tiles
+from model.similarity import look_at_tiles
 
 FIXED = 0.4  # the published threshold (its appendix says 0.5), for folders too small to calibrate on
 LEAST_PEOPLE = 20  # fewer differ too little from one another to stand for strangers
@@ -68,9 +68,12 @@ def scores(found: Found, bank: Bank, config: CurationConfig) -> tuple[Floats, Fl
     people, unit = bank.member[faces], found.unit.of(faces)
     alike = lookalike(bank, config)
     strangers = np.full(len(faces), -1.0)
-    for rows, columns, tile in tiles(unit, bank.centres):
+
+    def look(rows: slice, columns: slice, tile: NDArray[np.float32]) -> None:
         tile[alike[people[rows]][:, columns].nonzero()] = -1
         strangers[rows] = np.maximum(strangers[rows], tile.max(axis=1))
+
+    look_at_tiles(unit, bank.centres, look)
     return strangers, _own(unit, people, len(bank.names))
 
 

@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from components.curation.bank import Bank
 from components.curation.config import CurationConfig
 from components.curation.found import Found
-from model.similarity import ROWS, close
+from model.similarity import ROWS, close, cores
 
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]
@@ -43,11 +43,12 @@ def retrieve(found: Found, bank: Bank, good: NDArray[np.bool_], threshold: float
 
 
 def _whole_photos(found: Found, faces: Indices) -> Iterator[Indices]:
-    """Some of `faces` at a time, as many as a tile has rows, or one photo's: those of a photo come together."""
+    """Some of `faces` at a time, a tile's rows for each core, or one photo's: those of a photo come together."""
+    some = ROWS * cores()
     ends = np.flatnonzero(np.diff(found.photo[faces], append=-1)) + 1
     first = 0
     while first < len(faces):
-        place = np.searchsorted(ends, first + ROWS, side="right")  # of the first end that is too far
+        place = np.searchsorted(ends, first + some, side="right")  # of the first end that is too far
         last = int(ends[place - 1]) if place and ends[place - 1] > first else int(ends[place])
         yield faces[first:last]
         first = last

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import similarity
-from model.similarity import close, nearest, neighbours, tiles
+from model.similarity import close, look_at_tiles, nearest, neighbours
 
 
 @settings(deadline=None, max_examples=40)
@@ -19,11 +19,16 @@ def test_tiles_and_maxima_are_those_of_the_whole_product(rows: int, columns: int
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(similarity, "ROWS", 5)
         patch.setattr(similarity, "COLUMNS", 4)
-        for at, across, tile in tiles(left, right):
+
+        def look(at: slice, across: slice, tile: similarity.Floats) -> tuple[int, int]:
             assert np.isnan(whole[at, across]).all()
             whole[at, across] = tile
+            return at.start, across.start
+
+        order = look_at_tiles(left, right, look)
         best = nearest(left, right)
         near, beside = neighbours(left, 0.1), close(left, right, 0.1)
+    assert order == sorted(order)
     np.testing.assert_allclose(whole, left @ right.T, atol=1e-6)
     np.testing.assert_allclose(best, np.maximum(whole.max(axis=1, initial=-1), -1), atol=1e-6)
     square = np.where(np.eye(rows, dtype=np.bool_), np.float32(1), left @ left.T)

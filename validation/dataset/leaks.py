@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model.similarity import ROWS, Rows, tiles
+from model.similarity import ROWS, Rows, look_at_tiles
 from validation.dataset.vectors import Some, finite
 
 ROUNDING = 1e-9  # by which one cosine, computed in two ways, may differ
@@ -79,7 +79,8 @@ def _wanted(
     """
     best, at = np.full(len(left), -np.inf), np.zeros(len(left), np.intp)
     cells = {}
-    for rows, columns, tile in tiles(left, right):
+
+    def look(rows: slice, columns: slice, tile: Floats) -> None:
         tile[tile <= floor[rows, None]] = -np.inf
         for row, column in np.argwhere(tile > bound):
             cells[rows.start + int(row), columns.start + int(column)] = float(tile[row, column])
@@ -87,6 +88,8 @@ def _wanted(
         cosine = tile[np.arange(len(top)), top]
         better = cosine > best[rows]
         best[rows][better], at[rows][better] = cosine[better], columns.start + top[better]
+
+    look_at_tiles(left, right, look)
     for row in np.flatnonzero(np.isfinite(best)):
         cells[int(row), int(at[row])] = float(best[row])
     for (row, column), value in sorted(cells.items()):

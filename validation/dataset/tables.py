@@ -21,7 +21,7 @@ from model.dataset.pairs import reference_choices
 from model.dataset.records import TABLES
 from model.errors import UserError
 from model.matrix_file import MatrixFile
-from model.similarity import Rows, tiles
+from model.similarity import Rows, look_at_tiles
 from validation.dataset.leaks import leaked_faces, lookalikes
 from validation.dataset.limits import Limits, face_leak
 from validation.dataset.vectors import UnitRows, Vectors, finite_vectors, read_boxes, read_vectors
@@ -194,13 +194,16 @@ def nearest_others(centres: Rows[np.float64]) -> tuple[list[int], list[float]]:
     """For each centre the row of the most similar other one and the cosine; -1 and NaN where there is none."""
     numbers = np.arange(len(centres))
     best, value = np.full(len(centres), -1), np.full(len(centres), np.nan)
-    for rows, columns, tile in tiles(centres, centres):
+
+    def look(rows: slice, columns: slice, tile: NDArray[np.float64]) -> None:
         tile[np.isnan(tile) | (numbers[rows, None] == numbers[columns])] = -np.inf
         top = tile.argmax(axis=1)
         cosine = tile[np.arange(len(top)), top]
         better = cosine > np.nan_to_num(value[rows], nan=-np.inf)
         best[rows][better] = columns.start + top[better]
         value[rows][better] = cosine[better]
+
+    look_at_tiles(centres, centres, look)
     return best.tolist(), value.tolist()
 
 
