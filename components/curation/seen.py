@@ -1,7 +1,7 @@
 """What was seen in all photos, put together from kept rows: photos and faces in columns, embeddings in a file."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,13 @@ from components.curation.decode import RefusedPhotoError, decode
 from components.curation.found import Found
 from components.curation.items import COLUMNS, ID_DIGITS, Reject, items_of
 from components.curation.kept import KEY, Kept
-from components.curation.lines import Lines
+from components.curation.lines import TOGETHER, Lines
 from components.curation.places import Places
 from components.curation.vectors import Vectors
 from model.dataset.fingerprint import parse
 from model.errors import UserError
 from model.matrix_file import MatrixFile
 
-PLAIN = pa.schema([(name, pa.string()) for name in COLUMNS])
 FACE = np.dtype(  # `row` is that of the embedding; 84 bytes a face
     [
         *[("box", "f4", 4), ("landmarks", "f4", 10), ("score", "f4"), ("sharpness", "f4"), ("exposure", "f4")],
@@ -40,38 +39,41 @@ FACE_COLUMNS = {  # as the kept rows call them
 }
 MEASURES = {"width": "i4", "height": "i4", "sharpness": "f8", "exposure": "f8", "warmth": "f8"}
 PLACE = {"offset": "i8", "length": "i4"}  # in the blob
+NUMBERS = MEASURES | PLACE | {"picture": "u8", "id": "u8"}  # of a photo; `id` is the photo's id
 BLOB = "V16"  # its name is these bytes in hex
-# `id` is the photo's id, `faces` their number; 88 bytes a photo
-PHOTO = np.dtype([*MEASURES.items(), *PLACE.items(), ("blob", BLOB), ("picture", "u8"), ("id", "u8"), ("faces", "i4")])
+PHOTO = np.dtype([*NUMBERS.items(), ("blob", BLOB), ("faces", "i4")])  # `faces` their number; 88 bytes
+LINE = pa.schema(  # what was listed and what was seen
+    [(name, pa.string()) for name in COLUMNS]
+    + [(name, pa.from_numpy_dtype(kind)) for name, kind in NUMBERS.items()]
+    + [("blob", pa.binary(np.dtype(BLOB).itemsize))]
+)
 
 
 @dataclass(frozen=True)
 class SeenPhotos:
-    """Makes photos from `lines`, the photos that were `listed`, and `seen` [N] of the type `PHOTO`.
+    """Makes photos from `lines`, of the schema `LINE`.
 
     JPEGs lie in blobs of `jpgs`, or are made anew; the photos' files are below `root`.
     """
 
     lines: Lines
-    seen: NDArray[np.void]
     jpgs: Path
     root: Path
     config: CurationConfig
 
     def some(self, rows: NDArray[np.intp]) -> list[Photo]:
         """The photos of these rows."""
-        seen = self.seen[rows]
-        columns = {name: seen[name].tolist() for name in (*MEASURES, *PLACE, "picture", "id")}
-        blobs = [blob.tobytes().hex() for blob in seen["blob"]]
+        lines = self.lines.some(rows)
+        columns = lines.select([*NUMBERS, "blob"]).to_pydict()
         return [
             Photo(
                 item=item,
                 image_id=f"{columns['id'][place]:0{ID_DIGITS}x}",
                 picture=columns["picture"][place],
-                whole=partial(self._jpg, item.path, blobs[place], *(columns[name][place] for name in PLACE)),
+                whole=partial(self._jpg, item.path, blob.hex(), *(columns[name][place] for name in PLACE)),
                 **{name: columns[name][place] for name in MEASURES},
             )
-            for place, item in enumerate(items_of(self.lines.some(rows)))
+            for place, (item, blob) in enumerate(zip(items_of(lines), columns["blob"], strict=True))
         ]
 
     def _jpg(self, path: str, blob: str, offset: int, length: int) -> bytes:
@@ -98,12 +100,12 @@ def only(table: pa.Table, wanted: pa.Array | pa.ChunkedArray) -> pa.Table:
 
 
 def gather(
-    kept: Kept, photos: pa.Table, folder: Path, source: Callable[[Lines, NDArray[np.void]], SeenPhotos]
+    kept: Kept, photos: pa.Table, folder: Path, source: Callable[[Lines], SeenPhotos]
 ) -> tuple[Found, list[Reject]]:
     """All photos and faces that are `kept` of the photos `listed`, in their order, and the refused photos.
 
-    Embeddings and what was listed go into files of `folder`. What is kept is read twice, so that each value goes to its
-    place at once: first the photos with the number of their faces, then the faces. `source` makes photos of both.
+    Embeddings and what is known of photos go into files of `folder`. What is kept is read twice, so that each value
+    goes to its place at once: first the photos with the number of their faces, then the faces. `source` makes photos.
     """
     keys = Places(photos[KEY].combine_chunks())
     seen, refused, dim = _photos(kept, keys)
@@ -114,9 +116,9 @@ def gather(
     stays[list(refused)] = False
     paths = photos["path"]
     rejects = [Reject(paths[place].as_py(), "decode", *why) for place, why in sorted(refused.items())]
-    lines = Lines(folder, photos.select(COLUMNS).cast(PLAIN))
+    lines = Lines(folder, LINE, _lines(photos, seen))
     found = Found(
-        photos=Album(source(lines, seen), np.flatnonzero(stays)),
+        photos=Album(source(lines), np.flatnonzero(stays)),
         photo=np.repeat(np.cumsum(stays) - 1, counts),
         **{name: faces[name] for name in (*FACE_COLUMNS.values(), "fingerprint")},
         embedding=Vectors(matrix, faces["row"]),
@@ -145,6 +147,16 @@ def _photos(kept: Kept, keys: Places) -> tuple[NDArray[np.void], dict[int, tuple
     seen[keys.again] = seen[keys.first[keys.again]]
     refused |= {int(place): refused[first] for place in keys.again if (first := int(keys.first[place])) in refused}
     return seen, refused, longest
+
+
+def _lines(photos: pa.Table, seen: NDArray[np.void]) -> Iterator[pa.Table]:
+    """The rows of the photos `listed` with what was `seen` of them, a few at a time."""
+    for start in range(0, len(seen), TOGETHER):
+        part, listed = seen[start : start + TOGETHER], photos.slice(start, TOGETHER)
+        blobs = pa.py_buffer(np.ascontiguousarray(part["blob"]))
+        columns = [listed[name].cast(pa.string()) for name in COLUMNS] + [pa.array(part[name]) for name in NUMBERS]
+        columns.append(pa.FixedSizeBinaryArray.from_buffers(LINE.field("blob").type, len(part), [None, blobs]))
+        yield pa.table(columns, schema=LINE)
 
 
 def _faces(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.curation.bank import build_bank
@@ -39,6 +38,7 @@ from model.artefacts import cache_folder, new_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.dataset.records import read_table
 from model.errors import UserError
+from model.memory import give_back_memory
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +66,15 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
             kept.take(share)
         found, refused = find_faces(folder, known, config, lambda: load(config), kept)
         del known
+        give_back_memory()
         shown = forgotten.shown(found, networks["digest"])
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
         digests = read_files(photos) if paths else {}
         again = {path: digests[path] for path in paths}
-        found = found.keep(~shown, np.ones(len(found.photo), np.bool_))
-        named = label(found, config)
+        rest = [found.keep(~shown, np.ones(len(found.photo), np.bool_))]
         del found
-        pa.default_memory_pool().release_unused()  # what was freed lies between what stays
+        named = label(rest.pop(), config)  # which holds it alone, and lets go of it
+        give_back_memory()
         rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, again)
         if not named.labels.names:
             raise UserError(
@@ -90,7 +91,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _earlier(dataset, config))
         del named
-        pa.default_memory_pool().release_unused()
+        give_back_memory()
         kept.finish()
         if again or spared:
             kept.forget(set(again.values()) | {reject.path for reject in spared})
@@ -163,15 +164,16 @@ def label(found: Found, config: CurationConfig) -> Named:
     bank, refused = build_bank(found, good, config, cache_folder("copies"))
     calibration = calibrate(found, bank, config)
     identity = retrieve(found, bank, good, calibration.threshold, config)
+    doubts, total = doubtful_names(bank, config)
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
+    del found, bank
     reason = {reject.path: reject.reason for reject in refused}
-    verdicts = [reason.get(photo.item.path) for photo in found.photos]
+    verdicts = [reason.get(photo.item.path) for photo in labels.found.photos]
     stays = np.array([verdict in (None, "near_duplicate") for verdict in verdicts], np.bool_)
     labels = labels.keep(stays)
     copied = np.array([verdict is not None for verdict in verdicts], np.bool_)[stays]
     labels, copies = drop_duplicates(labels, copied, cache_folder("copies"))
     labels, unpaired = drop_unpaired(labels)
-    doubts, total = doubtful_names(bank, config)
     facts = {"calibration": calibration.as_json(), "doubtful_names": doubts, "doubtful_names_total": total}
     refusals = [*rejects, *unusable, *unwanted, *marked, *refused, *copies, *unpaired]
     return Named(labels, calibration.threshold, facts, refusals)

@@ -12,8 +12,8 @@ COUNT = 3 * TOGETHER + 5
 
 
 def test_rows_come_in_the_order_asked_for_whoever_else_asks(tmp_path: Path) -> None:
-    parts = [pa.table({"path": [f"{n}.jpg" for n in numbers]}) for numbers in (range(7), range(7, COUNT))]
-    lines = Lines(tmp_path, pa.concat_tables(parts))
+    table = pa.table({"path": [f"{n}.jpg" for n in range(COUNT)]})
+    lines = Lines(tmp_path, table.schema, (table.slice(start, TOGETHER) for start in range(0, COUNT, TOGETHER)))
     assert list(tmp_path.iterdir()) == []
 
     def ask(seed: int) -> None:
@@ -26,5 +26,5 @@ def test_rows_come_in_the_order_asked_for_whoever_else_asks(tmp_path: Path) -> N
 
 
 def test_no_rows_are_a_table_too(tmp_path: Path) -> None:
-    lines = Lines(tmp_path, pa.table({"path": pa.array([], pa.string())}))
+    lines = Lines(tmp_path, pa.schema([("path", pa.string())]), [])
     assert lines.some(np.arange(0)).to_pylist() == []
