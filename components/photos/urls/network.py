@@ -13,6 +13,7 @@ from components.photos.urls.refusal import RefusedError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+UNICAST = ipaddress.ip_network("2000::/3")  # RFC 4291: all that is given out of IPv6's internet
 
 
 class PublicNetwork(httpcore.AsyncNetworkBackend):
@@ -78,4 +79,6 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
         if inner:
             return is_public(inner)
+        if address not in UNICAST:  # `is_global` takes site-local ones and those that a site's NAT64 translates
+            return False
     return address.is_global and not address.is_multicast

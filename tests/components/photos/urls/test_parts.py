@@ -43,6 +43,10 @@ def test_addresses_of_the_internet(text: str) -> None:
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "2002:a00:1::1",
+        "::127.0.0.1",
+        "::ffff:0:7f00:1",
+        "64:ff9b:1::7f00:1",
+        "fec0::1",
     ],
 )
 def test_addresses_of_our_own_side(text: str) -> None:
