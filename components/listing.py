@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from model.errors import UserError
 
 READABLE = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
+MOST_NAMED = 20  # columns in a warning
 log = logging.getLogger(__name__)
 
 
@@ -56,14 +57,17 @@ def csv_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
     with _text(path) as file:
         delimiter, names = _header(path, file.readline(), columns)
         file.seek(0)
-        reader = csv.reader(file, delimiter=delimiter)
+        reader = csv.reader(file, delimiter=delimiter, strict=True)  # else a quote left open would swallow the rest
+        begins = 1
         try:
             next(reader)
+            begins = reader.line_num + 1
             for cells in reader:
+                begins = reader.line_num + 1
                 if any(cell.strip() for cell in cells):
                     yield _csv_row(path, reader.line_num, names, cells, columns)
         except csv.Error as error:
-            where = f"at line {reader.line_num}"
+            where = f"at line {begins}"
             raise UserError(f"{path} is not readable as CSV {where} ({error}): mend that line") from error
 
 
@@ -133,7 +137,12 @@ def _check_names(path: Path, names: Sequence[str], columns: Columns, written: Se
     unknown = [name for name in names if name and name not in columns.known]
     if unknown:
         used = ", ".join(columns.known)
-        log.warning("%s: the columns %s are not used; known ones are %s", path, ", ".join(unknown), used)
+        log.warning("%s: the columns %s are not used; known ones are %s", path, _few(unknown), used)
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(name[:60] for name in names[:MOST_NAMED]) + more
 
 
 def _no_key(path: Path, written: Iterable[str], columns: Columns) -> UserError:

@@ -71,6 +71,20 @@ def test_a_cell_that_no_csv_reader_takes_costs_its_row(tmp_path: Path) -> None:
     assert [row.reason for row in read_parquet(tmp_path / "a.parquet", COLUMNS)[1]] == ["long_cell"]
 
 
+def test_a_quote_left_open_is_told_with_its_line_and_swallows_no_row(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('url,person\nu,"A\nB"\nv,"Ada\nw,Bo\n')
+    with pytest.raises(UserError, match="not readable as CSV at line 4"):
+        read_csv(tmp_path / "a.csv", COLUMNS)
+
+
+def test_of_many_columns_that_are_not_used_a_few_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.csv").write_text(",".join(["url", *(f"column{n}" for n in range(100_000))]) + "\nu\n")
+    read_csv(tmp_path / "a.csv", COLUMNS)
+    assert "column0, column1" in caplog.text
+    assert "and 99980 more are not used" in caplog.text
+    assert len(caplog.text) < 1000
+
+
 WHOLE = parquet({"url": pa.array(["http://x/a", "b"]), "person": pa.array(["Ada", None])})
 BROKEN = st.builds(
     lambda place, data: WHOLE[:place] + data + WHOLE[place + len(data) :],
