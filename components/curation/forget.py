@@ -3,24 +3,31 @@
 import datetime as dt
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.curation import step
 from components.curation.config import CurationConfig
 from components.curation.examine import forget_marks
+from components.curation.faces_pass import find_faces
 from components.curation.forgotten import Forgotten
 from components.curation.items import ID_DIGITS
 from components.curation.looked import Looks
-from components.files import read_files
+from components.curation.networks import load
+from components.curation.seen import listed
+from components.curation.sources.folder import scan
+from components.files import digest_table, read_files
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
 from components.tombstones import Tombstone, name_digest
 from model.artefacts import cache_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from model.similarity import nearest
 from model.training.feature_files import FEATURES, forget_features
 
 
@@ -41,14 +48,17 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     """Forget `person` in the photo folder `folder`, and make the next version of the dataset that was made of it.
 
     The name may be written in another case, spacing or Unicode form. May be repeated, also after it was stopped. The
-    photos themselves are left to their owner. Raises UserError where neither the dataset nor an earlier tombstone knows
-    the name.
+    photos themselves are left to their owner. Raises UserError where neither the dataset, nor an earlier tombstone, nor
+    the photo folder knows the name.
     """
     forgotten = Forgotten.read(folder)
     opened = Dataset.open(dataset)
     known = [name for name in map(str, opened.identities.index) if name_digest(name) == name_digest(person)]
     name = person if person in known else next(iter(known), "")
-    stone = _tombstone(name, opened) if name else _earlier(person, forgotten, opened)
+    if name:
+        stone = _of_centre(person, opened, opened.centres[list(opened.identities.index).index(name)], name)
+    else:
+        stone = _earlier(person, forgotten) or _of_folder(person, folder, opened)
     others = tuple(other for other in forgotten.people if other.name_sha256 != stone.name_sha256)
     Forgotten(people=(*others, stone)).write(folder)
     _drop_kept(stone)
@@ -64,30 +74,55 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     return Forgetting(len(gone), files, _nearest(stone, after), stone.similarity if stone.centre else None)
 
 
-def _tombstone(person: str, dataset: Dataset) -> Tombstone:
+def _of_centre(person: str, dataset: Dataset, centre: NDArray[np.float32], name: str | None = None) -> Tombstone:
     """Faces near the centre count as the person's, by the margin nearer than faces that are given the name."""
-    row = list(dataset.identities.index).index(person)
-    settings = dataset.manifest["settings"]
-    similarity = max(0.0, dataset.manifest["calibration"]["threshold"] - settings["margin"])
-    shown = (_similarities(dataset, dataset.centres[row]) >= similarity) | (dataset.faces["identity"] == person)
+    similarity = _similarity(dataset)
+    shown = (_similarities(dataset, centre) >= similarity) | (dataset.faces["identity"] == name)
     return Tombstone(
         name_sha256=name_digest(person),
         photos=tuple(sorted(set(dataset.faces.loc[shown, "image_id"]))),
         recogniser=dataset.manifest["recogniser"]["digest"],
-        centre=tuple(dataset.centres[row].tolist()),
+        centre=tuple(centre.tolist()),
         similarity=similarity,
         since=dt.datetime.now(dt.UTC).date(),
     )
 
 
-def _earlier(person: str, forgotten: Forgotten, dataset: Dataset) -> Tombstone:
-    for stone in forgotten.people:
-        if stone.name_sha256 == name_digest(person):
-            return stone
-    raise UserError(
-        f"person '{person}' is not in the dataset {dataset.folder}, which has {len(dataset.identities)} people: "
-        "give the name as identities.parquet has it"
-    )
+def _similarity(dataset: Dataset) -> float:
+    return max(0.0, dataset.manifest["calibration"]["threshold"] - dataset.manifest["settings"]["margin"])
+
+
+def _earlier(person: str, forgotten: Forgotten) -> Tombstone | None:
+    return next((stone for stone in forgotten.people if stone.name_sha256 == name_digest(person)), None)
+
+
+def _of_folder(person: str, folder: Path, dataset: Dataset) -> Tombstone:
+    """The tombstone of a person who is named in the photo folder alone, such as one with a single photo.
+
+    It has a centre where the person's photos alone agree on a face that is nobody's of the dataset.
+    """
+    nameless = Tombstone(name_sha256=name_digest(person), photos=(), since=dt.datetime.now(dt.UTC).date())
+    items, _ = scan(folder)
+    by_name = Forgotten(people=(nameless,))
+    pairs = zip(items["path"].to_pylist(), items["person"].to_pylist(), strict=True)
+    items = items.filter(pa.array([by_name.named(path, name) for path, name in pairs], pa.bool_()))
+    if not len(items):
+        raise UserError(
+            f"person '{person}' is not in the dataset {dataset.folder}, which has {len(dataset.identities)} people, "
+            f"nor named in {folder}: give the name as identities.parquet or photos.csv has it"
+        )
+    files = digest_table(folder, items["path"].to_pylist())
+    bearing = {key[:ID_DIGITS] for key in files["sha256"].to_pylist()}
+    config = CurationConfig.model_validate(dataset.manifest["settings"])
+    with tempfile.TemporaryDirectory() as scratch, Looks(Path(scratch)) as looks:  # nothing of these faces is kept
+        found, _ = find_faces(folder, listed(items, files), config, partial(load, config), looks)
+        faces = np.asarray(found.unit[np.flatnonzero((found.counts == 1)[found.photo])])
+    faces = faces[nearest(faces, dataset.centres) < dataset.manifest["calibration"]["threshold"]]
+    stone = nameless
+    if len(faces) and (faces @ faces.T >= config.link).all():
+        mean = faces.mean(axis=0)
+        stone = _of_centre(person, dataset, mean / np.linalg.norm(mean))
+    return stone.model_copy(update={"photos": tuple(sorted({*stone.photos, *bearing}))})
 
 
 def _drop_kept(stone: Tombstone) -> None:

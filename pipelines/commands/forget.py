@@ -7,7 +7,7 @@ import typer
 
 
 def forget(
-    person: Annotated[str, typer.Argument(help="Name of the person, as the dataset has it.")],
+    person: Annotated[str, typer.Argument(help="Name of the person, as the dataset or the photos have it.")],
     photos: Annotated[
         Path, typer.Option(exists=True, file_okay=False, metavar="DIR", help="Your folder of photos: gets a tombstone.")
     ],

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation import look, step, unwanted
+from components.curation import forget, look, step, unwanted
 from components.curation.config import CurationConfig
 from components.files import write_files
 from components.tombstones import FORGOTTEN
@@ -74,6 +74,7 @@ def reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Reader:
     stand_in = Reader()
     monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(unwanted, "examiners", lambda config: [])
+    monkeypatch.setattr(forget, "load", lambda config: stand_in)
     for module in (step, look):
         monkeypatch.setattr(module, "load", lambda config: stand_in)
         monkeypatch.setattr(module, "recogniser", lambda config: {"name": "reader", "digest": "0"})

@@ -80,6 +80,33 @@ def test_the_name_may_be_spelled_as_people_do(curate: Curate, album: Photos, tmp
     assert len(Forgotten.read(tmp_path / "album").people[0].centre) == 128
 
 
+def test_who_is_named_in_the_photos_alone_is_forgotten_by_face_too(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path
+) -> None:
+    album |= {"Dan/1.png": painted(4, seed=1), "z.png": painted(2, 4, seed=9)}
+    folder = curate(album, config=CONFIG)
+    assert list(Dataset.open(folder).identities.index) == ["Anna", "Bea", "Cem"]
+    done = forget("dan", tmp_path / "album", folder)
+    assert sorted(file.name for file in done.files) == ["1.png", "z.png"]
+    assert done.nearest is not None
+    assert done.limit is not None
+    assert done.nearest < done.limit
+    later = {f"Zoe/{n}.png": painted(4, seed=n) for n in range(20, 23)}
+    assert list(Dataset.open(curate(album | later, config=CONFIG)).identities.index) == ["Anna", "Bea", "Cem"]
+
+
+@pytest.mark.parametrize("faces", [(1,), (4, 5)])
+def test_a_name_over_faces_of_others_takes_its_own_photos_alone(
+    faces: tuple[int, ...], curate: Curate, album: Photos, painted: Paint, tmp_path: Path
+) -> None:
+    album |= {f"Dan/{n}.png": painted(face, seed=40 + n) for n, face in enumerate(faces)}
+    folder = curate(album, config=CONFIG)
+    done = forget("Dan", tmp_path / "album", folder)
+    assert {file.parent.name for file in done.files} == {"Dan"}
+    assert done.nearest is None
+    assert list(Dataset.open(folder).identities.index) == ["Anna", "Bea", "Cem"]
+
+
 def test_it_may_be_said_twice(curate: Curate, album: Photos, tmp_path: Path) -> None:
     folder = curate(album, config=CONFIG)
     first = forget("Anna", tmp_path / "album", folder)
