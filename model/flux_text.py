@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
 
-from model.parts import read_part
+from model.parts import read_network, read_part, unreadable
 
 CLIP_TOKENS = 77
 
@@ -23,11 +23,11 @@ class FluxText:
     @classmethod
     def load(cls, base: str, length: int, dtype: torch.dtype, device: str = "cpu") -> Self:
         """The encoders of a FLUX folder or hub name, frozen; UserError where one cannot be read."""
-        clip = read_part(CLIPTextModel, base, "text_encoder", dtype=dtype)
-        t5 = read_part(T5EncoderModel, base, "text_encoder_2", dtype=dtype)
+        clip = read_network(CLIPTextModel, base, "text_encoder", dtype=dtype)
+        t5 = read_network(T5EncoderModel, base, "text_encoder_2", dtype=dtype)
         for model in (clip, t5):
             model.eval().requires_grad_(False).to(device)
-        tokenizers = read_part(CLIPTokenizer, base, "tokenizer"), read_part(T5TokenizerFast, base, "tokenizer_2")
+        tokenizers = _tokenizer(CLIPTokenizer, base, "tokenizer"), _tokenizer(T5TokenizerFast, base, "tokenizer_2")
         return cls(clip, tokenizers[0], t5, tokenizers[1], length)
 
     @torch.inference_mode()
@@ -44,3 +44,11 @@ class FluxText:
             list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
         ).input_ids
         return ids.to(model.device)
+
+
+def _tokenizer(kind: Any, base: str, subfolder: str) -> Any:
+    """A tokenizer; where its files are missing, transformers gives one that knows no letter, without a word."""
+    found = read_part(kind, base, subfolder)
+    if "a" not in found.get_vocab():
+        raise unreadable(kind, base, subfolder, "its vocabulary is missing")
+    return found

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from huggingface_hub import is_offline_mode
+from safetensors import SafetensorError
+
 from model.errors import UserError
 
 BASE, SIGLIP, PACK = "WITHANYONE_BASE", "WITHANYONE_SIGLIP", "WITHANYONE_PACK"
@@ -63,14 +66,32 @@ def read_part(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any
     """
     source, local = located(where)
     try:
-        return kind.from_pretrained(source, subfolder=subfolder, local_files_only=local, **options)
-    except (OSError, ValueError) as error:
-        part = f"{subfolder} of '{where}'" if subfolder else f"'{where}'"
+        alone = local or is_offline_mode()  # diffusers would ask the hub for a list of shards all the same
+        return kind.from_pretrained(source, subfolder=subfolder, local_files_only=alone, **options)
+    except (OSError, ValueError, SafetensorError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise UserError(
-            f"{part}: no {kind.__name__} can be read ({why}); set {BASE} and {SIGLIP} to folders with the models, or "
-            "log in to the hub where they may be fetched."
-        ) from error
+        raise unreadable(kind, where, subfolder, why) from error
+
+
+def read_network(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any:
+    """A network as `read_part` reads it, from safetensors alone and with each of its weights.
+
+    The libraries make up at random what a file lacks, and say so in a warning.
+    """
+    options |= {"use_safetensors": True, "output_loading_info": True}
+    network, found = read_part(kind, where, subfolder, **options)
+    if found["missing_keys"]:
+        raise unreadable(kind, where, subfolder, f"{min(found['missing_keys'])} is missing from its weights")
+    return network
+
+
+def unreadable(kind: Any, where: str, subfolder: str, why: str) -> UserError:
+    """The refusal of a part, with the reason and the remedy."""
+    part = f"{subfolder} of '{where}'" if subfolder else f"'{where}'"
+    return UserError(
+        f"{part}: no {kind.__name__} can be read ({why}); set {BASE} and {SIGLIP} to folders with the models, or "
+        "log in to the hub where they may be fetched."
+    )
 
 
 def pack_folder(where: str) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from model.artefacts import file_digest, folder_digest
 from model.errors import UserError
-from model.parts import BASE, FLUX_KONTEXT, Parts, pack_folder, read_part
+from model.parts import BASE, FLUX_KONTEXT, Parts, pack_folder, read_network
 from model.weights import weight
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def load_autoencoder(chosen: Preset) -> "AutoencoderKL":
     from safetensors.torch import load_file
 
     if chosen.parts:
-        return _frozen(read_part(AutoencoderKL, chosen.parts.base, "vae", dtype=precision(chosen)))
+        return _frozen(read_network(AutoencoderKL, chosen.parts.base, "vae", dtype=precision(chosen)))
     model = AutoencoderKL(**chosen.autoencoder)
     model.load_state_dict({name: value.float() for name, value in load_file(shipped(chosen, "autoencoder")).items()})
     scale = load_statistics(chosen)
@@ -215,7 +215,7 @@ def load_backbone(chosen: Preset) -> "FluxTransformer2DModel":
     from safetensors.torch import load_file
 
     if chosen.parts:
-        model = read_part(FluxTransformer2DModel, chosen.parts.base, "transformer", dtype=precision(chosen))
+        model = read_network(FluxTransformer2DModel, chosen.parts.base, "transformer", dtype=precision(chosen))
         _check_shape(model.config, chosen)
         return _frozen(model)
     model = FluxTransformer2DModel(**chosen.backbone)

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import SiglipVisionModel
 
-from model.parts import read_part
+from model.parts import read_network
 
 CROP = 512  # pixels to which a crop is resized before the tower's own size, as the published weights were trained
 
@@ -39,7 +39,7 @@ class VisionTower:
     @classmethod
     def load(cls, where: str, dtype: torch.dtype, device: str = "cpu") -> Self:
         """The tower of a SigLIP folder or hub name (the text half is not read); UserError where there is none."""
-        model = read_part(SiglipVisionModel, where, dtype=dtype)
+        model = read_network(SiglipVisionModel, where, dtype=dtype)
         return cls(model.eval().requires_grad_(False).to(device))
 
     @torch.inference_mode()

@@ -32,7 +32,10 @@ STRIDES = (8, 16, 32)
 
 
 def save_flux(folder: Path) -> Path:
-    """The layout of FLUX.1-dev: transformer, vae, two text encoders, two tokenizers, a scheduler, model_index.json."""
+    """The layout of FLUX.1-dev: transformer, vae, two text encoders, two tokenizers, a scheduler, model_index.json.
+
+    As there, the weights of the transformer are in several files with an index.
+    """
     torch.manual_seed(11)
     sizes = {"num_attention_heads": 1, "num_hidden_layers": 1}
     clip = CLIPTextConfig(hidden_size=5, intermediate_size=8, vocab_size=60, max_position_embeddings=12, **sizes)
@@ -46,7 +49,7 @@ def save_flux(folder: Path) -> Path:
         text_encoder_2=T5EncoderModel(t5),
         tokenizer_2=_t5_tokenizer(),
         transformer=tiny_backbone(),
-    ).save_pretrained(folder)
+    ).save_pretrained(folder, max_shard_size="50KB")
     return folder
 
 

@@ -1,5 +1,6 @@
 """Presets by name, and their parts read from folders as FLUX, SigLIP and insightface publish them."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import FluxPipeline, FluxTransformer2DModel
+from safetensors.torch import load_file, save_file
 
 from model.errors import UserError
 from model.parts import BASE, FLUX_DEV, PACK, SIGLIP, SIGLIP_BASE, Parts, pack_folder
@@ -129,6 +131,50 @@ def test_parts_that_are_not_there_are_refused_with_the_remedy(tmp_path: Path, pa
             load(nowhere)
     with pytest.raises(UserError, match=f"there is no such folder.*set {PACK}"):
         load_faces(nowhere)
+
+
+def test_weights_that_are_pickled_broken_or_not_whole_are_refused(tmp_path: Path, parts: Parts) -> None:
+    base, siglip = tmp_path / "base", tmp_path / "siglip"
+    shutil.copytree(parts.base, base)
+    shutil.copytree(parts.siglip, siglip)
+    chosen = tiny_flux(replace(parts, base=str(base), siglip=str(siglip)))
+    networks = (
+        ("transformer", "diffusion_pytorch_model", load_backbone),
+        ("vae", "diffusion_pytorch_model", load_autoencoder),
+        ("text_encoder", "model", load_text),
+        ("text_encoder_2", "model", load_text),
+        ("", "model", load_tower),
+    )
+    for part, name, load in networks:
+        folder = base / part if part else siglip
+        whole = {key: value for file in folder.glob("*.safetensors") for key, value in load_file(file).items()}
+        for file in folder.glob(f"{name}*"):
+            file.unlink()
+        weights, lost = folder / f"{name}.safetensors", max(whole)
+        save_file({key: value for key, value in whole.items() if key != lost}, weights, metadata={"format": "pt"})
+        with pytest.raises(UserError, match="is missing from its weights"):
+            load(chosen)
+        weights.write_bytes(b"broken")
+        with pytest.raises(UserError, match="can be read"):
+            load(chosen)
+        weights.unlink()
+        torch.save(whole, folder / ("pytorch_model.bin" if name == "model" else f"{name}.bin"))
+        with pytest.raises(UserError, match="no file named"):
+            load(chosen)
+        save_file(whole, weights, metadata={"format": "pt"})
+        load(chosen)
+
+
+@pytest.mark.parametrize("part", ["tokenizer", "tokenizer_2"])
+def test_a_tokenizer_without_its_vocabulary_is_refused(tmp_path: Path, parts: Parts, part: str) -> None:
+    shutil.copytree(parts.base, tmp_path / "base")
+    chosen = tiny_flux(replace(parts, base=str(tmp_path / "base")))
+    (tmp_path / "base" / part / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match=f"{part} of .*its vocabulary is missing"):
+        load_text(chosen)
+    shutil.rmtree(tmp_path / "base" / part)
+    with pytest.raises(UserError, match=f"{part} of .*its vocabulary is missing"):
+        load_text(chosen)
 
 
 def test_a_pack_that_insightface_keeps_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
