@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from numpy.typing import NDArray
@@ -25,8 +26,16 @@ from model.errors import UserError
 from model.faces.analyser import Analyser, Face, load_analyser
 from model.flux_text import FluxText
 from model.layout import layout
-from model.parts import SIGLIP, located, pack_folder
-from model.presets import Preset, load_tower, precision, preset
+from model.parts import SIGLIP, pack_folder, read_part
+from model.presets import (
+    Preset,
+    load_autoencoder,
+    load_backbone,
+    load_text,
+    load_tower,
+    precision,
+    preset,
+)
 from model.sampler import BATCH, Request, Sampler
 from model.siglip import VisionTower, face_crop
 
@@ -76,6 +85,12 @@ class WithAnyonePipeline(DiffusionPipeline):
         self._faces: Analyser | None = None
 
     @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | PathLike[str], **options: Any) -> Self:
+        """As diffusers does it, from safetensors alone unless `use_safetensors` says otherwise."""
+        options = {"use_safetensors": True} | options
+        return cast(Self, super().from_pretrained(str(pretrained_model_name_or_path), **options))
+
+    @classmethod
     def of_model(cls, model: Path, chosen: Preset | None = None, device: str = "cpu") -> Self:
         """The pipeline of a model folder, with the frozen parts of its preset (or of `chosen`).
 
@@ -84,16 +99,20 @@ class WithAnyonePipeline(DiffusionPipeline):
         chosen = chosen or preset(read_description(model)["preset"])
         if chosen.parts is None:
             raise UserError(f"the model {model} is of preset {chosen.name}, which has no diffusers pipeline; serve it.")
-        dtype, tower = precision(chosen), load_tower(chosen)
-        base, local = located(chosen.parts.base)
-        made = cls.from_pretrained(
-            base,
-            local_files_only=local,
-            adapter=load_adapter(model, dtype),
+        text, tower = load_text(chosen), load_tower(chosen)
+        assert isinstance(text, FluxText)
+        made = cls(
+            scheduler=read_part(FlowMatchEulerDiscreteScheduler, chosen.parts.base, "scheduler"),
+            vae=load_autoencoder(chosen),
+            text_encoder=text.clip,
+            tokenizer=text.clip_tokenizer,
+            text_encoder_2=text.t5,
+            tokenizer_2=text.t5_tokenizer,
+            transformer=load_backbone(chosen),
+            adapter=load_adapter(model, precision(chosen)),
             image_encoder=tower and tower.model,
             pack=chosen.parts.pack,
             name=chosen.name,
-            dtype=dtype,
         )
         return cast(Self, made.to(device))
 
@@ -126,6 +145,7 @@ class WithAnyonePipeline(DiffusionPipeline):
         Returns images in `.images`, or a tuple. UserError names what cannot be met.
         """
         chosen = self._preset(image is not None)
+        _check(references, id_weight, siglip_weight)
         usual = chosen.bucket(len(references))
         size = (width or usual[0], height or usual[1])
         people = [self._reference(photo, number) for number, photo in enumerate(references)]
@@ -203,7 +223,7 @@ class WithAnyonePipeline(DiffusionPipeline):
         self, people: int, boxes: Sequence[Sequence[float]] | None, image: Image.Image | None, size: Size
     ) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32]]:
         """The photo to be shown, if any, and the boxes [people, 4] of the faces."""
-        given = None if boxes is None else np.array(boxes, np.float32)
+        given = None if boxes is None else _boxes(boxes, people)
         if image is None:
             return None, layout(people, size) if given is None else given
         photo = fitted(image, size)
@@ -213,6 +233,27 @@ class WithAnyonePipeline(DiffusionPipeline):
                 raise UserError(f"image: {len(found)} faces are found for {people} references; give boxes.")
             given = found[np.argsort(found[:, 0])][:people]
         return faces_blurred(photo, found), given
+
+
+def _check(references: object, id_weight: float, siglip_weight: float) -> None:
+    if not isinstance(references, Sequence) or not all(isinstance(photo, Image.Image) for photo in references):
+        raise UserError("references: give a list of pictures as PIL opens them, one of each person.")
+    for name, value in (("id_weight", id_weight), ("siglip_weight", siglip_weight)):
+        if not math.isfinite(value):
+            raise UserError(f"{name}: {value} is no number; 1 is as trained, 0 switches the branch off.")
+
+
+def _boxes(boxes: Sequence[Sequence[float]], people: int) -> NDArray[np.float32]:
+    try:
+        given = np.array(boxes, np.float32)
+    except (TypeError, ValueError):
+        given = np.zeros(0, np.float32)
+    if given.shape != (people, 4):
+        raise UserError(
+            f"boxes: {boxes} is not one row of x1, y1, x2, y2 for each of {people} references; give as many, in their "
+            "order, or none for people side by side."
+        )
+    return given
 
 
 def _noise_source(generator: torch.Generator | None) -> torch.Generator:

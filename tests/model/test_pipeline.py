@@ -71,6 +71,10 @@ def test_it_is_a_pipeline_that_is_saved_and_loaded_whole(pipe: WithAnyonePipelin
     assert (picture(again) == expected).all()
     half = WithAnyonePipeline.from_pretrained(tmp_path / "saved", dtype=torch.bfloat16, local_files_only=True)
     assert {half.adapter.dtype, half.transformer.dtype, half.vae.dtype} == {torch.bfloat16}
+    (tmp_path / "saved" / "vae" / "diffusion_pytorch_model.safetensors").unlink()
+    torch.save(pipe.vae.state_dict(), tmp_path / "saved" / "vae" / "diffusion_pytorch_model.bin")
+    with pytest.raises(OSError, match="safetensors"):
+        WithAnyonePipeline.from_pretrained(tmp_path / "saved", local_files_only=True)
 
 
 def test_a_flux_model_and_an_adapter_make_one(parts: Parts, presets: dict[str, Preset]) -> None:
@@ -154,8 +158,15 @@ def test_what_cannot_be_met_is_refused_by_its_field(pipe: WithAnyonePipeline, tm
         picture(pipe, image=photo(1))
     with pytest.raises(UserError, match="people: 0 do not fit"):
         pipe("nobody", [])
-    with pytest.raises(UserError, match="embeddings have the shape"):
-        picture(pipe, boxes=[[0, 0, 20, 20], [0, 0, 20, 20]])
+    for boxes in ([[0, 0, 20, 20]] * 2, [[0, 0, 20]], [[0, 0, 20, 20], [0]], [["left", 0, 20, 20]], [0, 0, 20, 20], []):
+        with pytest.raises(UserError, match="is not one row of x1, y1, x2, y2 for each of 1 references"):
+            picture(pipe, boxes=boxes)
+    wrong: list[Any] = [photo(1), ["face.jpg"], [np.asarray(photo(1))]]
+    for references in wrong:
+        with pytest.raises(UserError, match="references: give a list of pictures"):
+            pipe("a man", references)
+    with pytest.raises(UserError, match="siglip_weight: nan is no number"):
+        picture(pipe, siglip_weight=float("nan"))
     with pytest.raises(UserError, match="people: 9 do not fit"):
         picture(pipe, *[photo(n) for n in range(9)])
     pipe.image_encoder = None
