@@ -221,6 +221,15 @@ def test_the_digest_of_frozen_parts_tells_other_parts(tmp_path: Path) -> None:
     assert first != frozen_digest(flux_dev(replace(parts, siglip="acme/other")))
     (tmp_path / "base" / "weights").write_bytes(b"two")
     assert first != frozen_digest(flux_dev(parts))
+    large = tmp_path / "base" / "large"
+    large.write_bytes(bytes(2**25))
+    digests = {frozen_digest(flux_dev(parts))}
+    for start in (2**24, 2**25 - 2**18):
+        with large.open("r+b") as file:
+            file.seek(start)
+            file.write(b"\1" * 2**18)
+        digests.add(frozen_digest(flux_dev(parts)))
+    assert len(digests) == 3
     assert len({first, frozen_digest(nano())}) == 2
 
 
