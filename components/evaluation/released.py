@@ -26,7 +26,7 @@ from model.dataset.buckets import Size, place
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.progress import track
-from model.training.cache import digest_of
+from model.training.feature_files import digest_of
 from validation.benchmark import paper
 from validation.benchmark.cases import Case, Person
 

@@ -25,7 +25,7 @@ from model.errors import UserError
 from model.memory import keep_memory
 from model.presets import frozen_digest
 from model.sampler import Sampler
-from model.training.cache import digest_of
+from model.training.feature_files import digest_of
 from validation.benchmark.cases import Case, Cases, build_cases, case_set
 from validation.benchmark.judges import Panel, standing
 from validation.benchmark.metrics import CHAMPION

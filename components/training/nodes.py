@@ -11,7 +11,7 @@ from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import GROUP, PLURAL, VERSION, WORKSPACE, train_job
 from model.artefacts import folder_digest, new_folder
 from model.errors import UserError
-from model.training.cache import digest_of
+from model.training.feature_files import digest_of
 
 SECONDS = 10.0  # between looks at the job
 ENDED = ("Complete", "Failed")  # the conditions of a job that will not change

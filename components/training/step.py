@@ -22,7 +22,7 @@ from model.losses.contrastive import TEMPERATURE
 from model.memory import keep_memory
 from model.presets import Preset, frozen_digest, preset
 from model.training.assemble import assemble
-from model.training.cache import digest_of
+from model.training.feature_files import digest_of
 from model.training.live import METRICS
 from model.training.preemption import asked_to_stop
 from model.training.processes import accelerator

@@ -26,16 +26,21 @@ def reference_choices(faces: pd.DataFrame) -> Choices:
     `records.FACES`.
     """
     known = faces[faces["identity"].notna()]
+    names, photos = known["face_id"].to_numpy(str), known["image_id"].to_numpy(str)
+    prints, raw = parse(known["fingerprint"].to_list()), known["embedding"].to_numpy(object)
+    in_bank, rank = (known["role"] == "reference").to_numpy(bool), np.empty(len(known), np.intp)
+    rank[np.lexsort((names, -_quality(known)))] = np.arange(len(known))
     choices: dict[str, tuple[str, ...]] = {}
-    for _, group in known.groupby("identity", sort=True):
-        references = group[group["role"] == "reference"]
-        order = np.lexsort((references["face_id"].to_numpy(str), -_quality(references)))
-        references = references.iloc[order]
-        allowed = _allowed(group, references)
-        names = references["face_id"].to_numpy(str)
-        for face_id, row in zip(group["face_id"], allowed, strict=True):
+    for _, rows in sorted(known.groupby("identity").indices.items()):  # of arrays: slices of frames take milliseconds
+        group = np.asarray(rows)
+        best = np.flatnonzero(in_bank[group])
+        best = best[np.argsort(rank[group[best]])]
+        bank, unit = group[best], _unit(raw[group])
+        copies = near_duplicates(prints[group], unit, prints[bank], unit[best])
+        allowed = ~copies & (photos[group, None] != photos[bank])
+        for face_id, row in zip(names[group], allowed, strict=True):
             if row.any():
-                choices[str(face_id)] = tuple(str(name) for name in names[row])
+                choices[str(face_id)] = tuple(names[bank[row]].tolist())
     return choices
 
 
@@ -57,15 +62,6 @@ def _quality(faces: pd.DataFrame) -> NDArray[np.float64]:
     return quality(faces["score"].to_numpy(np.float64), boxes, faces["sharpness"].to_numpy(np.float64))
 
 
-def _allowed(targets: pd.DataFrame, references: pd.DataFrame) -> NDArray[np.bool_]:
-    """[T, R] whether a reference may serve a target."""
-    if references.empty:
-        return np.zeros((len(targets), 0), np.bool_)
-    same_photo = targets["image_id"].to_numpy(str)[:, None] == references["image_id"].to_numpy(str)[None, :]
-    prints = [parse(faces["fingerprint"].to_list()) for faces in (targets, references)]
-    return ~same_photo & ~near_duplicates(prints[0], _unit(targets), prints[1], _unit(references))
-
-
-def _unit(faces: pd.DataFrame) -> NDArray[np.float32]:
-    raw = np.stack(faces["embedding"].to_list()).astype(np.float32)
+def _unit(embeddings: NDArray[np.object_]) -> NDArray[np.float32]:
+    raw = np.stack(list(embeddings)).astype(np.float32)
     return raw / np.linalg.norm(raw, axis=1, keepdims=True)

@@ -27,7 +27,7 @@ from model.pretraining.drawing import Critics, drawn_losses
 from model.pretraining.loop import Loss, Plan, pretrain
 from model.training.assemble import new_adapter, prepare, training_data
 from model.training.batches import Batch, Batches
-from model.training.cache import digest_of
+from model.training.feature_files import digest_of
 from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses
 

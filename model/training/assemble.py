@@ -17,11 +17,12 @@ from model.faces.detector import Detector
 from model.losses.bank import IdentityBank
 from model.presets import Preset, load_autoencoder, load_backbone, load_judge, load_text, load_tower, text_name
 from model.training.batches import Batches
-from model.training.cache import ALL, Share, compute_features
-from model.training.data import TrainingSet, training_set
-from model.training.feature_files import FEATURES
+from model.training.cache import compute_features
+from model.training.data import SPLIT, TrainingSet, training_set
+from model.training.feature_files import ALL, FEATURES, Share
 from model.training.mix import refuse_empty_folders
 from model.training.patches import compute_patches
+from model.training.photo_digests import read_shards
 from model.training.processes import share_of
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
@@ -51,8 +52,10 @@ def assemble(
     """
     data = training_data(dataset, chosen)
     refuse_empty_folders(data.targets, loop.phases)
-    store, device = cache_folder(FEATURES), process.device
-    batches, judges = prepare(dataset, data, chosen, batch, seed, store, device, share_of(process))
+    store, device, share = cache_folder(FEATURES), process.device, share_of(process)
+    read_shards(dataset, dataset.images.index[dataset.images["split"] == SPLIT], store, share)
+    process.wait_for_everyone()
+    batches, judges = prepare(dataset, data, chosen, batch, seed, store, device, share)
     process.wait_for_everyone()
     if any(phase.drawn for phase in loop.phases):
         judges = replace(judges, detector=Detector.load(str(device)))

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,24 +26,11 @@ from model.latents import encode, pack
 from model.losses.decode import face_embeddings
 from model.progress import track
 from model.training.data import Target, TrainingSet
-from model.training.feature_files import feature_file
+from model.training.feature_files import ALL, Share, digest_of, feature_file
+from model.training.photo_digests import photo_digests
 
 EncodeText = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
 CHUNK = 16
-
-
-class Share(NamedTuple):
-    """Which part of the files a process computes: every `of`-th from the `rank`-th on, present or not."""
-
-    rank: int = 0
-    of: int = 1
-
-    def missing(self, files: Sequence[Path]) -> list[int]:
-        """The numbers of the files of this part that are not there."""
-        return [number for number in range(self.rank, len(files), self.of) if not files[number].is_file()]
-
-
-ALL = Share()
 
 
 @dataclass(frozen=True)
@@ -87,7 +73,10 @@ def compute_features(
     encoder with its settings. Where the preset `edits`, they have what it is shown, too.
     """
     networks = digest_of(weights_digest(autoencoder), weights_digest(recognise))
-    pictures = tuple(feature_file(store, t.image_id, _digest(dataset, t, networks, edits)) for t in data.targets)
+    photos = photo_digests(dataset, (target.image_id for target in data.targets), store)
+    pictures = tuple(
+        feature_file(store, t.image_id, _digest(t, photos[t.image_id], networks, edits)) for t in data.targets
+    )
     prompts = sorted({target.caption for target in data.targets} | {compose(len(t.faces)) for t in data.targets})
     texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in prompts}
     for chunk in track(_by_size(data.targets, share.missing(pictures)), "encoding photos", unit="batches"):
@@ -102,11 +91,6 @@ def compute_features(
     return Features(pictures, texts)
 
 
-def digest_of(*parts: object) -> str:
-    """A digest that names a combination of inputs, 32 hex digits."""
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
-
-
 def weights_digest(network: nn.Module) -> str:
     """SHA-256 of a network's weights and settings, in hex."""
     # What diffusers notes for itself begins with an underscore; a list of it has another order in each process.
@@ -119,8 +103,7 @@ def weights_digest(network: nn.Module) -> str:
     return total.hexdigest()
 
 
-def _digest(dataset: Dataset, target: Target, networks: str, edits: bool) -> str:
-    photo = hashlib.sha256(dataset.encoded(target.image_id)).hexdigest()
+def _digest(target: Target, photo: str, networks: str, edits: bool) -> str:
     blur = (target.boxes.tolist(), RADIUS, FULL) if edits else ()
     return digest_of(networks, photo, target.placement, target.landmarks.tolist(), *blur)
 

@@ -1,9 +1,32 @@
-"""Where the cached features of a photo lie, free of heavy imports: a person who is forgotten leaves there, too."""
+"""Where cached features lie and who computes them, free of heavy imports: the forgotten leave there, too."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+from model.artefacts import read_json
 
 FEATURES = "features"  # folder in the user's cache
+
+
+class Share(NamedTuple):
+    """Which part of the files a process computes: every `of`-th from the `rank`-th on, present or not."""
+
+    rank: int = 0
+    of: int = 1
+
+    def missing(self, files: Sequence[Path]) -> list[int]:
+        """The numbers of the files of this part that are not there."""
+        return [number for number in range(self.rank, len(files), self.of) if not files[number].is_file()]
+
+
+ALL = Share()
+
+
+def digest_of(*parts: object) -> str:
+    """A digest that names a combination of inputs, 32 hex digits."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def feature_file(store: Path, image_id: str, digest: str) -> Path:
@@ -11,9 +34,16 @@ def feature_file(store: Path, image_id: str, digest: str) -> Path:
     return _folder(store, image_id) / f"{image_id}-{digest}.safetensors"
 
 
+def shard_file(store: Path, *parts: object) -> Path:
+    """The file of what is known of a shard's photos by their keys, named by `parts`."""
+    return store / "shards" / f"{digest_of(*parts)}.json"
+
+
 def forget_features(image_ids: Iterable[str], store: Path) -> int:
-    """Delete all features of these photos; returns how many files there were."""
-    files = [file for image_id in image_ids for file in _folder(store, image_id).glob(f"{image_id}-*.safetensors")]
+    """Delete all features of these photos, and what is known of their shards; returns how many files there were."""
+    gone = set(image_ids)
+    files = [file for image_id in gone for file in _folder(store, image_id).glob(f"{image_id}-*.safetensors")]
+    files += [file for file in (store / "shards").glob("*.json") if gone & read_json(file).keys()]
     for file in files:
         file.unlink()
     return len(files)

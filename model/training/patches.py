@@ -1,6 +1,5 @@
 """What the vision tower sees in faces of a dataset, computed once and kept by content."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from torch import Tensor, nn
 from model.dataset.dataset import Dataset
 from model.progress import track
 from model.siglip import VisionTower, face_crop
-from model.training.cache import ALL, Share, digest_of, put, weights_digest
-from model.training.feature_files import feature_file
+from model.training.cache import put, weights_digest
+from model.training.feature_files import ALL, Share, digest_of, feature_file
+from model.training.photo_digests import photo_digests
 
 CHUNK = 32
 
@@ -36,7 +36,13 @@ def compute_patches(
 ) -> Patches:
     """The patches of the faces of these rows; what `store` lacks of this process's `share` is put there."""
     network = weights_digest(nn.ModuleList([tower.model]))  # alone it has a config that names its folder
-    files = {row: _file(store, dataset, row, network) for row in sorted(set(rows))}
+    wanted = sorted(set(rows))
+    image_ids, boxes = dataset.faces["image_id"].iloc[wanted].to_list(), dataset.faces["box"].iloc[wanted].to_list()
+    photos = photo_digests(dataset, image_ids, store)
+    files = {
+        row: feature_file(store, image_id, digest_of(network, photos[image_id], [float(value) for value in box]))
+        for row, image_id, box in zip(wanted, image_ids, boxes, strict=True)
+    }
     order = list(files)
     missing = [order[number] for number in share.missing([*files.values()])]
     parts = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
@@ -44,13 +50,6 @@ def compute_patches(
         for row, patches in zip(part, tower.patches([_crop(dataset, row) for row in part]).cpu(), strict=True):
             put(files[row], {"patches": patches})
     return Patches(files)
-
-
-def _file(store: Path, dataset: Dataset, row: int, network: str) -> Path:
-    face = dataset.faces.iloc[row]
-    image_id = str(face["image_id"])
-    photo = hashlib.sha256(dataset.encoded(image_id)).hexdigest()
-    return feature_file(store, image_id, digest_of(network, photo, [float(value) for value in face["box"]]))
 
 
 def _crop(dataset: Dataset, row: int) -> Image:

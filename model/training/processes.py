@@ -5,7 +5,7 @@ import os
 import torch
 from accelerate import Accelerator
 
-from model.training.cache import Share
+from model.training.feature_files import Share
 
 
 def accelerator(accumulate: int, dtype: str = "float32") -> Accelerator:

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from model.dataset.dataset import Dataset
+from model.dataset.shards import ShardReader
 from model.errors import UserError
 from model.latents import encode, pack
 from model.training.batches import Batches
-from model.training.cache import Features, Share, compute_features
+from model.training.cache import Features, compute_features
 from model.training.data import Target, TrainingSet, training_set
+from model.training.feature_files import Share
 from model.training.phases import Phase
 from tests.model.tiny import TinyRecogniser, tiny_autoencoder
 from tests.model.training.tiny_dataset import tiny_dataset
@@ -105,6 +107,18 @@ def test_only_what_changed_is_computed_again(dataset: Dataset, data: TrainingSet
     assert compute((moved,))[1] == len(moved.faces)
     assert compute(data.targets, seed=9)[1] == sum(len(target.faces) for target in data.targets)
     assert len(asked) == len(set(asked))
+
+
+def test_where_all_is_there_no_photo_is_read(
+    dataset: Dataset, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compute(opened: Dataset) -> Features:
+        return compute_features(opened, data, tiny_autoencoder(), TinyRecogniser(), encode_text, "tiny", tmp_path)
+
+    first, read = compute(dataset), list[str]()
+    monkeypatch.setattr(ShardReader, "_index", lambda _reader, shard: read.append(shard))
+    assert compute(Dataset.open(dataset.folder)) == first
+    assert not read
 
 
 def test_processes_compute_a_part_each_of_what_is_missing(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:
