@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.curation.bank import build_bank
@@ -66,7 +67,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
             kept.take(share)
         found, refused = find_faces(folder, known, config, lambda: load(config), kept)
         del known
-        give_back_memory()
+        pa.default_memory_pool().release_unused()  # what was freed lies between what stays
         shown = forgotten.shown(found, networks["digest"])
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
         digests = read_files(photos) if paths else {}
@@ -74,7 +75,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         rest = [found.keep(~shown, np.ones(len(found.photo), np.bool_))]
         del found
         named = label(rest.pop(), config)  # which holds it alone, and lets go of it
-        give_back_memory()
+        give_back_memory()  # not before: comparing photos would take twice the time
         rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, again)
         if not named.labels.names:
             raise UserError(
@@ -91,7 +92,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _earlier(dataset, config))
         del named
-        give_back_memory()
+        pa.default_memory_pool().release_unused()
         kept.finish()
         if again or spared:
             kept.forget(set(again.values()) | {reject.path for reject in spared})
@@ -162,6 +163,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     found, marked = drop_marked(found, config, cache_folder("marks"))
     good = good_faces(found, config)
     bank, refused = build_bank(found, good, config, cache_folder("copies"))
+    pa.default_memory_pool().release_unused()  # here too; other cores cannot use what this one's has free
     calibration = calibrate(found, bank, config)
     identity = retrieve(found, bank, good, calibration.threshold, config)
     doubts, total = doubtful_names(bank, config)
