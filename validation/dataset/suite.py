@@ -8,7 +8,11 @@ from typing import Any
 
 import great_expectations as gx
 import pandas as pd
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 
 from model.artefacts import cache_folder
 from validation.dataset import tables
@@ -16,7 +20,7 @@ from validation.dataset.limits import Limits, face_leak
 from validation.dataset.rules import Check, checks, type_checks
 
 SHOWN_ROWS = 50
-logging.getLogger("great_expectations").setLevel(logging.WARNING)  # its import asks for more
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells what it loads
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,11 @@ def as_json(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 def _run(frames: Mapping[str, pd.DataFrame], checks: Sequence[Check]) -> list[Outcome]:
     """The outcome of each check; the frames are emptied."""
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    quiet = DataContextConfig(  # with no pages of its own, whose place it would tell
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+    )
+    context = gx.get_context(mode="ephemeral", project_config=quiet)
     source = context.data_sources.add_pandas("dataset")
     outcomes: dict[str, Outcome] = {}
     for table in dict.fromkeys(check.table for check in checks):

@@ -29,6 +29,15 @@ def test_a_sound_dataset(tmp_path: Path, dataset: Path) -> None:
     assert "http" not in page
 
 
+def test_the_step_alone_has_something_to_say(
+    tmp_path: Path, dataset: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("INFO")
+    run(dataset=dataset, validation=tmp_path / "validation", config=ValidationConfig())
+    assert {record.name.partition(".")[0] for record in caplog.records} == {"components"}
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_failed_suite_writes_its_output_and_stops_the_run(tmp_path: Path, dataset: Path) -> None:
     evil = "<b onclick=x>p01</b>"
     edit(dataset, "faces", lambda frame: frame.assign(identity=frame["identity"].replace("p01", evil)))
