@@ -19,7 +19,8 @@ from components.curation.found import Found
 from components.curation.vectors import BLOCK, Vectors
 from model.similarity import look_at_tiles
 
-FIXED = 0.4  # the published threshold (its appendix says 0.5), for folders too small to calibrate on
+# The published cosine of a face and a person's centre (its appendix says 0.5), for folders too small to calibrate on.
+FIXED = 0.4
 LEAST_PEOPLE = 20  # fewer differ too little from one another to stand for strangers
 STEPS = np.round(np.arange(0, 0.8001, 0.02), 2)  # thresholds of the curve
 Floats = NDArray[np.float64]

@@ -55,6 +55,7 @@ class CurationConfig(BaseModel):
     max_text: Fraction = Field(0.005, description="share of a photo that text may cover, clothes' own left out")
     min_crop: Fraction = Field(0.6, description="least share of a photo that cropping must leave")
 
+    # Of two photos that the source gives one name: what names a face is its cosine to a centre, the threshold.
     link: Fraction = Field(0.4, description="similarity at which two photos of one name support each other")
     threshold: Fraction | None = Field(
         None,

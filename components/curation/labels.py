@@ -14,7 +14,9 @@ from components.curation.items import Reject
 
 SIDES = ("train", "heldout")
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
-SAME_FACE = 0.4  # least cosine of two faces, known or not, that may be one face in two copies
+# Least cosine of two faces, known or not, that may be one face in two copies. It names nobody: the known faces of both
+# photos are near-duplicates already, and all stand in the same places.
+SAME_FACE = 0.4
 
 
 @dataclass(frozen=True)
