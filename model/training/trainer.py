@@ -14,6 +14,7 @@ from diffusers.models.transformers.transformer_flux import FluxTransformer2DMode
 from model.adapter.network import IdentityAdapter
 from model.errors import Preempted, UserError
 from model.progress import track
+from model.training.ahead import Ahead
 from model.training.batches import Batch, Batches
 from model.training.checkpoint import Progress, Window, load_checkpoint, newest_weights, save_checkpoint
 from model.training.phases import Phase, phase_at, total_steps
@@ -60,6 +61,7 @@ class Trainer:
         if self.sharded:
             refuse_uneven(loop.phases)
         self.judges, self.batches, self.loop, self.work = judges, batches, loop, work / "checkpoints"
+        self.ahead = Ahead(batches, self.accelerator.num_processes)
         self.adapter = adapter.requires_grad_(True).train()
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)
         recompute(backbone, loop.recompute)
@@ -89,7 +91,7 @@ class Trainer:
 
     def loss(self, number: int, phase: Phase) -> dict[str, torch.Tensor]:
         """The losses of batch `number`."""
-        batch = self.batches.batch(number, phase).to(self.accelerator.device)
+        batch = self.ahead.batch(number, phase).to(self.accelerator.device)
         return losses(self._predicted, batch, self.judges, phase)
 
     def gradient(self, number: int, phase: Phase) -> dict[str, torch.Tensor]:
