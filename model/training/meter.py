@@ -4,7 +4,8 @@ Counting rule: the floating-point operations of one batch's forward and backward
 addition, over matrix products, convolutions and attention, as torch.utils.flop_counter counts them at the phase's first
 batch. Frozen weights get no gradient and none is counted; neither are the optimiser and what checkpointed activations
 cost a second time. Utilisation is their rate over the device's peak: the dense bfloat16 figure of its data sheet for
-the GPUs below, else what a product of two 1,024 x 1,024 matrices reaches on this device before training.
+the GPUs below, else the most that a product of two 1,024 x 1,024 matrices has reached here, before training and
+between its stretches: beside other work a single measurement is too low.
 """
 
 import resource
@@ -17,7 +18,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 SHEET = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s, SXM, dense bfloat16
-SIDE, ROUNDS = 1024, 5
+SIDE = 1024
 CPU_ATTENTION = {  # torch counts the kernels of GPUs alone
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: (
@@ -55,15 +56,15 @@ def flops_of(work: Callable[[], object]) -> int:
     return int(counter.get_total_flops())
 
 
-def peak_of(device: torch.device) -> float:
-    """FLOP/s that utilisation is a share of."""
+def peak_of(device: torch.device, rounds: int = 5) -> float:
+    """FLOP/s that utilisation is a share of; where it is measured, the best of `rounds` products."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
         for known, peak in SHEET.items():
             if known in name:
                 return peak
     matrix = torch.ones(SIDE, SIDE, device=device)
-    taken = [_seconds(matrix) for _ in range(ROUNDS)]
+    taken = [_seconds(matrix) for _ in range(rounds)]
     return 2 * SIDE**3 / min(taken)
 
 
@@ -88,7 +89,9 @@ class Meter:
 
     def lap(self, batches: int, pictures: int, processes: int) -> dict[str, float]:
         """What the stretch since the last call was like: `batches` and `pictures` are those of all processes."""
-        seconds, self.started = time.monotonic() - self.started, time.monotonic()
+        seconds = time.monotonic() - self.started
+        self.peak = max(self.peak, peak_of(self.device, rounds=1))
+        self.started = time.monotonic()
         return {
             "pictures_per_second": pictures / seconds,
             "flops_utilisation": batches * self.flops / seconds / (self.peak * processes),

@@ -100,10 +100,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, seconds: list[float]) -> None:
 
 
 def test_counting_operations_is_no_part_of_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([10.0, 11.0, 14.0, 15.0, 15.0])
-    monkeypatch.setattr(
-        "model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter)
-    )
+    set_clock(monkeypatch, [10.0, 11.0, 14.0, 15.0, 15.0])
     meter = Meter(torch.device("cpu"))
     meter.count(lambda: torch.ones(2, 2) @ torch.ones(2, 2))
     assert meter.flops == 2 * 2 * 2 * 2
@@ -111,16 +108,25 @@ def test_counting_operations_is_no_part_of_a_stretch(monkeypatch: pytest.MonkeyP
 
 
 def test_utilisation_is_the_rate_of_operations_over_the_peak(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([10.0, 14.0, 14.0])
-    monkeypatch.setattr(
-        "model.training.meter.time", SimpleNamespace(monotonic=lambda: next(clock), perf_counter=time.perf_counter)
-    )
+    set_clock(monkeypatch, [10.0, 14.0, 14.0])
+    monkeypatch.setattr("model.training.meter.peak_of", lambda *_, **__: 1000.0)
     meter = Meter(torch.device("cpu"))
-    meter.peak, meter.flops = 1000.0, 500
+    meter.flops = 500
     lap = meter.lap(batches=4, pictures=32, processes=1)
     assert lap["pictures_per_second"] == 8
     assert lap["flops_utilisation"] == 4 * 500 / 4 / 1000
     assert lap["memory_megabytes"] > 10
+
+
+def test_the_peak_is_the_best_of_those_measured_between_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_clock(monkeypatch, [0.0, 1.0, 3.0, 4.0, 4.0])
+    peaks = iter([400.0, 1000.0, 600.0])
+    monkeypatch.setattr("model.training.meter.peak_of", lambda *_, **__: next(peaks))
+    meter = Meter(torch.device("cpu"))
+    meter.flops = 500
+    laps = [meter.lap(batches=1, pictures=1, processes=1) for _ in range(2)]
+    assert [lap["flops_utilisation"] for lap in laps] == [0.5, 0.5]
+    assert [lap["pictures_per_second"] for lap in laps] == [1.0, 1.0]
 
 
 def test_a_grid_is_as_high_as_its_highest_picture() -> None:
