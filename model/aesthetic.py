@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import UserError
+from model.parts import whole
 
 HEAD = "head.safetensors"
 NEEDED = ("config.json", "preprocessor_config.json", "model.safetensors", HEAD)
@@ -58,7 +59,7 @@ class AestheticPredictor:
 
         try:
             processor = SiglipImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
-            tower = SiglipVisionModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True)
+            tower = whole(SiglipVisionModel, self.folder, local_files_only=True)
             layers = _layers(load_file(self.folder / HEAD, device=self._device))
         except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
             reason = str(error).partition("\n")[0]

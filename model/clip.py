@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import UserError
+from model.parts import whole
 
 NEEDED = ("config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json")
 TOKENS = 77  # of CLIP's text encoder; what is longer is cut off
@@ -59,7 +60,7 @@ class Clip:
         from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
         try:
-            model = CLIPModel.from_pretrained(self.folder, local_files_only=True, use_safetensors=True)
+            model = whole(CLIPModel, self.folder, local_files_only=True)
             processor = CLIPImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
             tokenizer = CLIPTokenizer.from_pretrained(self.folder, local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:

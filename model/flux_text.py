@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer, T5EncoderModel, T5TokenizerFast
 
-from model.parts import read_network, read_part, unreadable
+from model.parts import read_network, read_tokenizer
 
 CLIP_TOKENS = 77
 
@@ -27,7 +27,10 @@ class FluxText:
         t5 = read_network(T5EncoderModel, base, "text_encoder_2", dtype=dtype)
         for model in (clip, t5):
             model.eval().requires_grad_(False).to(device)
-        tokenizers = _tokenizer(CLIPTokenizer, base, "tokenizer"), _tokenizer(T5TokenizerFast, base, "tokenizer_2")
+        tokenizers = (
+            read_tokenizer(CLIPTokenizer, base, "tokenizer"),
+            read_tokenizer(T5TokenizerFast, base, "tokenizer_2"),
+        )
         return cls(clip, tokenizers[0], t5, tokenizers[1], length)
 
     @torch.inference_mode()
@@ -44,11 +47,3 @@ class FluxText:
             list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
         ).input_ids
         return ids.to(model.device)
-
-
-def _tokenizer(kind: Any, base: str, subfolder: str) -> Any:
-    """A tokenizer; where its files are missing, transformers gives one that knows no letter, without a word."""
-    found = read_part(kind, base, subfolder)
-    if "a" not in found.get_vocab():
-        raise unreadable(kind, base, subfolder, "its vocabulary is missing")
-    return found

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -71,34 +73,53 @@ def read_part(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any
 
     UserError where it cannot be read.
     """
-    source, local = located(where)
-    try:
-        alone = local or is_offline_mode()  # diffusers would ask the hub for a list of shards all the same
-        return kind.from_pretrained(source, subfolder=subfolder, local_files_only=alone, **options)
-    except (OSError, ValueError, SafetensorError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise unreadable(kind, where, subfolder, why) from error
+    return _read(kind.from_pretrained, kind, where, subfolder, options)
 
 
 def read_network(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any:
-    """A network as `read_part` reads it, from safetensors alone and with each of its weights.
+    """A part that is a network, `whole`."""
+    return _read(partial(whole, kind), kind, where, subfolder, options)
+
+
+def read_tokenizer(kind: Any, where: str, subfolder: str = "") -> Any:
+    """A part that is a tokenizer, `literate`."""
+    return _read(partial(literate, kind), kind, where, subfolder, {})
+
+
+def whole(kind: Any, where: Any, **options: Any) -> Any:
+    """`kind.from_pretrained` from safetensors alone and with each of the network's weights, else ValueError.
 
     The libraries make up at random what a file lacks, and say so in a warning.
     """
-    options |= {"use_safetensors": True, "output_loading_info": True}
-    network, found = read_part(kind, where, subfolder, **options)
+    network, found = kind.from_pretrained(where, use_safetensors=True, output_loading_info=True, **options)
     if found["missing_keys"]:
-        raise unreadable(kind, where, subfolder, f"{min(found['missing_keys'])} is missing from its weights")
+        raise ValueError(f"{min(found['missing_keys'])} is missing from its weights")
     return network
 
 
-def unreadable(kind: Any, where: str, subfolder: str, why: str) -> UserError:
-    """The refusal of a part, with the reason and the remedy."""
-    part = f"{subfolder} of '{where}'" if subfolder else f"'{where}'"
-    return UserError(
-        f"{part}: no {kind.__name__} can be read ({why}); set {BASE} and {SIGLIP} to folders with the models, or "
-        "log in to the hub where they may be fetched."
-    )
+def literate(kind: Any, where: Any, **options: Any) -> Any:
+    """`kind.from_pretrained` of a tokenizer; ValueError where its files are missing.
+
+    Transformers then makes one that knows no letter, without a word.
+    """
+    tokenizer = kind.from_pretrained(where, **options)
+    if "a" not in tokenizer.get_vocab():
+        raise ValueError("its vocabulary is missing")
+    return tokenizer
+
+
+def _read(read: Callable[..., Any], kind: Any, where: str, subfolder: str, options: dict[str, Any]) -> Any:
+    source, local = located(where)
+    alone = local or is_offline_mode()  # diffusers would ask the hub for a list of shards all the same
+    try:
+        return read(source, subfolder=subfolder, local_files_only=alone, **options)
+    except (OSError, ValueError, SafetensorError) as error:
+        part = f"{subfolder} of '{where}'" if subfolder else f"'{where}'"
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise UserError(
+            f"{part}: no {kind.__name__} can be read ({why}); set {BASE} and {SIGLIP} to folders with the models, or "
+            "log in to the hub where they may be fetched."
+        ) from error
 
 
 def pack_folder(where: str) -> Path:

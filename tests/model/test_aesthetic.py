@@ -1,5 +1,6 @@
 """The aesthetic predictor on a tiny SigLIP that the test saves: real files, the head as published, refusals by name."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,20 @@ def test_a_missing_file_is_named() -> None:
 
 
 def test_a_head_of_another_model_and_a_broken_one_are_refused(folder: Path, tmp_path: Path) -> None:
-    import shutil
-
-    other = tmp_path / "other"
-    shutil.copytree(folder, other)
+    other = shutil.copytree(folder, tmp_path / "other")
     save_file({"scoring_head.0.weight": torch.zeros(1, 9), "scoring_head.0.bias": torch.zeros(1)}, other / HEAD)
     with pytest.raises(UserError, match="head from 9 values to 1, which must be from 8 to 1"):
         AestheticPredictor(str(other), "curate.aesthetic").scores(PHOTOS)
     (other / "config.json").write_text("{")
     with pytest.raises(UserError, match="cannot be loaded"):
+        AestheticPredictor(str(other), "curate.aesthetic").scores(PHOTOS)
+
+
+def test_weights_of_which_one_is_missing_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(folder, tmp_path / "other")
+    weights = load_file(folder / "model.safetensors")
+    lost = max(weights)
+    del weights[lost]
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=f"{lost} is missing from its weights"):
         AestheticPredictor(str(other), "curate.aesthetic").scores(PHOTOS)

@@ -51,3 +51,14 @@ def test_a_missing_file_and_a_broken_one_are_named(folder: Path, tmp_path: Path)
     (other / "config.json").write_text("{")
     with pytest.raises(UserError, match="cannot be loaded"):
         Clip(str(other), "evaluate.clip").texts(TEXTS)
+
+
+def test_weights_of_which_one_is_missing_are_refused(folder: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    other = shutil.copytree(folder, tmp_path / "other")
+    weights = load_file(folder / "model.safetensors")
+    del weights["text_projection.weight"]
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"text_projection\.weight is missing from its weights"):
+        Clip(str(other), "evaluate.clip").texts(TEXTS)
