@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from components.curation.compared import Comparison, compared
 from components.curation.found import Found
 from components.curation.items import Reject
+from model.dataset.fingerprint import near_duplicates
 
 SIDES = ("train", "heldout")
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
+SAME_SHOT = 0.86  # least cosine of a face and its crop; of another sitting's faces that look like crops few reach it
 # Least cosine of two faces, known or not, that may be one face in two copies. It names nobody: the known faces of both
 # photos are near-duplicates already, and all stand in the same places.
 SAME_FACE = 0.4
@@ -51,6 +53,7 @@ class Labels:
 def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) -> tuple[Labels, list[Reject]]:
     """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, all laid out alike.
 
+    A bank photo cut out of a photo that stays goes too, where `model.dataset.pairs` could not tell by the tables.
     The marked photos, `refused` already as copies of bank photos, go too; what copies them is a copy all the same.
     Comparisons of photos are kept in `folder`.
     """
@@ -58,6 +61,7 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
     rank = np.where(labels.reference, 0, np.where(refused[found.photo], 1, 2))
     known = np.bincount(found.photo[labels.identity >= 0], minlength=len(found.photos))
     copied: dict[int, dict[int, int]] = {}  # photo -> original -> faces copied from it
+    cut: list[tuple[int, int]] = []  # bank photo, photo that shows the same face in the same picture
     ordered, orders = tee(faces[np.argsort(rank[faces], kind="stable")] for _, faces in labels.faces_of())
     people = (Comparison(faces, labels.reference[faces]) for faces in orders)
     for faces, same in zip(ordered, compared(found, people, folder), strict=True):
@@ -66,6 +70,8 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
             if photo != original and not labels.reference[faces[later]]:
                 originals = copied.setdefault(photo, {})
                 originals[original] = originals.get(original, 0) + 1
+                if labels.reference[faces[earlier]] and _cut(found, faces[[later]], faces[[earlier]]):
+                    cut.append((original, photo))
     keep = ~refused
     rejects = []
     for photo, originals in sorted(copied.items()):
@@ -73,11 +79,24 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
         whole = [other for other in whole if _same_layout(found, photo, other)]
         if whole and keep[photo]:
             keep[photo] = False
-            path = found.photos[whole[0]].item.path
-            rejects.append(
-                Reject(found.photos[photo].item.path, "retrieve", "near_duplicate", f"it is a copy of {path}")
-            )
+            rejects.append(_copy(found, photo, whole[0]))
+    for bank, photo in sorted(cut):
+        if keep[bank] and keep[photo]:
+            keep[bank] = False
+            rejects.append(_copy(found, bank, photo))
     return labels.keep(keep), rejects
+
+
+def _cut(found: Found, face: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
+    """Whether two faces [1] that look like one picture are one, and the tables, which forbid such pairs, miss it."""
+    prints, unit = found.fingerprint, found.unit
+    told = near_duplicates(prints[face], unit[face], prints[other], unit[other])
+    return not told.any() and bool((unit[face] @ unit[other].T >= SAME_SHOT).all())
+
+
+def _copy(found: Found, photo: int, original: int) -> Reject:
+    detail = f"it is a copy of {found.photos[original].item.path}"
+    return Reject(found.photos[photo].item.path, "retrieve", "near_duplicate", detail)
 
 
 def _same_layout(found: Found, photo: int, other: int) -> bool:

@@ -163,7 +163,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     found, marked = drop_marked(found, config, cache_folder("marks"))
     good = good_faces(found, config)
     bank, refused = build_bank(found, good, config, cache_folder("copies"))
-    pa.default_memory_pool().release_unused()  # here too; other cores cannot use what this one's has free
+    pa.default_memory_pool().release_unused()  # here too: threads take memory of their own
     calibration = calibrate(found, bank, config)
     identity = retrieve(found, bank, good, calibration.threshold, config)
     doubts, total = doubtful_names(bank, config)

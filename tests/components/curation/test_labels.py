@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from components.curation import labels
 from components.curation.labels import Labels, drop_duplicates
 from tests.components.curation.faces import found_of
 
@@ -38,3 +39,26 @@ def test_a_photo_is_a_copy_where_every_face_of_it_stands_in_the_other(
     kept, rejects = drop_duplicates(pair(faces, boxes), np.zeros(2, np.bool_), tmp_path)
     assert len(kept.found.photos) == (1 if copy else 2)
     assert [reject.reason for reject in rejects] == (["near_duplicate"] if copy else [])
+
+
+@pytest.mark.parametrize(("apart", "gone"), [(0.5, True), (0.9, False), (0.0, False)])
+def test_a_bank_photo_cut_out_of_a_group_photo_goes_where_the_tables_would_pair_them(
+    apart: float, gone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = found_of([0, 1, 1], np.stack([KNOWN, KNOWN + apart * ANOTHER, ONE]))
+    prints = found.fingerprint.copy()
+    prints[0] = prints[1] ^ np.uint64(2**20 - 1 if apart else 0)
+    found = replace(found, box=np.array([LEFT, LEFT, RIGHT], np.float32), fingerprint=prints)
+    before = Labels(
+        found,
+        ["a", "b"],
+        np.stack([KNOWN, ONE]).astype(np.float32),
+        np.array([0, 0, 1]),
+        np.array([True, False, False]),
+    )
+    monkeypatch.setattr(
+        labels, "compared", lambda _, people, __: (np.ones((len(one.faces),) * 2, np.bool_) for one in people)
+    )
+    kept, rejects = drop_duplicates(before, np.zeros(2, np.bool_), tmp_path)
+    assert [photo.item.path for photo in kept.found.photos] == [photo.item.path for photo in found.photos[gone:]]
+    assert [reject.reason for reject in rejects] == ["near_duplicate"] * gone
