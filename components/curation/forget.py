@@ -66,7 +66,13 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     with tempfile.TemporaryDirectory() as scratch:
         photos = Path(scratch) / "photos"
         bring(photos=photos, config=PhotosConfig(folder=str(folder)))
-        step.run(photos=photos, dataset=dataset, config=settings)
+        try:
+            step.run(photos=photos, dataset=dataset, config=settings)
+        except UserError as error:
+            raise UserError(
+                f"the person is left out from now on, but no next version can be made ({error}): delete {dataset}, "
+                "which still holds them"
+            ) from error
         digests = read_files(photos)
     after = Dataset.open(dataset)
     gone = set(after.rejects.loc[after.rejects["reason"] == "forgotten", "path"])

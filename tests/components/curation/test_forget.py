@@ -107,6 +107,13 @@ def test_a_name_over_faces_of_others_takes_its_own_photos_alone(
     assert list(Dataset.open(folder).identities.index) == ["Anna", "Bea", "Cem"]
 
 
+def test_where_nobody_is_left_the_version_to_delete_is_named(curate: Curate, painted: Paint, tmp_path: Path) -> None:
+    folder = curate({f"Anna/{n}.png": painted(1, seed=n) for n in range(3)}, config=CONFIG)
+    with pytest.raises(UserError, match=f"delete {folder}, which still holds them"):
+        forget("Anna", tmp_path / "album", folder)
+    assert Forgotten.read(tmp_path / "album").named("a.png", "anna")
+
+
 def test_it_may_be_said_twice(curate: Curate, album: Photos, tmp_path: Path) -> None:
     folder = curate(album, config=CONFIG)
     first = forget("Anna", tmp_path / "album", folder)
