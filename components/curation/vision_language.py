@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from model.artefacts import folder_digest
 from model.errors import UserError
+from model.parts import whole
 
 MAX_TOKENS = 160  # new ones: 77 words and some room
 BATCH = 4  # photos at once: what a photo takes of memory is the model's affair
@@ -69,9 +70,7 @@ class VisionLanguageModel:
         local = {"local_files_only": True, "trust_remote_code": False}
         try:
             processor = AutoProcessor.from_pretrained(self._folder, **local)
-            network = AutoModelForImageTextToText.from_pretrained(
-                self._folder, use_safetensors=True, dtype="auto", **local
-            )
+            network = whole(AutoModelForImageTextToText, self._folder, dtype="auto", **local)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
             reason = " ".join(str(error).split())[:200]
             raise UserError(

@@ -24,7 +24,7 @@ from model.presets import Preset, frozen_digest, preset
 from model.training.assemble import assemble
 from model.training.feature_files import digest_of
 from model.training.live import METRICS
-from model.training.preemption import asked_to_stop
+from model.training.preemption import asked_to_stop, stopped_at_once
 from model.training.processes import accelerator
 from model.training.trainer import Loop, Trainer
 from model.training.watch import Watch
@@ -37,9 +37,10 @@ log = logging.getLogger(__name__)
 def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig) -> None:
     """Train on the folder `dataset`, which `validation` must call good, and write the folder `model`.
 
-    Killed and started again with the same dataset and settings, it goes on from its last checkpoint; SIGTERM writes one
-    and raises Preempted. Raises BusyError while another process trains the same, and UserError for a dataset that is
-    not validated, a start that does not fit, and losses that are not finite or run away.
+    Killed and started again with the same dataset and settings, it goes on from its last checkpoint; SIGTERM writes
+    one, if there is a step to save, and raises Preempted. Raises BusyError while another process trains the same, and
+    UserError for a dataset that is not validated, a start that does not fit, and losses that are not finite or run
+    away.
     """
     _refuse_unvalidated(dataset, validation)
     keep_memory()
@@ -50,10 +51,10 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     work, live = work_folder("train", key), cache_folder("live", "train", key)
     loop = _loop(config)
     process = accelerator(loop.accumulate, chosen.dtype)
-    with _to_oneself(live, process):
-        trainer = assemble(opened, chosen, start.adapter, loop, config.batch, config.seed, work, process)
-        watch = Watch(live, sampler(opened, trainer, chosen), config.samples_every)
-        with asked_to_stop() as stop, closing(watch):
+    with _to_oneself(live, process), asked_to_stop() as stop:
+        with stopped_at_once("encoding what is trained on"):
+            trainer = assemble(opened, chosen, start.adapter, loop, config.batch, config.seed, work, process)
+        with closing(Watch(live, sampler(opened, trainer, chosen), config.samples_every)) as watch:
             trainer.train(stop, watch)
         if process.is_main_process:
             _write(model, trainer, chosen, _history(opened, chosen, start, trainer, config))

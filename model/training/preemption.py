@@ -1,10 +1,12 @@
-"""SIGTERM as a request to make room: noted when it comes, answered after the step that is running."""
+"""SIGTERM as a request to make room, answered at once or after the step that is running."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from model.errors import Preempted
 
 
 @contextmanager
@@ -14,15 +16,31 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
     Outside the main thread, where Python takes no signals, it never was.
     """
     noted = threading.Event()
+    with _answered_by(noted.set):
+        yield noted.is_set
 
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        noted.set()
+
+@contextmanager
+def stopped_at_once(work: str) -> Iterator[None]:
+    """Let SIGTERM end the block with `Preempted`, for `work` that keeps each part when it is done."""
+
+    def stop() -> None:
+        raise Preempted(f"{work} was stopped, as asked; what is done is kept: start it again to go on.")
+
+    with _answered_by(stop):
+        yield
+
+
+@contextmanager
+def _answered_by(answer: Callable[[], None]) -> Iterator[None]:
+    def take(_signal: int, _frame: FrameType | None) -> None:
+        answer()
 
     if threading.current_thread() is not threading.main_thread():
-        yield noted.is_set
+        yield
         return
-    before = signal.signal(signal.SIGTERM, note)
+    before = signal.signal(signal.SIGTERM, take)
     try:
-        yield noted.is_set
+        yield
     finally:
         signal.signal(signal.SIGTERM, before)

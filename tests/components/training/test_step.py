@@ -1,6 +1,7 @@
 """The train step on small networks: the artefact it writes, what it refuses, what it starts from."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from model import presets
 from model.adapter.checkpoint import load_adapter
 from model.artefacts import read_json, write_json
 from model.dataset.dataset import Dataset
-from model.errors import BusyError, UserError
+from model.errors import BusyError, Preempted, UserError
+from model.training import cache
 from model.training.assemble import training_data
 from tests.components.training.tiny_step import BROUGHT, SHORT, inputs, on_tiny_networks, tiny_preset
 from tests.model.tiny import SIZES
@@ -71,6 +73,30 @@ def test_a_second_training_of_one_job_is_refused_until_the_first_is_gone(
     run(**paths, config=SHORT)
     assert "going on from step 2" in caplog.text
     assert read_json(paths["model"] / "training.json")["curve"][-1]["step"] == 4
+
+
+def test_sigterm_while_photos_are_encoded_ends_at_once_and_keeps_what_is_done(
+    tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = inputs(tmp_path)
+    put, files = cache.put, list[Path]()
+
+    def stop_after_two(file: Path, tensors: dict[str, torch.Tensor]) -> None:
+        put(file, tensors)
+        files.append(file)
+        if len(files) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(cache, "put", stop_after_two)
+    with pytest.raises(Preempted, match="start it again to go on"):
+        run(**paths, config=SHORT)
+    assert signal.getsignal(signal.SIGTERM) == before
+    first = set(files)
+    run(**paths, config=SHORT)
+    assert len(first) == 2
+    assert not first & set(files[2:])
+    assert load_adapter(paths["model"]).sizes == SIZES
 
 
 def test_the_processes_of_one_training_share_it_and_do_not_refuse_each_other(tmp_path: Path, assets: Path) -> None:
