@@ -70,7 +70,7 @@ $(LOCKED): | $(BIN)/python
 	@rm -f $(VENV)/.locked-* && touch $@
 
 $(CHECKERS): | $(BIN)/python
-	$(PIP) install --quiet --no-deps --requirement requirements-dev.lock
+	$(PIP) install --quiet --no-deps --use-pep517 --requirement requirements-dev.lock
 	@rm -f $(VENV)/.checkers-* && touch $@
 
 $(PROJECT): $(LOCKED)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from model.artefacts import new_folder, read_json, write_json
+from model.training import zero
 from model.training.shards import like, whole
 
 KEPT = 2
@@ -62,7 +63,11 @@ def save_checkpoint(
 
     The files hold whole tensors. Where processes share them, all must call this, and one should `write`.
     """
-    weights, moments = whole(module.state_dict(), keep=write), whole(_moments(module, optimiser), keep=write)
+    weights = whole(module.state_dict(), keep=write)
+    if zero.in_pieces(module):
+        moments = zero.moments(module, optimiser, keep=write)
+    else:
+        moments = whole(_moments(module, optimiser), keep=write)
     if not write:
         return
     with new_folder(folder / f"step-{progress.step:07d}") as draft:
@@ -81,7 +86,8 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     newest = there[-1]
     present = module.state_dict()
     module.load_state_dict({name: like(tensor, present[name]) for name, tensor in load_file(newest / WEIGHTS).items()})
-    _set_moments(module, optimiser, load_file(newest / "optimiser.safetensors"))
+    set_moments = zero.set_state if zero.in_pieces(module) else _set_moments
+    set_moments(module, optimiser, load_file(newest / "optimiser.safetensors"))
     saved = read_json(newest / "progress.json")
     log.info("going on from step %d", saved["step"])
     return Progress(saved["step"], saved["curve"], Window(**saved["window"]))

@@ -13,7 +13,7 @@ from model.adapter.network import IdentityAdapter
 from model.errors import UserError
 from model.training.phases import Phase
 
-WHOLE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
+WHOLE = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU, DistributedType.DEEPSPEED)
 FILES = "components/training/accelerate"
 
 

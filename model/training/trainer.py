@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
+from torch import nn
 
 from model.adapter.network import IdentityAdapter
 from model.errors import Preempted, UserError
@@ -22,6 +24,7 @@ from model.training.processes import accelerator
 from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
+from model.training.zero import by_zero, set_up
 
 DIVERGED = 3.0  # times the best point of the phase: a flow loss there does not come back
 log = logging.getLogger(__name__)
@@ -66,6 +69,9 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)
         recompute(backbone, loop.recompute)
         self.whole = AdaptedBackbone(backbone.requires_grad_(False).eval(), adapter)
+        self.autocast = self.accelerator.autocast
+        if by_zero(self.accelerator):
+            self.autocast = set_up(self.accelerator, batches.size, loop.accumulate, loop.clip)
         self.model, self.prepared = self.accelerator.prepare(self.whole, self.optimiser)
         gather_for_keys(adapter)
         self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
@@ -89,10 +95,10 @@ class Trainer:
                 raise Preempted(f"training stopped after step {step + 1} of {last}, as asked; start it again to go on.")
         return self.progress.curve
 
-    def loss(self, number: int, phase: Phase) -> dict[str, torch.Tensor]:
-        """The losses of batch `number`."""
+    def loss(self, number: int, phase: Phase, model: nn.Module | None = None) -> dict[str, torch.Tensor]:
+        """The losses of batch `number`, by the wrapped model or by another one."""
         batch = self.ahead.batch(number, phase).to(self.accelerator.device)
-        return losses(self._predicted, batch, self.judges, phase)
+        return losses(partial(self._predicted, model or self.model), batch, self.judges, phase)
 
     def gradient(self, number: int, phase: Phase) -> dict[str, torch.Tensor]:
         """The losses of batch `number`, whose gradient is added to the adapter's."""
@@ -108,9 +114,9 @@ class Trainer:
         adapter.load_state_dict(newest_weights(self.work), assign=True)
         return adapter
 
-    def _predicted(self, x_t: torch.Tensor, batch: Batch) -> torch.Tensor:
-        with self.accelerator.autocast():  # accelerate does so itself for models that are not sharded
-            found: torch.Tensor = self.model(x_t, batch)
+    def _predicted(self, model: nn.Module, x_t: torch.Tensor, batch: Batch) -> torch.Tensor:
+        with self.autocast():  # accelerate does so itself for models that are not sharded
+            found: torch.Tensor = model(x_t, batch)
         return found
 
     def _step(self, step: int, phase: Phase, within: int) -> dict[str, float]:
@@ -123,7 +129,7 @@ class Trainer:
                 found = self.gradient(number, phase)
                 window.add({name: float(value.detach()) for name, value in found.items()})
                 if self.accelerator.sync_gradients:
-                    norm = self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip)
+                    norm = torch.as_tensor(self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip))
                     measures = self._means(window) | {"gradient": float(whole({"norm": norm}, keep=True)["norm"])}
                     self._refuse_nonsense(step, measures)
                 self.prepared.step()

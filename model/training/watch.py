@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from PIL import Image
 
 from model.artefacts import new_file
@@ -78,10 +78,14 @@ def grid(pictures: list[Image.Image]) -> Image.Image:
 
 
 def _gradient(trainer: Trainer, step: int, phase: Phase) -> None:
-    """The gradient of a step's first batch; what is not exchanged stays in shards beyond the reach of zero_grad."""
-    alone = nullcontext() if trainer.sharded else trainer.accelerator.no_sync(trainer.model)
-    with alone:
-        trainer.gradient(step * trainer.loop.accumulate * trainer.accelerator.num_processes, phase)
+    """The gradient of a step's first batch, added to nothing and not exchanged, where weights are not in shards."""
+    number = step * trainer.loop.accumulate * trainer.accelerator.num_processes
+    if trainer.sharded:
+        trainer.gradient(number, phase)
+        return
+    total = trainer.loss(number, phase, trainer.whole)["total"]
+    torch.autograd.grad(total, list(trainer.adapter.parameters()), allow_unused=True)
+    trainer.whole.hooks.close()
 
 
 def _shown(speed: dict[str, float]) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """Weights that processes share (FSDP2): they learn what one process learns, and go on from each other's checkpoints."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,23 +18,17 @@ from model.errors import UserError
 from model.training.checkpoint import checkpoints
 from model.training.phases import Phase
 from model.training.shards import refuse_uneven, sharded
-from tests.model.training.tiny_job import ROOT, same_end, start, tiny_trainer
+from tests.model.training.tiny_job import FILES, launcher, same_end, start, tiny_trainer
 
-FILES = ROOT / "components" / "training" / "accelerate"
+FILE = "fsdp2.yaml"
 
 
 @pytest.fixture(scope="module")
 def shared(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The job that two processes share, which nothing interrupts; live metrics and samples are taken beside it."""
     work = tmp_path_factory.mktemp("shared")
-    assert start(dataset, work, "watched", 0, launcher()) == 0
+    assert start(dataset, work, "watched", 0, launcher(FILE)) == 0
     return work
-
-
-def launcher() -> Sequence[str]:
-    """Two processes on the CPU by the file for GPUs, in full precision."""
-    options = ["--config_file", str(FILES / "fsdp2.yaml"), "--num_processes", "2", "--mixed_precision", "no"]
-    return ("-m", "accelerate.commands.launch", *options, "-m")
 
 
 def test_processes_that_share_the_weights_learn_what_one_learns(dataset: Dataset, shared: Path, tmp_path: Path) -> None:
@@ -52,13 +45,13 @@ def test_processes_that_share_the_weights_learn_what_one_learns(dataset: Dataset
 def test_a_stopped_job_goes_on_bit_for_bit_and_one_process_goes_on_with_it(
     dataset: Dataset, shared: Path, tmp_path: Path
 ) -> None:
-    assert start(dataset, tmp_path / "two", "term", 5, launcher()) != 0
+    assert start(dataset, tmp_path / "two", "term", 5, launcher(FILE)) != 0
     assert [folder.name for folder in checkpoints(tmp_path / "two" / "checkpoints")] == [
         "step-0000004",
         "step-0000005",
     ]
     shutil.copytree(tmp_path / "two", tmp_path / "one")
-    assert start(dataset, tmp_path / "two", "never", 0, launcher()) == 0
+    assert start(dataset, tmp_path / "two", "never", 0, launcher(FILE)) == 0
     assert same_end(shared, tmp_path / "two")
     alone = tiny_trainer(dataset, tmp_path / "one", accumulate=2)
     assert alone.progress.step == 5
@@ -82,7 +75,7 @@ def test_what_was_trained_is_whole_and_can_be_saved(dataset: Dataset, shared: Pa
     assert all(torch.equal(kept[name], whole[name]) for name in whole)
 
 
-@pytest.mark.parametrize("kind", [DistributedType.DEEPSPEED, DistributedType.FSDP, DistributedType.MEGATRON_LM])
+@pytest.mark.parametrize("kind", [DistributedType.FSDP, DistributedType.MEGATRON_LM])
 def test_other_ways_of_sharing_are_refused(kind: DistributedType) -> None:
     accelerator: Any = SimpleNamespace(distributed_type=kind, is_fsdp2=False)
     with pytest.raises(UserError, match=rf"sharded by {kind.value}, .*fsdp2\.yaml"):
@@ -90,7 +83,12 @@ def test_other_ways_of_sharing_are_refused(kind: DistributedType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "kind"), [("ddp.yaml", DistributedType.MULTI_GPU), ("fsdp2.yaml", DistributedType.FSDP)]
+    ("file", "kind"),
+    [
+        ("ddp.yaml", DistributedType.MULTI_GPU),
+        ("fsdp2.yaml", DistributedType.FSDP),
+        ("deepspeed.yaml", DistributedType.DEEPSPEED),
+    ],
 )
 def test_the_files_for_gpus_are_ones_that_accelerate_reads(file: str, kind: DistributedType) -> None:
     assert load_config_from_file(str(FILES / file)).distributed_type == kind

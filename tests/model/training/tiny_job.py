@@ -11,8 +11,8 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from accelerate import Accelerator, PartialState
+from accelerate.utils import DeepSpeedPlugin, DistributedType, FullyShardedDataParallelPlugin
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
@@ -36,6 +36,8 @@ from model.training.watch import Watch
 from tests.model.tiny import TinyRecogniser, tiny_adapter, tiny_autoencoder, tiny_backbone
 
 ROOT = Path(__file__).resolve().parents[3]
+FILES = ROOT / "components" / "training" / "accelerate"
+CLIP = 0.45  # clips some of the steps
 BUCKETS = ((64, 64), (96, 64))
 PHASES = (
     Phase(name="first", steps=8, learning_rate=1e-3, warmup=2, paired=0, contrastive=0, identity=0),
@@ -51,6 +53,7 @@ PHASES = (
     ),
     Phase(name="third", steps=2, learning_rate=1e-4, warmup=0, drawn=2),
 )
+UNEVEN = (*PHASES[:2], PHASES[2].model_copy(update={"decoded": 0.35}))  # one process may draw where another does not
 
 
 def encode_text(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -81,20 +84,34 @@ def tiny_trainer(
         tiny_adapter(trained=False),
         Judges(autoencoder, recogniser, bank, Detector.load()),
         Batches(data, features, size=batch, seed=5),
-        Loop(phases, accumulate=accumulate, checkpoint_every=4, report_every=2),
+        Loop(phases, accumulate=accumulate, clip=CLIP, checkpoint_every=4, report_every=2),
         work,
         processes(accumulate),
     )
 
 
 def processes(accumulate: int) -> Accelerator:
-    """The accelerator that the launcher asked for; accelerate itself heeds FSDP on every device but the CPU."""
+    """The accelerator that the launcher asked for; accelerate itself heeds it on every device but the CPU."""
     with patch("torch.accelerator.is_available", return_value=False):
         found = accelerator(accumulate)
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED") == "true":
+        deepspeed(found)
     if os.environ.get("ACCELERATE_USE_FSDP") == "true":
         found.state.distributed_type = DistributedType.FSDP
         found.state.fsdp_plugin = FullyShardedDataParallelPlugin()
     return found
+
+
+def deepspeed(process: Accelerator) -> None:
+    """Give the process to DeepSpeed, which talks over gloo where it finds nothing that it can compile for a CPU."""
+    from deepspeed import ops
+
+    ops.__compatible_ops__ = {}
+    plugin = DeepSpeedPlugin()
+    plugin.set_mixed_precision(os.environ["ACCELERATE_MIXED_PRECISION"])
+    PartialState().distributed_type = process.state.distributed_type = DistributedType.DEEPSPEED
+    process.state.deepspeed_plugins = {"default": plugin}
+    plugin.select(_from_accelerator_state=True)
 
 
 def watch(trainer: Trainer, work: Path) -> Watch:
@@ -105,19 +122,25 @@ def watch(trainer: Trainer, work: Path) -> Watch:
     return Watch(work / "live", lambda: sampler([request]), samples_every=8)
 
 
+def launcher(file: str) -> Sequence[str]:
+    """Two processes on the CPU by a file for GPUs, in full precision."""
+    options = ["--config_file", str(FILES / file), "--num_processes", "2", "--mixed_precision", "no"]
+    return ("-m", "accelerate.commands.launch", "--main_process_port", "0", *options, "-m")
+
+
 def start(
     dataset: Dataset,
     work: Path,
     moment: str,
     number: int,
     launcher: Sequence[str] = ("-m",),
-    *,
-    edits: bool = False,
+    *flags: str,
 ) -> int:
-    """The job in a process of its own; its exit code."""
+    """The job in a process of its own, with 'edits' or 'uneven' where told so; its exit code."""
     command = [sys.executable, *launcher, "tests.model.training.tiny_job"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    arguments = [str(dataset.folder), str(work), moment, str(number), *(["edits"] if edits else [])]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
+    arguments = [str(dataset.folder), str(work), moment, str(number), *flags]
     return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, check=False).returncode
 
 
@@ -144,13 +167,14 @@ def signal_in_step(trainer: Trainer, number: int, sent: signal.Signals) -> None:
     trainer.model.register_forward_hook(note)
 
 
-def job(dataset: Path, work: Path, moment: str, number: int, *, edits: bool) -> None:
+def job(dataset: Path, work: Path, moment: str, number: int, flags: Sequence[str]) -> None:
     """Train, and be killed or asked to stop in a step, or killed while the checkpoint of step `number` is written.
 
     'watched' trains to the end with live metrics and sample pictures beside it.
     """
     torch.set_num_threads(1)
-    trainer = tiny_trainer(Dataset.open(dataset), work, edits=edits)
+    phases = UNEVEN if "uneven" in flags else PHASES
+    trainer = tiny_trainer(Dataset.open(dataset), work, phases, edits="edits" in flags)
     assert trainer.sharded == all(isinstance(parameter, DTensor) for parameter in trainer.whole.parameters())
 
     def write(path: Path, value: dict[str, Any]) -> None:
@@ -168,4 +192,4 @@ def job(dataset: Path, work: Path, moment: str, number: int, *, edits: bool) -> 
 
 
 if __name__ == "__main__":
-    job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), edits="edits" in sys.argv[5:])
+    job(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), sys.argv[5:])
