@@ -1,5 +1,6 @@
 """Leaving out every photo that shows a person who is to be forgotten, by the tombstones of the photo folder."""
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from components.curation.kept import KEY
 from components.tombstones import Tombstones
 from model.similarity import nearest
 
+log = logging.getLogger(__name__)
 DETAIL = "it shows a person who is to be forgotten: delete the file that has this SHA-256"
 
 
@@ -32,7 +34,14 @@ class Forgotten(Tombstones):
         return photos.filter(pa.array(~gone)), self.rejects(digests, digests)
 
     def shown(self, found: Found, recogniser: str) -> NDArray[np.bool_]:
-        """[photos] which of the found photos show a forgotten person's face."""
+        """[photos] which of the found photos show a forgotten person's face; warns of faces it cannot compare."""
+        strange = sum(bool(stone.centre) and stone.recogniser != recogniser for stone in self.people)
+        if strange:
+            log.warning(
+                "the faces of %d forgotten people were taken by another recogniser than this dataset's: new photos of "
+                "them are known by name and file alone; curate with the recogniser of before, or look for them",
+                strange,
+            )
         shown = np.zeros(len(found.photos), np.bool_)
         for stone in self.people:
             if stone.recogniser == recogniser and len(found.photo):

@@ -114,6 +114,19 @@ def test_where_nobody_is_left_the_version_to_delete_is_named(curate: Curate, pai
     assert Forgotten.read(tmp_path / "album").named("a.png", "anna")
 
 
+def test_faces_that_another_recogniser_took_are_told_to_be_of_no_use(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    forget("Anna", tmp_path / "album", curate(album, config=CONFIG))
+    stones = Forgotten.read(tmp_path / "album")
+    assert "another recogniser" not in caplog.text
+    other = tuple(stone.model_copy(update={"recogniser": "1"}) for stone in stones.people)
+    Forgotten(people=other).write(tmp_path / "album")
+    later = {f"Zoe/{n}.png": painted(1, seed=n) for n in range(20, 23)}
+    assert "Zoe" in Dataset.open(curate(album | later, config=CONFIG)).identities.index
+    assert "the faces of 1 forgotten people were taken by another recogniser" in caplog.text
+
+
 def test_it_may_be_said_twice(curate: Curate, album: Photos, tmp_path: Path) -> None:
     folder = curate(album, config=CONFIG)
     first = forget("Anna", tmp_path / "album", folder)
