@@ -8,9 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from huggingface_hub import is_offline_mode
-from safetensors import SafetensorError
-
 from model.errors import UserError
 
 BASE, SIGLIP, PACK = "WITHANYONE_BASE", "WITHANYONE_SIGLIP", "WITHANYONE_PACK"
@@ -109,6 +106,9 @@ def literate(kind: Any, where: Any, **options: Any) -> Any:
 
 
 def _read(read: Callable[..., Any], kind: Any, where: str, subfolder: str, options: dict[str, Any]) -> Any:
+    from huggingface_hub import is_offline_mode
+    from safetensors import SafetensorError
+
     source, local = located(where)
     alone = local or is_offline_mode()  # diffusers would ask the hub for a list of shards all the same
     try:

@@ -1,5 +1,7 @@
 """Settings: files, changes, refusals by name."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.settings import SettingsError, load_settings
+from pipelines.sources import ROOT
 from tests.pipelines.tiny import TINY, TinyConfig
 
 
@@ -100,3 +103,11 @@ def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
     assert "There is no settings file" in refusal(file=tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")
     assert "cannot be read" in refusal(file=tmp_path / "params.yaml")
+
+
+def test_they_are_checked_where_the_libraries_of_no_step_are_installed() -> None:
+    program = "import sys\nimport pipelines.settings\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert {"pydantic", "model"} <= loaded
+    assert not loaded & {"diffusers", "huggingface_hub", "onnxruntime", "safetensors", "scipy", "torch", "transformers"}
