@@ -60,15 +60,17 @@ def build_bank(
     Where no photo of the whole folder carries a name, lone faces that are close together become nameless people.
     """
     alone = np.flatnonzero((found.counts == 1)[found.photo] & good)
+    torn: dict[str, _Person] = {}
     if any(photo.item.person for photo in found.photos):
-        people = _named(found, alone, config, folder)
+        people, torn = _named(found, alone, config, folder)
     else:
         people = _nameless(found, alone, config, folder)
     kept = {name: person for name, person in sorted(people.items()) if len(person.members) >= config.min_references}
     member = np.full(len(found.photo), -1, np.intp)
     for number, person in enumerate(kept.values()):
         member[person.members] = number
-    divided = {name: person.clusters for name, person in sorted(people.items()) if person.clusters[1] >= 2}
+    doubtful = sorted({**torn, **people}.items())
+    divided = {name: person.clusters for name, person in doubtful if person.clusters[1] >= 2}
     bank = Bank(list(kept), centres(found.unit, member, len(kept)), member, divided)
     return bank, _rejects(found, people, bank, config)
 
@@ -100,18 +102,23 @@ def sums(unit: Vectors, member: Indices, people: int) -> NDArray[np.float64]:
     return total
 
 
-def _named(found: Found, alone: Indices, config: CurationConfig, folder: Path) -> dict[str, _Person]:
+def _named(
+    found: Found, alone: Indices, config: CurationConfig, folder: Path
+) -> tuple[dict[str, _Person], dict[str, _Person]]:
+    """The people by name; and by theirs, folders that name nobody as two people have most of the faces in them."""
     faces: dict[tuple[str, str], array[int]] = {}
     for face, photo in zip(alone.tolist(), found.photos_of(alone), strict=True):
         if photo.item.person:
             faces.setdefault((photo.item.person, photo.item.named_by), array("q")).append(face)
-    people = {}
+    people, torn = {}, {}
     groups = (np.array(indices, np.intp) for indices in faces.values())
     for (name, named_by), person in zip(faces, _agreeing(found, groups, config, folder), strict=True):
         agreeing, others = len(person.members), sum(reason != "near_duplicate" for _, reason, _ in person.refused)
         if named_by == "csv" or (agreeing >= 2 and agreeing >= LEAST_SHARE * (agreeing + others)):
             people[name] = person
-    return people
+        elif sum(person.clusters) >= LEAST_SHARE * (agreeing + others):
+            torn[name] = person
+    return people, torn
 
 
 def _nameless(found: Found, alone: Indices, config: CurationConfig, folder: Path) -> dict[str, _Person]:

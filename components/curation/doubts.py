@@ -20,10 +20,11 @@ def doubtful_names(bank: Bank, config: CurationConfig) -> tuple[list[dict[str, A
     Each has `names` with `why` in words. Names that look like two people come before pairs that look like one.
     """
     parted = sorted(bank.divided.items(), key=lambda doubt: (-doubt[1][1], doubt[0]))
-    doubts = [
-        {"names": [name], "why": f"looks like two people: {first} photos of the one, {second} of the other"}
-        for name, (first, second) in parted[:MOST_TOLD]
-    ]
+    known = set(bank.names)
+    doubts = []
+    for name, (first, second) in parted[:MOST_TOLD]:
+        why = f"looks like two people: {first} photos of the one, {second} of the other"
+        doubts.append({"names": [name], "why": why if name in known else f"{why}; it names nobody"})
     pairs = triu(lookalike(bank, config), 1, format="coo")
     for place in np.lexsort((pairs.col, pairs.row, -pairs.data))[: MOST_TOLD - len(doubts)]:
         names = [bank.names[pairs.row[place]], bank.names[pairs.col[place]]]

@@ -53,11 +53,14 @@ def test_photos_become_references_targets_and_rejects(curate: Curate, album: Pho
 def test_names_that_seem_to_be_one_person_or_two_are_told(curate: Curate, album: Photos, painted: Paint) -> None:
     album |= {f"A again/{n}.png": painted(1, seed=20 + n) for n in range(3)}
     album |= {f"torn/{n}.png": painted(7 + n // 3, seed=n) for n in range(5)}
+    album |= {f"half/{n}.png": painted(11 + n // 4, seed=n) for n in range(7)}
+    album |= {f"mixed/{n}.png": painted(13 + n // 2, seed=n) for n in range(8)}
     manifest = Dataset.open(curate(album)).manifest
     doubts = {tuple(doubt["names"]): doubt["why"] for doubt in manifest["doubtful_names"]}
-    assert doubts.keys() == {("A", "A again"), ("torn",)}
+    assert doubts.keys() == {("A", "A again"), ("torn",), ("half",)}
     assert doubts["A", "A again"].startswith("look like one person: similarity 0.8")
     assert doubts["torn",] == "looks like two people: 3 photos of the one, 2 of the other"
+    assert doubts["half",] == "looks like two people: 4 photos of the one, 3 of the other; it names nobody"
     assert manifest["calibration"]["rule"] == "too few faces"
 
 
