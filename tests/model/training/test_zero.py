@@ -1,6 +1,7 @@
 """An optimiser that processes share by DeepSpeed: they learn what one process learns, and checkpoints go both ways."""
 
 import shutil
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from model.dataset.dataset import Dataset
 from model.errors import Preempted, UserError
 from model.training.checkpoint import checkpoints
 from model.training.zero import by_zero, set_up
-from tests.model.training.tiny_job import CLIP, UNEVEN, launcher, same_end, start, tiny_trainer
+from tests.model.training.tiny_job import CLIP, ROOT, UNEVEN, launcher, same_end, start, tiny_trainer
 
 FILE = "deepspeed.yaml"
 END = Path("checkpoints", "step-0000016")
@@ -128,6 +129,9 @@ def test_bfloat16_is_autocast_and_weights_and_sums_stay_in_32_bits(precision: st
 
 
 def test_deepspeed_is_imported_by_those_alone_who_asked_for_it() -> None:
-    accelerator: Any = SimpleNamespace(distributed_type=DistributedType.MULTI_GPU)
-    assert not by_zero(accelerator)
-    assert "deepspeed" not in sys.modules
+    program = (
+        "import sys\nimport model.training.assemble\nfrom model.training.processes import accelerator\n"
+        "from model.training.zero import by_zero\nprint(by_zero(accelerator(1)), 'deepspeed' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
