@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from model.similarity import ROWS, close, cores
+from model.cores import cores
+from model.similarity import ROWS, close
 
 SIDE = 4096  # rows of either factor of the yardstick
 ROUNDS = 3

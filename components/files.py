@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.artefacts import file_digest, new_file, read_json
+from model.cores import cores
 from model.errors import UserError
 from model.progress import track
 
@@ -26,7 +27,7 @@ def write_files(folder: Path, photos: Path) -> str:
     returned digest only, because nothing can refer to it.
     """
     paths = sorted(_walk(folder))
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         digests = list(track(pool.map(lambda path: _digest(folder / path), paths), "files", len(paths), unit="file"))
     total = hashlib.sha256()
     for path, digest in zip(paths, digests, strict=True):

@@ -182,6 +182,11 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
     return dict(found)
 
 
+def digest_of(*parts: object) -> str:
+    """A digest that names a combination of inputs, 32 hex digits."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, in hex."""
     with open(path, "rb") as handle:

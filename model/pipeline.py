@@ -86,8 +86,8 @@ class WithAnyonePipeline(DiffusionPipeline):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | PathLike[str], **options: Any) -> Self:
-        """As diffusers does it, from safetensors alone unless `use_safetensors` says otherwise."""
-        options = {"use_safetensors": True} | options
+        """As diffusers does it, but from safetensors alone: other weights are pickles."""
+        options["use_safetensors"] = True
         return cast(Self, super().from_pretrained(str(pretrained_model_name_or_path), **options))
 
     @classmethod

@@ -1,6 +1,5 @@
 """Products of many embeddings with many, tile by tile on all cores, so that no whole matrix is held."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -10,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import ThreadpoolController
+
+from model.cores import cores
 
 ROWS, COLUMNS = 512, 2048  # of a tile: long rows are searched fast, and 4 MB (8 in float64) stay in the cache
 Floats = NDArray[np.float32]
@@ -63,11 +64,6 @@ def look_at_tiles(
 def _products() -> ThreadpoolController:
     """The libraries that multiply; to look for them takes milliseconds."""
     return ThreadpoolController()
-
-
-def cores() -> int:
-    """How many the process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def nearest(left: Rows[np.float32], right: Rows[np.float32]) -> Floats:

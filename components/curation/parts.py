@@ -1,10 +1,11 @@
 """Works through parts of photos, one part a core at a time."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from model.cores import cores
 
 AHEAD = 8  # parts a core that wait: more than one, so that no core waits for a slow part; few, for memory
 Entry = TypeVar("Entry")
@@ -25,13 +26,13 @@ def through(parts: Iterable[Sequence[Entry]], work: Callable[[Sequence[Entry]], 
 
 def results(items: Iterable[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
     """What `work` makes of each of `items`, in order; what it raises ends it, and no new item begins."""
-    cores = len(os.sched_getaffinity(0))
-    pool = ThreadPoolExecutor(cores)
+    workers = cores()
+    pool = ThreadPoolExecutor(workers)
     begun: deque[Future[Result]] = deque()
     try:
         for item in items:
             begun.append(pool.submit(work, item))
-            if len(begun) > AHEAD * cores:
+            if len(begun) > AHEAD * workers:
                 yield begun.popleft().result()
         while begun:
             yield begun.popleft().result()

@@ -9,7 +9,8 @@ from scipy.optimize import linear_sum_assignment
 from components.curation.bank import Bank
 from components.curation.config import CurationConfig
 from components.curation.found import Found
-from model.similarity import ROWS, close, cores
+from model.cores import cores
+from model.similarity import ROWS, close
 
 Indices = NDArray[np.intp]
 Floats = NDArray[np.float32]

@@ -1,6 +1,5 @@
 """Score cases from outside, such as pictures that any system drew: `withanyone evaluate --images DIR`."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from components.evaluation.scenes import SEED, SYSTEM, Refusal, RefusedError, Sc
 from components.evaluation.witness import Opened, Witnessed, open_scene, reference_pictures, witness
 from model.adapter.checkpoint import read_description
 from model.artefacts import folder_digest, new_folder, write_json
+from model.cores import cores
 from model.dataset.dataset import Dataset
 from model.dataset.records import write_table
 from model.errors import UserError
@@ -128,7 +128,7 @@ def _gather(scenes: Sequence[Scene], panel: Eyes, appearance: Appearance, images
             gathered.refused += one.refused
         shown = [picture for one in scored for picture in _shown(one)]
         gathered.appearance.append(appearance.measure(shown))
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             list(pool.map(lambda one: _write(images / one.scene.case_id, one, panel), scored))
     return gathered
 

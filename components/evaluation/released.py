@@ -21,12 +21,11 @@ from components.evaluation.references import References
 from components.evaluation.release import read_release
 from components.evaluation.scenes import Refusal, RefusedError, Scene, decode
 from components.evaluation.witness import open_scene, witness
-from model.artefacts import work_folder
+from model.artefacts import digest_of, work_folder
 from model.dataset.buckets import Size, place
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.progress import track
-from model.training.feature_files import digest_of
 from validation.benchmark import paper
 from validation.benchmark.cases import Case, Person
 

@@ -18,14 +18,13 @@ from components.evaluation.looking import Eyes, Picture, all_pictures, paper_fac
 from components.evaluation.outcome import SYSTEMS, Outcome, face_picture, write_pictures, write_tables
 from components.evaluation.references import dataset_references
 from components.evaluation.released import Drawer, evaluate_release
-from model.artefacts import folder_digest, new_folder, work_folder, write_json
+from model.artefacts import digest_of, folder_digest, new_folder, work_folder, write_json
 from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.memory import keep_memory
 from model.presets import frozen_digest
 from model.sampler import Sampler
-from model.training.feature_files import digest_of
 from validation.benchmark.cases import Case, Cases, build_cases, case_set
 from validation.benchmark.judges import Panel, standing
 from validation.benchmark.metrics import CHAMPION

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import GROUP, PLURAL, VERSION, WORKSPACE, train_job
-from model.artefacts import folder_digest, new_folder
+from model.artefacts import digest_of, folder_digest, new_folder
 from model.errors import UserError
-from model.training.feature_files import digest_of
 
 SECONDS = 10.0  # between looks at the job
 ENDED = ("Complete", "Failed")  # the conditions of a job that will not change

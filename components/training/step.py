@@ -14,7 +14,7 @@ from components.training.config import TrainingConfig
 from components.training.samples import sampler
 from components.training.start import Start, find_start
 from model.adapter.checkpoint import save_adapter
-from model.artefacts import cache_folder, new_folder, read_json, work_folder, write_json
+from model.artefacts import cache_folder, digest_of, new_folder, read_json, work_folder, write_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.locks import only_user
@@ -22,7 +22,6 @@ from model.losses.contrastive import TEMPERATURE
 from model.memory import keep_memory
 from model.presets import Preset, frozen_digest, preset
 from model.training.assemble import assemble
-from model.training.feature_files import digest_of
 from model.training.live import METRICS
 from model.training.preemption import asked_to_stop, stopped_at_once
 from model.training.processes import accelerator

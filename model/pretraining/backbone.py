@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from model.artefacts import file_digest, new_file
+from model.artefacts import digest_of, file_digest, new_file
 from model.dataset.dataset import Dataset
 from model.faces.detector import Detector
 from model.presets import Preset, nano, shipped
@@ -27,7 +27,6 @@ from model.pretraining.drawing import Critics, drawn_losses
 from model.pretraining.loop import Loss, Plan, pretrain
 from model.training.assemble import new_adapter, prepare, training_data
 from model.training.batches import Batch, Batches
-from model.training.feature_files import digest_of
 from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from model.artefacts import new_file
+from model.artefacts import digest_of, new_file
 from model.captions import compose
 from model.dataset.dataset import Dataset
 from model.denoiser import Size, TextFeatures
@@ -26,7 +26,7 @@ from model.latents import encode, pack
 from model.losses.decode import face_embeddings
 from model.progress import track
 from model.training.data import Target, TrainingSet
-from model.training.feature_files import ALL, Share, digest_of, feature_file
+from model.training.feature_files import ALL, Share, feature_file
 from model.training.photo_digests import photo_digests
 
 EncodeText = Callable[[Sequence[str]], tuple[Tensor, Tensor]]

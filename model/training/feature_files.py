@@ -1,11 +1,10 @@
 """Where cached features lie and who computes them, free of heavy imports: the forgotten leave there, too."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from model.artefacts import read_json
+from model.artefacts import digest_of, read_json
 
 FEATURES = "features"  # folder in the user's cache
 
@@ -22,11 +21,6 @@ class Share(NamedTuple):
 
 
 ALL = Share()
-
-
-def digest_of(*parts: object) -> str:
-    """A digest that names a combination of inputs, 32 hex digits."""
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def feature_file(store: Path, image_id: str, digest: str) -> Path:

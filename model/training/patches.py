@@ -10,11 +10,12 @@ from PIL.Image import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from model.artefacts import digest_of
 from model.dataset.dataset import Dataset
 from model.progress import track
 from model.siglip import VisionTower, face_crop
 from model.training.cache import put, weights_digest
-from model.training.feature_files import ALL, Share, digest_of, feature_file
+from model.training.feature_files import ALL, Share, feature_file
 from model.training.photo_digests import photo_digests
 
 CHUNK = 32

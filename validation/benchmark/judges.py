@@ -1,7 +1,6 @@
 """The judges: recognisers behind one interface, with one detector for all of them."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from model.cores import cores
 from model.errors import UserError
 from model.faces.analyser import FaceAnalyser
 from model.faces.detector import Detector
@@ -44,7 +44,7 @@ class Panel:
         """The panel of the recognisers `names`; raises UserError for one that is not known."""
         detector = Detector.load(device)
         judges = {name: FaceAnalyser(detector, load_recogniser(name, device)) for name in names}
-        return cls(detector, judges, len(os.sched_getaffinity(0)) if device == "cpu" else 1)
+        return cls(detector, judges, cores() if device == "cpu" else 1)
 
     def look(self, pictures: Sequence[Picture]) -> list[Sighting]:
         """The faces of each RGB picture [H, W, 3], best score first."""
