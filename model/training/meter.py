@@ -56,14 +56,14 @@ def flops_of(work: Callable[[], object]) -> int:
     return int(counter.get_total_flops())
 
 
-def peak_of(device: torch.device, rounds: int = 5) -> float:
-    """FLOP/s that utilisation is a share of; where it is measured, the best of `rounds` products."""
+def peak_of(device: torch.device, rounds: int = 5, kind: torch.dtype = torch.float32) -> float:
+    """FLOP/s that utilisation is a share of; where it is measured, the best of `rounds` products of `kind`."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
         for known, peak in SHEET.items():
             if known in name:
                 return peak
-    matrix = torch.ones(SIDE, SIDE, device=device)
+    matrix = torch.ones(SIDE, SIDE, device=device, dtype=kind)
     taken = [_seconds(matrix) for _ in range(rounds)]
     return 2 * SIDE**3 / min(taken)
 

@@ -67,3 +67,13 @@ def test_the_ways_that_were_tried_compute_our_step(parts: Parts) -> None:
         assert found == pytest.approx(ours, rel=1e-5 if name in exact else 0.02), name
         apart = float((gradient - our_gradient).norm() / our_gradient.norm())
         assert apart < 1e-4 if name in exact else 1e-4 < apart < 0.2, name
+
+
+def test_a_batch_without_a_face_to_decode_has_the_flow_loss_both_ways(parts: Parts) -> None:
+    pixels = photos(parts, 2)
+    batch = replace(cached_batch(parts, pixels), decoded=torch.zeros(2, dtype=torch.bool))
+    plain, plain_gradient = outcome(parts, lambda: plain_step(parts, batch, pixels))
+    ours, our_gradient = outcome(parts, lambda: our_step(parts, batch))
+    assert ours.keys() == {"flow", "total"}
+    assert ours == pytest.approx({name: plain[name] for name in ours}, rel=1e-4)
+    torch.testing.assert_close(plain_gradient, our_gradient, rtol=1e-3, atol=1e-5)
