@@ -1,6 +1,7 @@
 """Progress of long work: a bar with rate and time left on a terminal, plain log lines elsewhere."""
 
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
@@ -14,10 +15,18 @@ SECONDS_BETWEEN_LINES = 15.0
 log = logging.getLogger(__name__)
 
 
+def speaks() -> bool:
+    """Whether this process tells how work is going: of those that torch's launcher starts here, the first does."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
 def track(iterable: Iterable[Item], description: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
     """Yield the items of `iterable` while showing how far it is, the rate in `unit` a second and the time left."""
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
+    if not speaks():
+        yield from iterable
+        return
     console = Console(stderr=True)
     if console.is_terminal and sys.stderr.isatty():
         yield from _bar(iterable, description, total, unit, console)

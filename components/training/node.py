@@ -9,11 +9,12 @@ from pathlib import Path
 
 from components.training.config import TrainingConfig
 from components.training.step import run
+from model.progress import speaks
 
 
 def main(dataset: str, validation: str, model: str, settings: str) -> None:
     """Train on the folders with `settings` as JSON; the first process of all writes `model`."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.INFO if speaks() else logging.WARNING, format="%(message)s")
     config = TrainingConfig.model_validate_json(settings)
     run(dataset=Path(dataset), validation=Path(validation), model=Path(model), config=config)
 

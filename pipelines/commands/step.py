@@ -148,11 +148,12 @@ def _naming(out: Path, truth: Path) -> "tuple[Naming, Table]":
 
 
 def show_progress() -> None:
-    """Our own log lines go to stderr; of other libraries only warnings."""
+    """Our own log lines go to stderr; of other libraries, and of processes beside the first, only warnings."""
     import logging
 
     from components.shell import OURS
+    from model.progress import speaks
 
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    for name in OURS:
+    for name in OURS if speaks() else ():
         logging.getLogger(name).setLevel(logging.INFO)
