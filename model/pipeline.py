@@ -1,7 +1,7 @@
 """The model as a pipeline of diffusers: prompt and reference photos in, pictures out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -145,7 +145,11 @@ class WithAnyonePipeline(DiffusionPipeline):
         Returns images in `.images`, or a tuple. UserError names what cannot be met.
         """
         chosen = self._preset(image is not None)
-        _check(references, id_weight, siglip_weight)
+        _check_references(prompt, references)
+        _check_numbers({"id_weight": id_weight, "siglip_weight": siglip_weight})
+        _check_numbers({} if guidance_scale is None else {"guidance_scale": guidance_scale})
+        counts = {"num_inference_steps": num_inference_steps, "num_images_per_prompt": num_images_per_prompt}
+        _check_counts(counts | {"width": width, "height": height})
         usual = chosen.bucket(len(references))
         size = (width or usual[0], height or usual[1])
         people = [self._reference(photo, number) for number, photo in enumerate(references)]
@@ -235,12 +239,23 @@ class WithAnyonePipeline(DiffusionPipeline):
         return faces_blurred(photo, found), given
 
 
-def _check(references: object, id_weight: float, siglip_weight: float) -> None:
+def _check_references(prompt: object, references: object) -> None:
+    if not isinstance(prompt, str):
+        raise UserError(f"prompt: {prompt!r} is no text; give one, and call again for another.")
     if not isinstance(references, Sequence) or not all(isinstance(photo, Image.Image) for photo in references):
         raise UserError("references: give a list of pictures as PIL opens them, one of each person.")
-    for name, value in (("id_weight", id_weight), ("siglip_weight", siglip_weight)):
-        if not math.isfinite(value):
-            raise UserError(f"{name}: {value} is no number; 1 is as trained, 0 switches the branch off.")
+
+
+def _check_numbers(numbers: Mapping[str, object]) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise UserError(f"{name}: {value!r} is no number; give one, or leave it out.")
+
+
+def _check_counts(counts: Mapping[str, object]) -> None:
+    for name, value in counts.items():
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise UserError(f"{name}: {value!r} is no whole number above 0; give one, or leave it out.")
 
 
 def _boxes(boxes: Sequence[Sequence[float]], people: int) -> NDArray[np.float32]:

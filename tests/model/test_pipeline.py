@@ -165,8 +165,18 @@ def test_what_cannot_be_met_is_refused_by_its_field(pipe: WithAnyonePipeline, tm
     for references in wrong:
         with pytest.raises(UserError, match="references: give a list of pictures"):
             pipe("a man", references)
-    with pytest.raises(UserError, match="siglip_weight: nan is no number"):
-        picture(pipe, siglip_weight=float("nan"))
+    for field in ("siglip_weight", "id_weight", "guidance_scale"):
+        for number in (float("nan"), float("inf"), "1"):
+            with pytest.raises(UserError, match=f"{field}: {number!r} is no number"):
+                picture(pipe, **{field: number})
+    for field in ("num_inference_steps", "num_images_per_prompt", "width", "height"):
+        for count in (0, -1, 96.0, "2"):
+            with pytest.raises(UserError, match=f"{field}: {count!r} is no whole number above 0"):
+                picture(pipe, **{field: count})
+    with pytest.raises(UserError, match="id_weight: None is no number"):
+        picture(pipe, id_weight=None)
+    with pytest.raises(UserError, match=r"prompt: .* is no text"):
+        pipe(["a man", "a woman"], [photo(1)])  # type: ignore[arg-type]
     with pytest.raises(UserError, match="people: 9 do not fit"):
         picture(pipe, *[photo(n) for n in range(9)])
     pipe.image_encoder = None
