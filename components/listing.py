@@ -11,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import UserError
+from model.parquet import batches
 
 READABLE = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
+TOGETHER = 4096  # rows of Parquet that are objects at a time
 MOST_NAMED = 20  # columns in a warning
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row: the line it ends on (Parquet: its number, from 1) and its cells, empty where the column is absent."""
 
@@ -25,7 +27,7 @@ class Row:
     cells: dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BadRow:
     """A row that cannot be used: its line, what stands in its key column, a machine word and a sentence."""
 
@@ -41,11 +43,6 @@ class Columns:
 
     key: str
     known: tuple[str, ...]
-
-
-def read_csv(path: Path, columns: Columns) -> tuple[list[Row], list[BadRow]]:
-    """The rows of a CSV file in their order, and those that cannot be used; as `csv_rows`."""
-    return _apart(csv_rows(path, columns))
 
 
 def csv_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
@@ -71,37 +68,46 @@ def csv_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
             raise UserError(f"{path} is not readable as CSV {where} ({error}): mend that line") from error
 
 
-def read_parquet(path: Path, columns: Columns) -> tuple[list[Row], list[BadRow]]:
-    """The rows of a Parquet file in their order, and those that cannot be used; a null is an empty cell.
+def parquet_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
+    """The rows of a Parquet file one by one, usable or not; a null is an empty cell.
 
     Raises `UserError` when the key column is missing, a known column comes twice or holds no text, or the file is no
     Parquet.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            written = file.schema_arrow.names
-            names = [name.strip().casefold() for name in written]
-            _check_names(path, names, columns, written)
-            place = {name: written[index] for index, name in enumerate(names) if name in columns.known}
-            table = file.read(columns=list(place.values()))
-        texts = {name: _texts(path, name, table.column(column)) for name, column in place.items()}
+        schema = pq.read_schema(path)
+        names = [name.strip().casefold() for name in schema.names]
+        _check_names(path, names, columns, schema.names)
+        place = {name: schema.names[index] for index, name in enumerate(names) if name in columns.known}
+        for name, column in place.items():
+            _check_kind(path, name, schema.field(column).type)
+        number = 0
+        for batch in batches(path, list(place.values()), TOGETHER):
+            texts = [_texts(batch.column(column)) for column in place.values()]
+            for cells in zip(*texts, strict=True):
+                number += 1
+                yield _row(path, number, dict(zip(place, cells, strict=True)), columns)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for names of columns
         sentence = " ".join(str(error).split())[:200]
         raise UserError(f"{path} is not readable as Parquet ({sentence}): write it again") from error
-    rows = zip(*texts.values(), strict=True)
-    return _apart(
-        [_row(path, number, dict(zip(texts, row, strict=True)), columns) for number, row in enumerate(rows, 1)]
-    )
 
 
-def _texts(path: Path, name: str, column: pa.ChunkedArray) -> list[str]:
+def _check_kind(path: Path, name: str, written: pa.DataType) -> None:
+    kind = _kind(written)
+    if not pa.types.is_null(kind) and not any(readable(kind) for readable in READABLE):
+        what = "only text and whole numbers are read, so convert it"
+        raise UserError(f"{path} has the column '{name}' of type {written}: {what}")
+
+
+def _kind(written: pa.DataType) -> pa.DataType:
+    return written.value_type if pa.types.is_dictionary(written) else written
+
+
+def _texts(column: pa.Array) -> list[str]:
     """The texts of a column; bytes that are no UTF-8 stay as surrogates and are refused row by row."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    kind = _kind(column.type)
     if pa.types.is_null(kind):
         return [""] * len(column)
-    if not any(readable(kind) for readable in READABLE):
-        what = "only text and whole numbers are read, so convert it"
-        raise UserError(f"{path} has the column '{name}' of type {column.type}: {what}")
     text = kind if pa.types.is_large_string(kind) else pa.string()  # a cast of text looks for bytes that are no UTF-8
     cells = column.cast(kind).cast(text).cast(pa.large_binary()).to_pylist()
     return [(cell or b"").decode("utf-8", "surrogateescape") for cell in cells]
@@ -173,14 +179,3 @@ def _row(path: Path, line: int, named: dict[str, str], columns: Columns) -> Row 
 
 def _shown(key: str) -> str:
     return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
-
-
-def _apart(read: Iterable[Row | BadRow]) -> tuple[list[Row], list[BadRow]]:
-    rows: list[Row] = []
-    bad: list[BadRow] = []
-    for row in read:
-        if isinstance(row, Row):
-            rows.append(row)
-        else:
-            bad.append(row)
-    return rows, bad

@@ -1,6 +1,7 @@
 """Lists in CSV and Parquet: the same rows from both, one sentence for what cannot be read, any bytes."""
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,10 +10,25 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components.listing import Columns, read_csv, read_parquet
+from components.listing import BadRow, Columns, Row, csv_rows, parquet_rows
 from model.errors import UserError
 
 COLUMNS = Columns("url", ("url", "person"))
+Rows = tuple[list[Row], list[BadRow]]
+
+
+def apart(read: Iterable[Row | BadRow]) -> Rows:
+    """The rows that can be used, and those that cannot."""
+    rows = list(read)
+    return [row for row in rows if isinstance(row, Row)], [row for row in rows if isinstance(row, BadRow)]
+
+
+def read_csv(path: Path, columns: Columns) -> Rows:
+    return apart(csv_rows(path, columns))
+
+
+def read_parquet(path: Path, columns: Columns) -> Rows:
+    return apart(parquet_rows(path, columns))
 
 
 def parquet(columns: dict[str, pa.Array]) -> bytes:

@@ -76,7 +76,7 @@ def _name(photo: Wanted, outcomes: Mapping[str, Outcome]) -> str:
 
 
 def _refused(photo: Wanted, outcome: Outcome) -> BadRow:
-    return BadRow(photo.row.line, photo.row.cells["url"].strip(), outcome.reason, outcome.detail)
+    return BadRow(photo.line, photo.address, outcome.reason, outcome.detail)
 
 
 def _write_listing(path: Path, taken: Sequence[Wanted], outcomes: Mapping[str, Outcome]) -> None:
@@ -84,8 +84,7 @@ def _write_listing(path: Path, taken: Sequence[Wanted], outcomes: Mapping[str, O
         writer = csv.writer(file)
         writer.writerow(["path", "source", *CARRIED])
         for photo in taken:
-            cells = photo.row.cells
-            writer.writerow([_name(photo, outcomes), cells["url"].strip(), *(cells[name] for name in CARRIED)])
+            writer.writerow([_name(photo, outcomes), photo.address, *photo.carried])
 
 
 def _write_refused(path: Path, bad: Sequence[BadRow]) -> None:

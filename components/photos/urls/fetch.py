@@ -22,7 +22,7 @@ from components.photos.urls.wanted import Wanted
 from model.artefacts import new_file
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How it ended for the photo `key`: a picture of that `kind` (file extension) and size, or a refusal."""
 

@@ -2,27 +2,40 @@
 
 import hashlib
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
-from components.listing import BadRow, Columns, Row, read_csv, read_parquet
+from components.listing import BadRow, Columns, Row, csv_rows, parquet_rows
 from model.errors import UserError
 
 CARRIED = ("person", "licence", "consent", "query", "caption")  # columns that go into photos.csv as they are
+OWN = ("query", "caption")  # of those the ones that differ from photo to photo; people and licences come again
 COLUMNS = Columns("url", ("url", "sha256", *CARRIED))
-READERS = {".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet}
+READERS = {".csv": csv_rows, ".tsv": csv_rows, ".parquet": parquet_rows}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
-    """A photo to ask for: its row, its address, the name that the address gives it, the SHA-256 it must have or ""."""
+    """A photo to ask for: its line, its address as written, the name that this gives it, the SHA-256 it must have.
 
-    row: Row
-    url: httpx.URL
+    `sha256` is "" where any will do; `carried` are the cells of the columns `CARRIED`.
+    """
+
+    line: int
+    address: str
     key: str
     sha256: str
+    carried: tuple[str, ...]
+
+    @property
+    def url(self) -> httpx.URL:
+        """The address, without fragment. Made when it is asked for: millions would fill the memory."""
+        url = web_address(self.address)
+        assert url is not None
+        return url
 
 
 def read_wanted(path: Path) -> tuple[list[Wanted], list[BadRow]]:
@@ -35,15 +48,16 @@ def read_wanted(path: Path) -> tuple[list[Wanted], list[BadRow]]:
         raise UserError(f"photos.urls '{path}' is neither .csv, .tsv nor .parquet: save the list as one of them")
     if not path.is_file():
         raise UserError(f"photos.urls '{path}' is no file: give the path of a list of URLs")
-    rows, bad = reader(path, COLUMNS)
     lines: dict[str, int] = {}  # of the first row with the address
     wanted: list[Wanted] = []
-    for row in rows:
-        found = _wanted(path, row)
+    bad: list[BadRow] = []
+    for row in reader(path, COLUMNS):
+        found = _wanted(path, row) if isinstance(row, Row) else row
         if isinstance(found, Wanted) and found.key in lines:
-            found = _bad(row, "duplicate_url", f"line {row.line} of {path.name} repeats line {lines[found.key]}")
+            detail = f"line {found.line} of {path.name} repeats line {lines[found.key]}"
+            found = BadRow(found.line, _shown(found.address), "duplicate_url", detail)
         if isinstance(found, Wanted):
-            lines[found.key] = row.line
+            lines[found.key] = found.line
             wanted.append(found)
         else:
             bad.append(found)
@@ -62,14 +76,18 @@ def web_address(text: str) -> httpx.URL | None:
 
 def _wanted(path: Path, row: Row) -> Wanted | BadRow:
     where = f"line {row.line} of {path.name}"
-    url = web_address(row.cells["url"])
+    address = row.cells["url"].strip()
+    url = web_address(address)
     if url is None:
-        return _bad(row, "bad_url", f"{where} has no http or https address with a host and without a password")
+        detail = f"{where} has no http or https address with a host and without a password"
+        return BadRow(row.line, _shown(address), "bad_url", detail)
     sha256 = row.cells["sha256"].strip().lower()
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
-        return _bad(row, "bad_hash", f"{where} has a sha256 that is not 64 hexadecimal digits")
-    return Wanted(row, url, hashlib.sha256(str(url).encode()).hexdigest(), sha256)
+        detail = f"{where} has a sha256 that is not 64 hexadecimal digits"
+        return BadRow(row.line, _shown(address), "bad_hash", detail)
+    carried = tuple(row.cells[name] if name in OWN else sys.intern(row.cells[name]) for name in CARRIED)
+    return Wanted(row.line, address, hashlib.sha256(str(url).encode()).hexdigest(), sha256, carried)
 
 
-def _bad(row: Row, reason: str, detail: str) -> BadRow:
-    return BadRow(row.line, row.cells["url"].strip().replace("\0", "\\0"), reason, detail)
+def _shown(address: str) -> str:
+    return address.replace("\0", "\\0")
