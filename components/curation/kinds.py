@@ -4,7 +4,7 @@ All come from pixels alone. A drawing has few tones, and hard edges between flat
 screenshot is for a large part exactly one of few colours; a collage has straight seams from rim to rim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import cv2
@@ -23,6 +23,8 @@ SEAM_PART = 0.3  # of the second poorest eighth of its length
 FULL_SHARE = 0.75  # of a full seam's length that must be such a step: photos of real edges have at most 0.59
 FULL_PART = 0.4  # of the poorest eighth of its length
 RIM = 0.1  # of the width where a frame is no seam
+MIDDLE = (0.25, 0.75)  # of the height, where one level seam parts two pictures; a horizon and shelves lie anywhere
+ONE = 0.05  # of the height within which level seams are one, such as both sides of a border
 STEADY = 5.0  # greatest standard deviation, levels, along a separator
 
 Grey = NDArray[np.uint8]
@@ -37,7 +39,10 @@ class KindMeasures:
     name = "kinds"
     version = "-".join(
         str(limit)
-        for limit in ("2", TONES, FLAT, SOFT, STEP, NEAR, SEAM_SHARE, SEAM_PART, FULL_SHARE, FULL_PART, RIM, STEADY)
+        for limit in (
+            *("3", TONES, FLAT, SOFT, STEP, NEAR, SEAM_SHARE, SEAM_PART, FULL_SHARE, FULL_PART, RIM, STEADY),
+            *(*MIDDLE, ONE),
+        )
     )
 
     def examine(self, photos: Sequence[NDArray[np.uint8]]) -> list[Marks]:
@@ -69,7 +74,7 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
     across, straight = _seams(photo)
     down, level = _seams(np.ascontiguousarray(photo.transpose(1, 0, 2)))
     shares["straight"] = max(straight, level)
-    met = _met(photo, sorted(down))
+    met = _met(photo, sorted(down)) | _alone(down, len(photo))
     seams = [["x", place, across[place]] for place in sorted(across)]
     seams += [["y", place, place in met] for place in sorted(down)]
     return {name: round(float(value), 4) for name, value in shares.items()} | {"seams": seams}
@@ -102,6 +107,17 @@ def _met(photo: NDArray[np.uint8], rows: Sequence[int]) -> set[int]:
         if bottom - top >= max(RIM * height, 8 * NEAR) and any(_seams(photo[top + 2 : bottom - 2])[0].values()):
             met |= {top, bottom}
     return met
+
+
+def _alone(rows: Mapping[int, bool], height: int) -> set[int]:
+    """The level seams at `rows` where they are one, full, and in the middle: two pictures one above the other.
+
+    A scene's edges are seldom full, and those that are, such as shelves, courses of bricks and stripes, are several.
+    """
+    if not any(rows.values()) or max(rows) - min(rows) > ONE * height:
+        return set()
+    least, most = MIDDLE
+    return set(rows) if least * height <= min(rows) and max(rows) <= most * height else set()
 
 
 def _seams(photo: NDArray[np.uint8]) -> tuple[dict[int, bool], float]:

@@ -108,6 +108,19 @@ def grid(gap: int) -> Pixels:
     return np.vstack([upper, line, np.hstack([photo(3, 230, 160) // 3, photo(4, 170, 160)])])
 
 
+def stack(height: int, gap: int = 0) -> Pixels:
+    """Two pictures one above the other, the upper one of this height."""
+    border = np.full((gap, 400, 3), 255, np.uint8)
+    return np.vstack([photo(1, 400, height), border, photo(2, 400, 300 - height - gap) // 3])
+
+
+def horizon() -> Pixels:
+    """A level edge between sky and sea, and somebody before it."""
+    picture = stack(150)
+    picture[100:, 80:220] = photo(5, 140, 200)
+    return picture
+
+
 @pytest.mark.parametrize(
     ("picture", "kind"),
     [
@@ -118,7 +131,10 @@ def grid(gap: int) -> Pixels:
         (doorway(0), "collage"),  # a plumb edge from rim to rim, with nobody before it, cannot be told apart
         (doorway(6), None),
         (shelves(), None),
-        (np.vstack([photo(1, 400, 150), photo(2, 400, 150) // 3]), None),  # a horizon, or a stack of two
+        (stack(150), "collage"),
+        (stack(200, 12), "collage"),
+        (stack(50), None),  # a strip of sky
+        (horizon(), None),
     ],
 )
 def test_collages_whose_faces_are_in_one_cell(picture: Pixels, kind: str | None) -> None:
