@@ -15,7 +15,6 @@ from model.dataset.fingerprint import near_duplicates
 
 SIDES = ("train", "heldout")
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
-SAME_SHOT = 0.86  # least cosine of a face and its crop; of another sitting's faces that look like crops few reach it
 # Least cosine of two faces, known or not, that may be one face in two copies. It names nobody: the known faces of both
 # photos are near-duplicates already, and all stand in the same places.
 SAME_FACE = 0.4
@@ -88,10 +87,10 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
 
 
 def _cut(found: Found, face: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
-    """Whether two faces [1] that look like one picture are one, and the tables, which forbid such pairs, miss it."""
+    """Whether a face [1] of a group photo, in one picture with the `other`, is none to the tables that forbid pairs."""
     prints, unit = found.fingerprint, found.unit
     told = near_duplicates(prints[face], unit[face], prints[other], unit[other])
-    return not told.any() and bool((unit[face] @ unit[other].T >= SAME_SHOT).all())
+    return bool(found.counts[found.photo[face]] > 1) and not told.any()
 
 
 def _copy(found: Found, photo: int, original: int) -> Reject:

@@ -3,10 +3,12 @@
 A crop through a face moves the landmarks that the face is aligned by, and with them its fingerprint and its embedding.
 Here the surroundings of the face in one photo are looked for in the other, in all places, in sizes near those that the
 landmarks tell, and mirrored. The search compares tones; what is found must agree in detail too, for photos of one
-sitting agree in tones, and often in fingerprint and embedding.
+sitting agree in tones, and often in fingerprint and embedding. Of a photo of several people only the surroundings of
+the face are compared with a photo of one, else the face would be too small in it to have details.
 """
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +28,8 @@ FINE = np.exp(np.linspace(-0.03, 0.03, 5))
 DETAIL = 2.5  # pixels: standard deviation of the blur that is taken away
 TONES, DETAILS = 0.85, 0.82  # least correlations; a few in a hundred photos of one sitting and pose reach both
 REFINED = 0.9  # least correlation of details where no pixel is out of place any more
+SHOWN = 1.8  # sizes of the face's box that are compared where one photo shows several people and the other one
+GRID = 4  # rows and columns of blocks that are compared each by itself there: what covers a few of them says nothing
 NEAREST, ALIKE = 6, 0.3  # other photos of a person that a photo is compared with, and their least cosine
 MIRRORED = (1, 0, 2, 4, 3)  # the landmarks' order in a mirrored face
 STEPS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-4)  # in which turns and stretches are sought
@@ -73,15 +77,19 @@ def same_content(
     cosine[(spread <= 0)[:, None] | (spread <= 0)] = -1
     if skip is not None:
         cosine[skip] = -1
-    views: dict[int, _View] = {}
+    several = found.counts[found.photo[faces]] > 1
+    wholes: dict[int, _View] = {}
+    closer: dict[int, _View] = {}
     for row in range(len(faces)):
         for column in np.argsort(-cosine[row], kind="stable")[:NEAREST].tolist():
             if cosine[row, column] >= ALIKE and not (column < row and row in _nearest(cosine[column])):
+                cut = bool(several[row] != several[column])
+                views = closer if cut else wholes
                 for place in {row, column} - views.keys():
-                    views[place] = _view(found, int(faces[place]), float(spread[place]))
+                    views[place] = _view(found, int(faces[place]), float(spread[place]), SHOWN if cut else np.inf)
                 less, more = sorted((views[row], views[column]), key=lambda view: view.extent)
-                verdict = _one_picture(less, more)
-                if verdict is False and told[row, column]:
+                verdict = _cut_out(less, more) if cut else _one_picture(less, more)
+                if verdict is False and told[row, column] and not cut:
                     verdict = _turned(less, more)
                 if verdict is not None:
                     same[row, column] = same[column, row] = verdict
@@ -99,13 +107,22 @@ def _spread(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(np.square(apart).sum(axis=2).mean(axis=1)), np.float32)
 
 
-def _view(found: Found, face: int, spread: float) -> _View:
+def _view(found: Found, face: int, spread: float, shown: float) -> _View:
+    """What a face's photo shows at most `shown` sizes of its box around the box's middle."""
     with Image.open(io.BytesIO(found.photos[int(found.photo[face])].jpg())) as picture:
         grey = np.asarray(picture.convert("L"))
-    scale = SIDE / max(grey.shape)
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    box, landmarks = (values * np.float32(scale) for values in (found.box[face], found.landmarks[face]))
-    return _View(np.asarray(small, np.uint8), box, landmarks.reshape(5, 2), spread * scale)
+    corners, landmarks = found.box[face].reshape(2, 2), found.landmarks[face].reshape(5, 2)
+    middle, half, edge = corners.mean(axis=0), shown / 2 * np.ptp(corners, axis=0).max(), np.array(grey.shape[::-1])
+    left, top = np.floor(np.clip(middle - half, 0, edge - 1)).astype(int)
+    right, bottom = np.ceil(np.clip(middle + half, 1, edge)).astype(int)
+    part = grey[top:bottom, left:right]
+    scale = SIDE / max(part.shape)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(part, None, fx=scale, fy=scale, interpolation=method)
+    corners, landmarks = (
+        (points - np.array([left, top], np.float32)) * np.float32(scale) for points in (corners, landmarks)
+    )
+    return _View(np.asarray(small, np.uint8), corners.ravel(), landmarks, spread * scale)
 
 
 def _one_picture(less: _View, more: _View) -> bool | None:
@@ -127,7 +144,33 @@ def _one_picture(less: _View, more: _View) -> bool | None:
 
 
 def _turned(less: _View, more: _View) -> bool:
-    """Whether the photos agree in detail once turns and stretches are undone, first by landmarks, then by all tones."""
+    """Whether the photos agree in detail once turns and stretches are undone."""
+    part = less.photo[less.around]
+    return any(_agreement(_details(laid), part, 1.0, False, True) >= REFINED for laid in _laid(less, more))
+
+
+def _cut_out(less: _View, more: _View) -> bool | None:
+    """As `_turned`, but in most of the blocks that the photos are cut into; None where it is too small to tell."""
+    part = less.photo[less.around]
+    if min(part.shape) < LEAST:
+        return None
+    blocks = _blocks(_details(part))
+    alike = (
+        [_alike(*pair) for pair in zip(_blocks(_details(laid)), blocks, strict=True)] for laid in _laid(less, more)
+    )
+    return any(float(np.median(values)) >= REFINED for values in alike)
+
+
+def _blocks(photo: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    return [block for row in np.array_split(photo, GRID) for block in np.array_split(row, GRID, axis=1)]
+
+
+def _alike(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    return float(cv2.matchTemplate(first, second, cv2.TM_CCOEFF_NORMED)[0, 0])
+
+
+def _laid(less: _View, more: _View) -> Iterator[NDArray[np.uint8]]:
+    """`more` laid upon the surroundings in `less`, as seen and mirrored, first by landmarks, then by all tones."""
     rows, columns = less.around
     part = less.photo[rows, columns]
     points = np.column_stack([less.landmarks - (columns.start, rows.start), np.ones(5)])
@@ -141,9 +184,7 @@ def _turned(less: _View, more: _View) -> bool:
             continue
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         laid = cv2.warpAffine(more.photo, move, part.shape[::-1], flags=how, borderMode=cv2.BORDER_REPLICATE)
-        if _agreement(_details(np.asarray(laid, np.uint8)), part, 1.0, False, True) >= REFINED:
-            return True
-    return False
+        yield np.asarray(laid, np.uint8)
 
 
 def _may_agree(whole: NDArray[np.uint8], parts: list[NDArray[np.uint8]]) -> bool:
