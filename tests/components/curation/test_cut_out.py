@@ -1,4 +1,4 @@
-"""No reference was cut out of its target: faces cut out of a small cast's group photos, edited, and named alone."""
+"""Photos cut out of a small cast's group photos are not paired with them; a few others escape, see the README."""
 
 import csv
 from collections.abc import Callable, Iterable
