@@ -21,7 +21,7 @@ from components.curation.kept import KEY, Kept
 from components.curation.parts import results
 from components.curation.registered import same_content
 
-VERSION = 2  # counts up when a change in registered.py may change what is kept
+VERSION = 3  # counts up when a change in registered.py may change what is kept
 PEOPLE = 1024  # whose comparisons are kept at a time
 ROWS = pa.schema([(KEY, pa.string()), ("same", pa.string())])
 
@@ -66,14 +66,7 @@ def _key(found: Found, one: Comparison, photos: Iterable[Photo]) -> str:
         key.update(f"{photo.image_id} {photo.width} {photo.height} {photo.crop} {photo.picture}\n".encode())
     faces = one.faces
     several = found.counts[found.photo[faces]] > 1
-    measures = (
-        found.box[faces],
-        found.landmarks[faces],
-        found.unit[faces],
-        found.fingerprint[faces],
-        several,
-        one.apart,
-    )
-    for values in measures:
+    measures = (found.box[faces], found.landmarks[faces], found.unit[faces], found.fingerprint[faces])
+    for values in (*measures, several, one.apart):
         key.update(values.tobytes())
     return key.hexdigest()

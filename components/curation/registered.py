@@ -31,6 +31,7 @@ REFINED = 0.9  # least correlation of details where no pixel is out of place any
 SHOWN = 1.8  # sizes of the face's box that are compared where one photo shows several people and the other one
 GRID = 4  # rows and columns of blocks that are compared each by itself there: what covers a few of them says nothing
 NEAREST, ALIKE = 6, 0.3  # other photos of a person that a photo is compared with, and their least cosine
+NEAREST_CUT = 16  # the same of photos of several people, for one that may be cut out of them, and the other way round
 MIRRORED = (1, 0, 2, 4, 3)  # the landmarks' order in a mirrored face
 STEPS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-4)  # in which turns and stretches are sought
 LEAST = 8  # pixels: what is smaller says nothing
@@ -78,26 +79,31 @@ def same_content(
     if skip is not None:
         cosine[skip] = -1
     several = found.counts[found.photo[faces]] > 1
-    wholes: dict[int, _View] = {}
-    closer: dict[int, _View] = {}
-    for row in range(len(faces)):
-        for column in np.argsort(-cosine[row], kind="stable")[:NEAREST].tolist():
-            if cosine[row, column] >= ALIKE and not (column < row and row in _nearest(cosine[column])):
-                cut = bool(several[row] != several[column])
-                views = closer if cut else wholes
-                for place in {row, column} - views.keys():
-                    views[place] = _view(found, int(faces[place]), float(spread[place]), SHOWN if cut else np.inf)
-                less, more = sorted((views[row], views[column]), key=lambda view: view.extent)
-                verdict = _cut_out(less, more) if cut else _one_picture(less, more)
-                if verdict is False and told[row, column] and not cut:
-                    verdict = _turned(less, more)
-                if verdict is not None:
-                    same[row, column] = same[column, row] = verdict
+    cut = several[:, None] != several
+    views: dict[tuple[int, bool], _View] = {}
+    near = _nearest(np.where(cut, -1, cosine), NEAREST) | _nearest(np.where(cut, cosine, -1), NEAREST_CUT)
+    for row, column in sorted(near):
+        closer = bool(cut[row, column])
+        for place in {(row, closer), (column, closer)} - views.keys():
+            views[place] = _view(found, int(faces[place[0]]), float(spread[place[0]]), SHOWN if closer else np.inf)
+        less, more = sorted((views[row, closer], views[column, closer]), key=lambda view: view.extent)
+        verdict = _cut_out(less, more) if closer else _one_picture(less, more)
+        if verdict is False and told[row, column] and not closer:
+            verdict = _turned(less, more)
+        if verdict is not None:
+            same[row, column] = same[column, row] = verdict
     return same
 
 
-def _nearest(cosine: NDArray[np.float32]) -> list[int]:
-    return list(np.argsort(-cosine, kind="stable")[:NEAREST].tolist())
+def _nearest(cosine: NDArray[np.float32], number: int) -> set[tuple[int, int]]:
+    """The pairs, each once, of each row of `cosine` [N, N] with its `number` most similar that reach `ALIKE`."""
+    columns = np.argsort(-cosine, axis=1, kind="stable")[:, :number]
+    rows = np.repeat(np.arange(len(cosine)), columns.shape[1])
+    return {
+        (min(row, column), max(row, column))
+        for row, column in zip(rows.tolist(), columns.ravel().tolist(), strict=True)
+        if cosine[row, column] >= ALIKE
+    }
 
 
 def _spread(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
