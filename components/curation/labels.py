@@ -87,7 +87,7 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
 
 
 def _cut(found: Found, face: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
-    """Whether a face [1] of a group photo, in one picture with the `other`, is none to the tables that forbid pairs."""
+    """Whether a face [1] is of a group photo, and the tables, which forbid pairs, miss that `other` is cut out."""
     prints, unit = found.fingerprint, found.unit
     told = near_duplicates(prints[face], unit[face], prints[other], unit[other])
     return bool(found.counts[found.photo[face]] > 1) and not told.any()

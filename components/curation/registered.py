@@ -79,11 +79,9 @@ def same_content(
     if skip is not None:
         cosine[skip] = -1
     several = found.counts[found.photo[faces]] > 1
-    cut = several[:, None] != several
     views: dict[tuple[int, bool], _View] = {}
-    near = _nearest(np.where(cut, -1, cosine), NEAREST) | _nearest(np.where(cut, cosine, -1), NEAREST_CUT)
-    for row, column in sorted(near):
-        closer = bool(cut[row, column])
+    for row, column in sorted(_nearest(cosine, several)):
+        closer = bool(several[row] != several[column])
         for place in {(row, closer), (column, closer)} - views.keys():
             views[place] = _view(found, int(faces[place[0]]), float(spread[place[0]]), SHOWN if closer else np.inf)
         less, more = sorted((views[row, closer], views[column, closer]), key=lambda view: view.extent)
@@ -95,15 +93,18 @@ def same_content(
     return same
 
 
-def _nearest(cosine: NDArray[np.float32], number: int) -> set[tuple[int, int]]:
-    """The pairs, each once, of each row of `cosine` [N, N] with its `number` most similar that reach `ALIKE`."""
-    columns = np.argsort(-cosine, axis=1, kind="stable")[:, :number]
-    rows = np.repeat(np.arange(len(cosine)), columns.shape[1])
-    return {
-        (min(row, column), max(row, column))
-        for row, column in zip(rows.tolist(), columns.ravel().tolist(), strict=True)
-        if cosine[row, column] >= ALIKE
-    }
+def _nearest(cosine: NDArray[np.float32], several: NDArray[np.bool_]) -> set[tuple[int, int]]:
+    """The pairs, each once, of each photo with those most similar to it that reach `ALIKE`, from cosines [N, N].
+
+    Photos that are as it is, of `several` people [N] or of one, and photos of the other kind are counted apart.
+    """
+    pairs: set[tuple[int, int]] = set()
+    for row, cosines in enumerate(cosine):
+        for kind, number in ((several[row], NEAREST), (~several[row], NEAREST_CUT)):
+            own = np.where(several == kind, cosines, -1)
+            near = np.argsort(-own, kind="stable")[:number]
+            pairs |= {(min(row, column), max(row, column)) for column in near[own[near] >= ALIKE].tolist()}
+    return pairs
 
 
 def _spread(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
