@@ -13,10 +13,11 @@ from pipelines.commands.step import show_progress
 @pytest.fixture(autouse=True)
 def untold() -> Iterator[None]:
     """Our loggers as they are in a new process, and afterwards as they were."""
-    loggers = [logging.getLogger(name) for name in OURS]
+    loggers = [logging.getLogger(name) for name in (None, *OURS)]
     levels = [logger.level for logger in loggers]
-    for logger in loggers:
+    for logger in loggers[1:]:
         logger.setLevel(logging.NOTSET)
+    loggers[0].setLevel(logging.WARNING)
     yield
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(level)
