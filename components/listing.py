@@ -160,22 +160,23 @@ def _csv_row(path: Path, line: int, names: list[str], cells: list[str], columns:
     named = dict(zip(names, cells, strict=False))
     if any(cell.strip() for cell in cells[len(names) :]):
         detail = f"line {line} of {path.name} has more cells than columns: quote cells that hold commas"
-        return BadRow(line, _shown(named.get(columns.key, "")), "extra_cells", detail)
+        return BadRow(line, shown(named.get(columns.key, "")), "extra_cells", detail)
     return _row(path, line, named, columns)
 
 
 def _row(path: Path, line: int, named: dict[str, str], columns: Columns) -> Row | BadRow:
     cells = {name: named.get(name, "") for name in columns.known}
-    shown = _shown(cells[columns.key])
+    told = shown(cells[columns.key])
     where = f"line {line} of {path.name}"
     if any(0xD800 <= ord(letter) <= 0xDFFF for cell in cells.values() for letter in cell):
-        return BadRow(line, shown, "encoding", f"{where} is not valid UTF-8: save the file as UTF-8")
+        return BadRow(line, told, "encoding", f"{where} is not valid UTF-8: save the file as UTF-8")
     if not cells[columns.key].strip():
-        return BadRow(line, shown, f"no_{columns.key}", f"{where} has no {columns.key}")
+        return BadRow(line, told, f"no_{columns.key}", f"{where} has no {columns.key}")
     if any(len(cell) > csv.field_size_limit() for cell in cells.values()):
-        return BadRow(line, shown[:200], "long_cell", f"{where} has a cell of over {csv.field_size_limit()} characters")
+        return BadRow(line, told[:200], "long_cell", f"{where} has a cell of over {csv.field_size_limit()} characters")
     return Row(line, {name: cell.replace("\0", "") if name != columns.key else cell for name, cell in cells.items()})
 
 
-def _shown(key: str) -> str:
+def shown(key: str) -> str:
+    """A cell as it is put before a person: what is no UTF-8, and zeros, as escapes."""
     return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")

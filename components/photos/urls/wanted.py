@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from components.listing import BadRow, Columns, Row, csv_rows, parquet_rows
+from components.listing import BadRow, Columns, Row, csv_rows, parquet_rows, shown
 from model.errors import UserError
 
 CARRIED = ("person", "licence", "consent", "query", "caption")  # columns that go into photos.csv as they are
@@ -55,7 +55,7 @@ def read_wanted(path: Path) -> tuple[list[Wanted], list[BadRow]]:
         found = _wanted(path, row) if isinstance(row, Row) else row
         if isinstance(found, Wanted) and found.key in lines:
             detail = f"line {found.line} of {path.name} repeats line {lines[found.key]}"
-            found = BadRow(found.line, _shown(found.address), "duplicate_url", detail)
+            found = BadRow(found.line, shown(found.address), "duplicate_url", detail)
         if isinstance(found, Wanted):
             lines[found.key] = found.line
             wanted.append(found)
@@ -80,14 +80,10 @@ def _wanted(path: Path, row: Row) -> Wanted | BadRow:
     url = web_address(address)
     if url is None:
         detail = f"{where} has no http or https address with a host and without a password"
-        return BadRow(row.line, _shown(address), "bad_url", detail)
+        return BadRow(row.line, shown(address), "bad_url", detail)
     sha256 = row.cells["sha256"].strip().lower()
     if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
         detail = f"{where} has a sha256 that is not 64 hexadecimal digits"
-        return BadRow(row.line, _shown(address), "bad_hash", detail)
+        return BadRow(row.line, shown(address), "bad_hash", detail)
     carried = tuple(row.cells[name] if name in OWN else sys.intern(row.cells[name]) for name in CARRIED)
     return Wanted(row.line, address, hashlib.sha256(str(url).encode()).hexdigest(), sha256, carried)
-
-
-def _shown(address: str) -> str:
-    return address.replace("\0", "\\0")
