@@ -70,7 +70,8 @@ def compute_features(
     """The features of a training set; what `store` does not hold yet of this process's `share` is put there.
 
     They are computed on the device of the autoencoder, which is the recogniser's, too. `text_name` names the text
-    encoder with its settings. Where the preset `edits`, they have what it is shown, too.
+    encoder with its settings. Where the preset `edits`, they have what it is shown, too. Their last bits depend on
+    what a picture is batched with: processes that compute at once are each given their own share.
     """
     networks = digest_of(weights_digest(autoencoder), weights_digest(recognise))
     photos = photo_digests(dataset, (target.image_id for target in data.targets), store)

@@ -29,7 +29,7 @@ from model.training.cache import compute_features
 from model.training.data import training_set
 from model.training.phases import Phase
 from model.training.preemption import asked_to_stop
-from model.training.processes import accelerator
+from model.training.processes import accelerator, share_of
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 from model.training.watch import Watch
@@ -77,7 +77,10 @@ def tiny_trainer(
     autoencoder, recogniser = tiny_autoencoder(), TinyRecogniser()
     data = training_set(dataset, BUCKETS, edits=edits)
     networks = autoencoder, recogniser, encode_text, "tiny"
-    features = compute_features(dataset, data, *networks, work / "features", edits=edits)
+    process = processes(accumulate)
+    # Each its share, as in trainings: what two compute at once is batched by chance, on which the last bits depend.
+    features = compute_features(dataset, data, *networks, work / "features", edits=edits, share=share_of(process))
+    process.wait_for_everyone()
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     return Trainer(
         tiny_backbone(),
@@ -86,7 +89,7 @@ def tiny_trainer(
         Batches(data, features, size=batch, seed=5),
         Loop(phases, accumulate=accumulate, clip=CLIP, checkpoint_every=4, report_every=2),
         work,
-        processes(accumulate),
+        process,
     )
 
 
