@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 def only_user(file: Path, what: str, remedy: str = "wait for it") -> Iterator[None]:
     """Hold the lock `file` of the thing that `what` names. Raises BusyError while another process holds it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as handle:
+    with file.open("a+") as handle:  # NFS shares a lock only with who may read the file
         while not _taken(handle, fcntl.LOCK_EX):
             if not _taken(handle, fcntl.LOCK_SH):  # what can be shared is looked at for a moment, by `in_use`
                 raise BusyError(f"Another process is changing {what}: {remedy}.")

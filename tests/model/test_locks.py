@@ -1,10 +1,13 @@
 """Locks are refused to the second and to nobody else, and are free again when their holder is killed."""
 
+import errno
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -48,3 +51,19 @@ def test_to_look_whether_a_lock_is_in_use_refuses_it_to_nobody(tmp_path: Path) -
         for _ in range(2000):
             with only_user(file, "it"):
                 pass
+
+
+def test_locks_are_asked_for_as_nfs_gives_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, flock = tmp_path / "lock", fcntl.flock
+
+    def of_nfs(handle: IO[str], kind: int) -> None:
+        """As flock(2) says: a shared lock is of who may read, an exclusive one of who may write."""
+        if not (handle.writable() if kind & fcntl.LOCK_EX else handle.readable()):
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flock(handle, kind)
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    with another(HOLDS, file):
+        assert in_use(file)
+        with pytest.raises(BusyError), only_user(file, "it"):
+            pass
