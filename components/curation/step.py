@@ -62,12 +62,13 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     known, spared = forgotten.spare(listed(items, file_table(photos)))
     count = len(items)
     del items  # here and below: what is not needed any more would take memory to the end
+    pa.default_memory_pool().release_unused()
     with Looks(work_folder("curate", look)) as kept:
         for share in looks:
             kept.take(share)
         found, refused = find_faces(folder, known, config, lambda: load(config), kept)
         del known
-        pa.default_memory_pool().release_unused()  # what was freed lies between what stays
+        give_back_memory()  # what was freed lies between what stays
         shown = forgotten.shown(found, networks["digest"])
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
         digests = read_files(photos) if paths else {}
@@ -75,7 +76,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         rest = [found.keep(~shown, np.ones(len(found.photo), np.bool_))]
         del found
         named = label(rest.pop(), config)  # which holds it alone, and lets go of it
-        give_back_memory()  # not before: comparing photos would take twice the time
+        give_back_memory()
         rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, again)
         if not named.labels.names:
             raise UserError(
@@ -163,7 +164,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     found, marked = drop_marked(found, config, cache_folder("marks"))
     good = good_faces(found, config)
     bank, refused = build_bank(found, good, config, cache_folder("copies"))
-    pa.default_memory_pool().release_unused()  # here too: threads take memory of their own
+    give_back_memory()  # here too: threads take memory of their own
     calibration = calibrate(found, bank, config)
     identity = retrieve(found, bank, good, calibration.threshold, config)
     doubts, total = doubtful_names(bank, config)
