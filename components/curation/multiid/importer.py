@@ -19,6 +19,7 @@ from components.curation.multiid.record import Labelled, RefusedSampleError, rea
 from components.curation.multiid.samples import Packed, samples_of
 from components.curation.sources.listing import COLUMNS, LISTING
 from components.files import write_files
+from components.listing import shown
 from model.artefacts import kept_folder, read_json, write_json
 from model.dataset.records import write_table
 from model.errors import UserError
@@ -33,14 +34,14 @@ def import_release(release: Path, out: Path) -> dict[str, int]:
     Photos of `ref` carry their person; those of `train_rec` and `train_cp` are nameless, and what the release says of
     them stands in `truth.json`. UserError where `release` is none or nothing in it can be used.
     """
-    parts = parts_of(release)
+    parts, refused = parts_of(release)
     if out.exists():
         raise UserError(f"the folder {out} is there already: give the name of a new folder")
     with kept_folder(out) as draft:
         _forget_others(draft, parts)
         for part in track(parts, "parts of the release", unit="part"):
             _import_part(part, release, draft)
-        counts = _join(draft, parts)
+        counts = _join(draft, parts, refused)
         if not counts["photos"]:
             reasons = ", ".join(f"{number} {reason}" for reason, number in counts.items() if reason != "photos")
             raise UserError(f"nothing in the release {release} can be used ({reasons}): fetch it again")
@@ -67,7 +68,7 @@ def _note(draft: Path, part: Part) -> Path:
 def _import_part(part: Part, release: Path, draft: Path) -> None:
     """Write a part's photos and then its note, unless a note says that this very part was done."""
     state = part.path.stat()
-    stamp = [str(part.path), state.st_size, state.st_mtime_ns]
+    stamp = [shown(str(part.path)), state.st_size, state.st_mtime_ns]
     note = _note(draft, part)
     if note.is_file() and read_json(note)["stamp"] == stamp:
         return
@@ -112,10 +113,10 @@ def _keep(draft: Path, part: Part, sample: Packed, labelled: Labelled) -> dict[s
     return {"row": row, "truth": truth, "digest": hashlib.sha256(sample.jpg).hexdigest()[:32]}
 
 
-def _join(draft: Path, parts: list[Part]) -> dict[str, int]:
+def _join(draft: Path, parts: list[Part], refused: list[Reject]) -> dict[str, int]:
     """Write the three tables from the parts' notes; a photo that an earlier part holds too is kept once."""
     counts: Counter[str] = Counter()
-    rejects: list[dict[str, str]] = []
+    rejects = [asdict(reject) for reject in refused]
     with (
         open(draft / LISTING, "w", newline="", encoding="utf-8") as listing,
         open(draft / "truth.json", "w", encoding="utf-8") as truth,

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from components.curation.items import Reject
+from components.listing import shown
 from model.errors import UserError
 
 CENTRES = "ref/cluster_centers.tar"
 REFERENCES, RECONSTRUCTION, PAIRED = "ref/tars", "train_rec", "train_cp"
+PLACES = ("ref", REFERENCES, RECONSTRUCTION, PAIRED)
 MEMBERS = ("jpg", "json", "npy")
 LICENCE = "MultiID-2M 1.0 (non-commercial research only)"
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -29,23 +32,45 @@ def plain_name(text: str) -> str:
     return text if PLAIN_NAME.fullmatch(text) else sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def parts_of(release: Path) -> list[Part]:
-    """The parts of a release in their order; raises `UserError` when there is none."""
-    found = sorted(_parts(release))
-    if not found:
+def parts_of(release: Path) -> tuple[list[Part], list[Reject]]:
+    """The parts of a release in their order, and what is refused of it; raises `UserError` when there is no part."""
+    parts: list[Part] = []
+    rejects: list[Reject] = []
+    for place in PLACES:
+        try:
+            paths = sorted((release / place).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            detail = f"the folder cannot be listed: {error.strerror}"
+            rejects.append(Reject(place, "source", "unreadable", detail))
+            continue
+        for path in paths:
+            if path not in (release / REFERENCES, release / CENTRES):
+                found = _part(place, path)
+                if isinstance(found, Part):
+                    parts.append(found)
+                else:
+                    rejects.append(Reject(f"{place}/{shown(path.name)}", "source", *found))
+    if not parts:
         raise UserError(
             f"the folder {release} is no release of MultiID-2M: it has no tar in {REFERENCES}, {RECONSTRUCTION} or "
             f"{PAIRED}, and no folder of references in ref"
         )
-    return found
+    return sorted(parts), rejects
 
 
-def _parts(release: Path) -> Iterator[Part]:
-    for place in (REFERENCES, RECONSTRUCTION, PAIRED):
-        for path in (release / place).glob("*.tar"):
-            if path.is_file():
-                yield Part(f"{place.split('/')[0]}/{plain_name(path.stem)}", path, place == REFERENCES)
-    for place in ("ref", REFERENCES):
-        for path in (release / place).glob("*"):
-            if path.is_dir() and path != release / REFERENCES:
-                yield Part(f"{place.replace('/', '_')}_untarred/{plain_name(path.name)}", path, True)
+def _part(place: str, path: Path) -> Part | tuple[str, str]:
+    """What lies at `path` in `place` as a part, or the reason why it is none and a sentence."""
+    tars = place != "ref"
+    if shown(path.name) != path.name:
+        return "encoding", "the name is not valid UTF-8: rename it"
+    if path.name.startswith("."):
+        return "hidden", "names that begin with a dot are left alone"
+    if path.suffix == ".tar" and not path.is_file():
+        return "not_a_file", "it is called .tar and is no file"
+    if tars and path.suffix == ".tar":
+        return Part(f"{place.split('/')[0]}/{plain_name(path.stem)}", path, place == REFERENCES)
+    if path.is_dir() and place in ("ref", REFERENCES):
+        return Part(f"{place.replace('/', '_')}_untarred/{plain_name(path.name)}", path, True)
+    return "not_a_part", f"it is no {'file called .tar' if tars else 'folder of references'}"

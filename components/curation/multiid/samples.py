@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from components.curation.items import Reject
 from components.curation.multiid.layout import MEMBERS, Part
+from components.listing import shown
 from model.dataset.tar_members import DamagedTarError, walk
 
 MOST_BYTES = {"jpg": 64 * 2**20, "json": 4 * 2**20, "npy": 16 * 2**20}
@@ -57,7 +58,7 @@ def samples_of(part: Part, name: str) -> Iterator[Packed | Reject]:
                 yield found
             else:
                 key, (reason, detail) = found
-                yield Reject(f"{name}:{_printable(key)}" if key else name, "source", reason, detail)
+                yield Reject(f"{name}:{shown(key)[:300]}" if key else name, "source", reason, detail)
 
 
 def _entries(path: Path, stack: ExitStack) -> Iterator[_Entry]:
@@ -69,10 +70,6 @@ def _entries(path: Path, stack: ExitStack) -> Iterator[_Entry]:
             yield from _tar_entries(file)
     except OSError as error:
         yield _Entry("", refusal=("unreadable", f"it cannot be read: {error.strerror}"))
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")[:300]
 
 
 def _gather(entries: Iterable[_Entry]) -> Iterator[Packed | tuple[str, Refusal]]:
@@ -146,7 +143,7 @@ def _member_refusal(info: tarfile.TarInfo) -> Refusal | None:
 def _folder_entries(folder: Path) -> Iterator[_Entry]:
     """The files right in a folder; links to files are followed, for they are only read."""
     for path in sorted(folder.iterdir(), key=lambda path: path.name.partition(".")):
-        if _printable(path.name) != path.name:
+        if shown(path.name) != path.name:
             yield _Entry(path.name, refusal=("encoding", "the file's name is not valid UTF-8"))
         elif path.is_file():
             yield _Entry(f"{folder.name}/{path.name}", path.stat().st_size, path.read_bytes)

@@ -18,6 +18,7 @@ from components.curation.items import TOGETHER, Item, Reject, blocks, item_table
 from components.curation.places import Places
 from components.curation.sources.listing import LISTING, Row, read_listing
 from components.files import NAME as FILES
+from components.listing import shown
 from components.tombstones import FORGOTTEN
 from model.errors import UserError
 
@@ -53,7 +54,7 @@ def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Item]:
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
-            name = _printable(inside)
+            name = shown(inside)
             rejects.append(Reject(name, "source", "unreadable", f"the folder cannot be listed: {error.strerror}"))
             continue
         files = []
@@ -61,7 +62,7 @@ def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Item]:
             path = entry.name if place == folder else f"{inside}/{entry.name}"
             refusal = _refusal(entry)
             if refusal:
-                rejects.append(Reject(_printable(path), "source", *refusal))
+                rejects.append(Reject(shown(path), "source", *refusal))
             elif entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
             elif path != FORGOTTEN:
@@ -72,7 +73,7 @@ def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Item]:
 
 def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:
     """Reason and detail when an entry of the folder is no plain file or folder with a printable name."""
-    if entry.name != _printable(entry.name):
+    if entry.name != shown(entry.name):
         return "encoding", "the name is not valid UTF-8: rename it"
     if entry.name.startswith("."):
         return "hidden", "names that begin with a dot are left alone"
@@ -81,11 +82,6 @@ def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:
     if not entry.is_dir(follow_symlinks=False) and not entry.is_file(follow_symlinks=False):
         return "not_a_file", "it is neither a file nor a folder"
     return None
-
-
-def _printable(path: str) -> str:
-    """A path with the bytes that are no UTF-8 written as escapes."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _listed(folder: Path, paths: pa.Array, refused: Collection[str], rejects: list[Reject]) -> Iterator[Item]:
@@ -136,7 +132,7 @@ def _missing(folder: Path, row: Row, path: str | None) -> Reject:
     where = f"line {row.line} of {LISTING}"
     if path is None:
         return Reject(
-            row.path.replace("\0", "\\0"), "source", "outside_folder", f"{where} names a path outside the folder"
+            shown(row.path), "source", "outside_folder", f"{where} names a path outside the folder"
         )
     try:
         is_folder = (folder / path).is_dir()  # first, for it refuses a path too long to be taken apart

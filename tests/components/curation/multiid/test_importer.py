@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,40 @@ def test_members_of_every_odd_kind_are_counted_and_the_rest_is_kept(tmp_path: Pa
     counts = import_release(tmp_path / "r", tmp_path / "out")
     assert counts == {"photos": 3, "duplicate_key": 1, "duplicate_member": 1, "unknown_member": 1, "unsafe_name": 9}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "r"]
+
+
+def test_what_is_no_part_of_a_release_is_counted(tmp_path: Path) -> None:
+    release = tmp_path / "r"
+    write_tar(release / "train_rec/re_000000.tar", sample("a", 1))
+    for name in ("train_rec/folder.tar", "ref/tars/folder.tar", "train_cp/sub", "ref/tars", "train_cp/.cache"):
+        (release / name).mkdir(parents=True, exist_ok=True)
+    (release / "ref/tars/folder.tar/p.jpg").write_bytes(jpg(2))
+    os.mkfifo(release / "train_rec/pipe.tar")
+    (release / "train_rec/link.tar").symlink_to(tmp_path / "nowhere")
+    write_tar(Path(os.fsdecode(os.fsencode(release) + b"/train_rec/caf\xe9.tar")), sample("b", 3))
+    for name in ("train_rec/re_000001.tar.part", "ref/readme.md", "ref/x.tar", "ref/cluster_centers.tar"):
+        (release / name).write_bytes(b"x")
+    counts = import_release(release, tmp_path / "out")
+    assert counts == {"photos": 1, "encoding": 1, "hidden": 1, "not_a_file": 4, "not_a_part": 4}
+    rows = read_table(tmp_path / "out", "rejects").to_pylist()
+    assert sorted((row["path"], row["reason"]) for row in rows) == [
+        ("ref/readme.md", "not_a_part"),
+        ("ref/tars/folder.tar", "not_a_file"),
+        ("ref/x.tar", "not_a_part"),
+        ("train_cp/.cache", "hidden"),
+        ("train_cp/sub", "not_a_part"),
+        ("train_rec/caf\\xe9.tar", "encoding"),
+        ("train_rec/folder.tar", "not_a_file"),
+        ("train_rec/link.tar", "not_a_file"),
+        ("train_rec/pipe.tar", "not_a_file"),
+        ("train_rec/re_000001.tar.part", "not_a_part"),
+    ]
+
+
+def test_a_release_under_a_name_that_is_no_utf_8_is_imported(tmp_path: Path) -> None:
+    release = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    write_tar(release / "train_rec/re_000000.tar", sample("a", 1))
+    assert import_release(release, tmp_path / "out") == {"photos": 1}
 
 
 def test_a_cut_tar_gives_what_came_before(tmp_path: Path) -> None:
