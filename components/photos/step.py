@@ -1,23 +1,30 @@
 """Bring the photos into a run: name the user's folder, download a list of URLs, or make the virtual cast."""
 
+import shutil
 from pathlib import Path
 
 from components.files import write_files
 from components.photos.config import PhotosConfig
-from model.artefacts import new_folder, write_json
+from model.artefacts import new_folder, read_json, write_json
 from model.errors import UserError
+
+ABOUT = "photos.json"
+SOURCES = ("folder", "urls", "cast")
 
 
 def run(*, photos: Path, config: PhotosConfig) -> None:
     """Write the artefact `photos`: photos.json, the list of files, and the pictures unless `config.folder` has them.
 
     Downloaded pictures come with refused.parquet, the cast's with their truth. Raises UserError when the folder or the
-    list is not there, when both are named, or when the list gives no photo.
+    list is not there, when both are named, when it lies in the output or the output in the folder, or when the list
+    gives no photo.
     """
     if config.folder and config.urls:
         raise UserError(
             f"photos.folder '{config.folder}' and photos.urls '{config.urls}' are both set: one run takes one of them"
         )
+    _refuse_loss(photos, config)
+    downloads: Path | None = None
     with new_folder(photos) as out:
         if config.folder:
             folder = Path(config.folder).expanduser().resolve()
@@ -31,7 +38,7 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
 
             place, source, folder = "photos", "urls", out / "photos"
             folder.mkdir()
-            write_album(folder, out / REFUSED, config)
+            downloads = write_album(folder, out / REFUSED, config)
         else:
             from components.photos.cast.cast import write_cast
 
@@ -39,4 +46,32 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
             folder.mkdir()
             write_cast(folder, out / "truth" / "truth.json", config)
         about = {"schema": 1, "folder": place, "source": source, "digest": write_files(folder, out)}
-        write_json(out / "photos.json", about)
+        write_json(out / ABOUT, about)
+    if downloads:  # kept until the photos have their name: listing millions takes hours, in which much can happen
+        shutil.rmtree(downloads)
+
+
+def _refuse_loss(photos: Path, config: PhotosConfig) -> None:
+    """Raise UserError where the output would replace what it is made of, or what this step has not made."""
+    for name, given in (("folder", config.folder), ("urls", config.urls)):
+        if given and _entangled(Path(given).expanduser().resolve(), photos.resolve()):
+            raise UserError(
+                f"photos.{name} '{given}' and the output {photos} lie one in the other: give an output outside of it, "
+                "or what is made would replace the photos, or be taken for some"
+            )
+    if (photos / ABOUT).exists() and not _replaceable(photos / ABOUT):
+        raise UserError(
+            f"{photos} is there already and holds photos that this step did not write: give the name of a new folder"
+        )
+
+
+def _entangled(source: Path, out: Path) -> bool:
+    return source.is_relative_to(out) or (source.is_dir() and out.is_relative_to(source))
+
+
+def _replaceable(about: Path) -> bool:
+    """Whether it is of an artefact of this step: an imported release has such a file, too, and so may any album."""
+    try:
+        return read_json(about).get("source") in SOURCES
+    except UserError:
+        return False

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -29,10 +28,11 @@ REFUSED_SCHEMA = pa.schema(
 log = logging.getLogger(__name__)
 
 
-def write_album(photos: Path, refused: Path, config: PhotosConfig) -> None:
+def write_album(photos: Path, refused: Path, config: PhotosConfig) -> Path:
     """Download the list `config.urls` into the empty folder `photos`; write the table of what was `refused` (Parquet).
 
-    The same list and the same answers give the same bytes. Raises `UserError` when the list cannot be read or gives
+    Returns the folder of downloads, which spare the next run its own until it is deleted. The same list and the same
+    answers give the same bytes. Raises `UserError` when the list cannot be read or gives
     no photo at all.
     """
     path = Path(config.urls).expanduser().resolve()
@@ -51,7 +51,7 @@ def write_album(photos: Path, refused: Path, config: PhotosConfig) -> None:
         link_file(stored_at(work, photo.key), target)
     _write_listing(photos / "photos.csv", taken, outcomes)
     _write_refused(refused, bad)
-    shutil.rmtree(work)
+    return work
 
 
 def limits_of(config: PhotosConfig) -> Limits:

@@ -84,5 +84,32 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "out"), [("folder", "mine/photos"), ("folder", "mine"), ("folder", "."), ("urls", "mine"), ("urls", ".")]
+)
+def test_an_output_that_would_replace_its_own_source_or_lie_in_it_is_refused(
+    setting: str, out: str, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "a.jpg").write_bytes(b"x")
+    (mine / "list.csv").write_text("url\nhttp://127.0.0.1/a.jpg\n", encoding="utf-8")
+    source = mine if setting == "folder" else mine / "list.csv"
+    with pytest.raises(UserError, match=f"photos.{setting} '{source}' and the output"):
+        run(photos=tmp_path / out, config=PhotosConfig(**{setting: str(source)}))
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.jpg", "list.csv", "mine"]
+
+
+@pytest.mark.parametrize("about", ['{"source": "multiid"}', '["mine"]'])
+def test_an_imported_release_or_an_album_with_a_photos_json_is_not_replaced(about: str, tmp_path: Path) -> None:
+    for name in ("mine", "album"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").write_bytes(b"x")
+    (tmp_path / "mine" / "photos.json").write_text(about, encoding="utf-8")
+    with pytest.raises(UserError, match="is there already"):
+        run(photos=tmp_path / "mine", config=PhotosConfig(folder=str(tmp_path / "album")))
+    assert (tmp_path / "mine" / "a.jpg").exists()
+
+
 def test_names_are_unique_however_many() -> None:
     assert len(set(names(1000))) == 1000

@@ -1,6 +1,7 @@
 """A list of URLs through the whole step: the folder it becomes, the refused, and a kill in the middle."""
 
 import csv
+import errno
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from components.curation.items import items_of
 from components.curation.sources.folder import scan
+from components.photos import step
 from components.photos.config import PhotosConfig
 from components.photos.step import run
 from components.photos.urls.album import limits_of
@@ -103,6 +105,26 @@ def test_a_killed_download_goes_on_where_it_was(tmp_path: Path, cache: Path) -> 
         subprocess.run(command, cwd=ROOT, check=True, env=os.environ.copy())
         assert sum((site.asked - before).values()) == 24 - done + 1  # and robots.txt
     assert len(scan(tmp_path / "out" / "photos")[0]) == 24
+
+
+def test_nothing_is_downloaded_again_after_a_fault_behind_the_last_download(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with serving() as site:
+        site.pages = {"/a": Page(picture(1)), "/b": Page(picture(2))}
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join(["url", *(site.root + page for page in site.pages)]))
+        config = PhotosConfig(urls=str(path), allow_private=True)
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+            patch.setattr(step, "write_files", full)
+            run(photos=tmp_path / "out", config=config)
+        before = site.asked.copy()
+        run(photos=tmp_path / "out", config=config)
+        assert site.asked == before
+    assert len(scan(tmp_path / "out" / "photos")[0]) == 2
 
 
 @pytest.mark.parametrize(
