@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from model.artefacts import write_json
 from model.errors import UserError
@@ -26,11 +26,11 @@ class Tombstone(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name_sha256: str
+    name_sha256: str = Field(pattern="^[0-9a-f]{64}$")
     photos: tuple[str, ...]
     recogniser: str = ""
-    centre: tuple[float, ...] = ()
-    similarity: float = 1.0
+    centre: tuple[FiniteFloat, ...] = ()
+    similarity: FiniteFloat = 1.0
     since: date
 
 
@@ -46,9 +46,15 @@ class Tombstones(BaseModel):
         """Those of `folder/forgotten.json`, none where it is absent; raises `UserError` where it cannot be trusted."""
         path = folder / FORGOTTEN
         try:
-            return cls.model_validate_json(path.read_bytes())
+            path.lstat()
         except FileNotFoundError:
             return cls()
+        except OSError as error:
+            raise UserError(_unreadable(path, error.strerror)) from error
+        if not path.is_file():  # a pipe would never end, and a link to nowhere is no sign that nobody is forgotten
+            raise UserError(_unreadable(path, "it is neither a file nor a link to one"))
+        try:
+            return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise UserError(_unreadable(path, error.errors()[0]["msg"])) from error
         except OSError as error:
