@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +18,35 @@ from model.errors import UserError
 from model.progress import track
 
 NAME = "files.parquet"
+TOGETHER = 4096  # files whose digests are in memory at a time
 FILES = pa.schema([pa.field("path", pa.string(), nullable=False), pa.field("sha256", pa.string(), nullable=False)])
 
 
 def write_files(folder: Path, photos: Path) -> str:
     """List the regular files below `folder` in `photos/files.parquet`; returns the SHA-256 of the whole in hex.
 
-    Links are not followed. A file that cannot be read has an empty digest; one whose name is no UTF-8 counts for the
-    returned digest only, because nothing can refer to it.
+    Links are not followed, and names that begin with a dot left alone: neither can be a photo. A file that cannot be
+    read has an empty digest; one whose name is no UTF-8 counts for the returned digest only, because nothing can refer
+    to it.
     """
     paths = sorted(_walk(folder))
-    with ThreadPoolExecutor(cores()) as pool:
-        digests = list(track(pool.map(lambda path: _digest(folder / path), paths), "files", len(paths), unit="file"))
+    pairs = track(_digests(folder, paths), "files", len(paths), unit="file")
     total = hashlib.sha256()
-    for path, digest in zip(paths, digests, strict=True):
-        total.update(os.fsencode(path) + f"\0{digest}\n".encode())
-    known = [pair for pair in zip(paths, digests, strict=True) if _utf8(pair[0])]
-    table = pa.table([[path for path, _ in known], [digest for _, digest in known]], schema=FILES)
-    with new_file(photos / NAME) as draft:
-        pq.write_table(table, draft, compression="zstd")
+    with new_file(photos / NAME) as draft, pq.ParquetWriter(draft, FILES, compression="zstd") as table:
+        while some := list(islice(pairs, TOGETHER)):
+            for path, digest in some:
+                total.update(os.fsencode(path) + f"\0{digest}\n".encode())
+            known = [pair for pair in some if _utf8(pair[0])]
+            table.write_table(pa.table([[path for path, _ in known], [digest for _, digest in known]], schema=FILES))
     return total.hexdigest()
+
+
+def _digests(folder: Path, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The paths with their files' digests; as tasks of the pool all at once, millions would fill the memory."""
+    with ThreadPoolExecutor(cores()) as pool:
+        for start in range(0, len(paths), TOGETHER):
+            some = paths[start : start + TOGETHER]
+            yield from zip(some, pool.map(lambda path: _digest(folder / path), some), strict=True)
 
 
 def read_about(photos: Path) -> tuple[dict[str, Any], Path]:
@@ -71,10 +81,11 @@ def digest_table(folder: Path, paths: Sequence[str]) -> pa.Table:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    for place, _, names in os.walk(folder):
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             path = Path(place) / name
-            if _regular(path):
+            if not name.startswith(".") and _regular(path):
                 yield path.relative_to(folder).as_posix()
 
 

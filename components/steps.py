@@ -49,9 +49,18 @@ class Step:
         return getattr(import_module(f"components.{self.folder}.config"), self.config)
 
     def paths(self, settings: BaseModel) -> dict[str, Path]:
-        """The folders and files outside the run that the settings name, absolute, by setting."""
+        """The folders and files outside the run that the settings name, absolute, by setting.
+
+        Raises UserError for what can be no path.
+        """
         values = {name: getattr(settings, name) for name in self.external}
-        return {name: Path(v).expanduser().resolve() for name, v in values.items() if v not in self.words}
+        return {name: self._absolute(name, value) for name, value in values.items() if value not in self.words}
+
+    def _absolute(self, name: str, value: str) -> Path:
+        try:
+            return Path(value).expanduser().resolve()
+        except (RuntimeError, ValueError) as error:  # a home of nobody, links in a circle, a zero byte
+            raise UserError(f"{self.name}.{name} {value!r} is no path ({error}): give another") from error
 
     def check_paths(self, settings: BaseModel) -> None:
         """Raise UserError where a folder or a file that the settings name is not there, before any work is done."""

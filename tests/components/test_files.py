@@ -36,6 +36,23 @@ def test_the_digest_says_when_anything_changed(folder: Path, tmp_path: Path) -> 
     assert len({first, second, third, write_files(folder, tmp_path)}) == 4
 
 
+def test_what_is_hidden_is_neither_read_nor_counted(folder: Path, tmp_path: Path) -> None:
+    first = write_files(folder, tmp_path)
+    (folder / ".git").mkdir()
+    (folder / ".git" / "a.png").write_bytes(b"three")
+    (folder / "below" / ".DS_Store").write_bytes(b"four")
+    assert write_files(folder, tmp_path) == first
+    assert set(read_files(tmp_path)) == {"a.png", "below/é.png"}
+
+
+def test_many_files_are_listed_a_few_at_a_time(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = write_files(folder, tmp_path), read_files(tmp_path)
+    monkeypatch.setattr("components.files.TOGETHER", 1)
+    assert (write_files(folder, tmp_path), read_files(tmp_path)) == at_once
+
+
 def test_a_file_that_cannot_be_looked_at_has_an_empty_digest(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to stand in, with a file and an empty folder."""
     (tmp_path / "file").write_text("mine")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "circle").symlink_to("circle")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -51,6 +52,8 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("run --set train.phases=[{}]", "The setting train.phases.0.name is missing: give it a value."),
         ("cast --out file --set photos.folder=empty", "file is there already"),
         ("cast --out file/x --set photos.folder=empty", "cannot be used"),
+        ("cast --out new --set photos.folder=circle", "photos.folder 'circle' is no path (Symlink loop"),
+        ("cast --out new --set photos.urls=~nobody-of-that-name/list.csv", "is no path (Could not determine home"),
         ("curate --photos empty --out new --truth file", "file is no readable JSON"),
         ("compile --out empty", "empty cannot be used (Is a directory)"),
         ("drift", "runs has no champion yet: choose one"),
