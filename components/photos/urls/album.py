@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -88,7 +88,6 @@ def _write_listing(path: Path, taken: Sequence[Wanted], outcomes: Mapping[str, O
 
 
 def _write_refused(path: Path, bad: Sequence[BadRow]) -> None:
-    columns = (
-        zip(*map(astuple, sorted(bad, key=lambda row: row.line)), strict=True) if bad else [[]] * len(fields(BadRow))
-    )
-    pq.write_table(pa.table(list(columns), schema=REFUSED_SCHEMA), path, compression="zstd")
+    rows = sorted(bad, key=lambda row: row.line)
+    columns = [[getattr(row, field.name) for row in rows] for field in fields(BadRow)]
+    pq.write_table(pa.table(columns, schema=REFUSED_SCHEMA), path, compression="zstd")

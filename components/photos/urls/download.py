@@ -26,8 +26,9 @@ def download(wanted: Sequence[Wanted], work: Path, limits: Limits) -> dict[str, 
     What `work` holds of an earlier download is not asked for again, except what failed for a passing reason.
     """
     with ledger(work) as book:
-        known = {key: outcome for key, outcome in book.known.items() if outcome.reason or _whole(work, outcome)}
-        done = {photo.key: known[photo.key] for photo in wanted if photo.key in known}
+        done = book.known
+        for lost in [key for key, outcome in done.items() if not (outcome.reason or _whole(work, outcome))]:
+            del done[lost]
         # By key, which is as good as at random: neighbours in the list are often of one host, which would be crowded.
         missing = sorted((photo for photo in wanted if photo.key not in done), key=lambda photo: photo.key)
         if done:
