@@ -18,14 +18,16 @@ from components.curation.multiid.layout import Part, parts_of, plain_name
 from components.curation.multiid.record import Labelled, RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed, samples_of
 from components.curation.sources.listing import COLUMNS, LISTING
+from components.files import NAME as FILES
 from components.files import write_files
 from components.listing import shown
-from model.artefacts import kept_folder, read_json, write_json
+from model.artefacts import kept_folder, new_file, write_json
 from model.dataset.records import write_table
 from model.errors import UserError
 from model.progress import track
 
-NOTES = "parts"  # the finished parts of an import that is not finished
+ABOUT = "photos.json"
+NOTES = ".parts"  # the finished parts of an import that is not finished; hidden, so that they are no files of it
 
 
 def import_release(release: Path, out: Path) -> dict[str, int]:
@@ -45,16 +47,16 @@ def import_release(release: Path, out: Path) -> dict[str, int]:
         if not counts["photos"]:
             reasons = ", ".join(f"{number} {reason}" for reason, number in counts.items() if reason != "photos")
             raise UserError(f"nothing in the release {release} can be used ({reasons}): fetch it again")
-        write_json(draft / "photos.json", _about(draft))
+        about = {"schema": 1, "folder": ".", "source": "multiid", "digest": write_files(draft, draft)}
+        write_json(draft / ABOUT, about)
+    shutil.rmtree(out / NOTES)  # at the very end: to list the files of a large release takes hours
     return counts
 
 
-def _about(draft: Path) -> dict[str, Any]:
-    return {"schema": 1, "folder": ".", "source": "multiid", "digest": write_files(draft, draft)}
-
-
 def _forget_others(draft: Path, parts: list[Part]) -> None:
-    """Remove what an unfinished import of other parts left."""
+    """Remove what an unfinished import of other parts left, and the list of what it held."""
+    for name in (FILES, ABOUT):
+        (draft / name).unlink(missing_ok=True)
     wanted = {draft / part.folder for part in parts}
     for folder in draft.glob("*/*"):
         if folder.is_dir() and folder not in wanted:
@@ -62,7 +64,13 @@ def _forget_others(draft: Path, parts: list[Part]) -> None:
 
 
 def _note(draft: Path, part: Part) -> Path:
-    return draft / NOTES / f"{part.folder.replace('/', '.')}.json"
+    return draft / NOTES / f"{part.folder.replace('/', '.')}.jsonl"
+
+
+def _noted(note: Path) -> Iterator[dict[str, Any]]:
+    """What a note says, line by line: the stamp of its part, then a photo or a reject each."""
+    with open(note, encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
 
 
 def _import_part(part: Part, release: Path, draft: Path) -> None:
@@ -70,23 +78,25 @@ def _import_part(part: Part, release: Path, draft: Path) -> None:
     state = part.path.stat()
     stamp = [shown(str(part.path)), state.st_size, state.st_mtime_ns]
     note = _note(draft, part)
-    if note.is_file() and read_json(note)["stamp"] == stamp:
+    if note.is_file() and next(_noted(note))["stamp"] == stamp:
         return
     shutil.rmtree(draft / part.folder, ignore_errors=True)
     (draft / part.folder).mkdir(parents=True)
     name = part.path.relative_to(release).as_posix()
-    photos, rejects = [], []
-    for sample in samples_of(part, name):
-        if isinstance(sample, Packed):
-            try:
-                labelled = read_record(sample, _identity(part, sample.key))
-            except RefusedSampleError as refusal:
-                rejects.append(Reject(f"{name}:{sample.key}", "source", refusal.reason, str(refusal)))
-                continue
-            photos.append(_keep(draft, part, sample, labelled))
-        else:
-            rejects.append(sample)
-    write_json(note, {"stamp": stamp, "photos": photos, "rejects": [asdict(reject) for reject in rejects]})
+    with new_file(note) as path, open(path, "w", encoding="utf-8") as lines:
+        lines.write(json.dumps({"stamp": stamp}) + "\n")
+        for sample in samples_of(part, name):
+            lines.write(json.dumps(_taken(draft, part, name, sample)) + "\n")
+
+
+def _taken(draft: Path, part: Part, name: str, sample: Packed | Reject) -> dict[str, Any]:
+    """Keep the photo of a sample, or say why not; a line of the part's note."""
+    if isinstance(sample, Reject):
+        return {"reject": asdict(sample)}
+    try:
+        return {"photo": _keep(draft, part, sample, read_record(sample, _identity(part, sample.key)))}
+    except RefusedSampleError as refusal:
+        return {"reject": asdict(Reject(f"{name}:{sample.key}", "source", refusal.reason, str(refusal)))}
 
 
 def _identity(part: Part, key: str) -> str | None:
@@ -130,7 +140,6 @@ def _join(draft: Path, parts: list[Part], refused: list[Reject]) -> dict[str, in
             counts["photos"] += 1
         truth.write("\n]}\n")
     write_table(draft, "rejects", rejects)
-    shutil.rmtree(draft / NOTES)
     for reject in rejects:
         counts[reject["reason"]] += 1
     return {"photos": counts.pop("photos", 0), **dict(sorted(counts.items()))}
@@ -140,13 +149,14 @@ def _once(draft: Path, parts: list[Part], rejects: list[dict[str, str]]) -> Iter
     """The photos of all parts, each content once; `rejects` gets the copies and what the parts refused."""
     first: dict[str, str] = {}
     for part in parts:
-        note = read_json(_note(draft, part))
-        rejects += note["rejects"]
-        for photo in note["photos"]:
-            path = photo["row"]["path"]
-            original = first.setdefault(photo["digest"], path)
-            if original == path:
-                yield photo
-            else:
-                (draft / path).unlink(missing_ok=True)
-                rejects.append(asdict(Reject(path, "source", "duplicate", f"it has the same bytes as {original}")))
+        for said in _noted(_note(draft, part)):
+            if "reject" in said:
+                rejects.append(said["reject"])
+            elif "photo" in said:
+                path = said["photo"]["row"]["path"]
+                original = first.setdefault(said["photo"]["digest"], path)
+                if original == path:
+                    yield said["photo"]
+                else:
+                    (draft / path).unlink(missing_ok=True)
+                    rejects.append(asdict(Reject(path, "source", "duplicate", f"it has the same bytes as {original}")))

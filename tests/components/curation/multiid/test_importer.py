@@ -1,6 +1,7 @@
 """Importing releases: fields, refusals with their counts, damage, resuming."""
 
 import csv
+import errno
 import json
 import os
 from collections import Counter
@@ -17,6 +18,7 @@ from components.curation.multiid.importer import import_release
 from components.curation.multiid.record import RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed
 from components.curation.sources.folder import scan
+from model import artefacts
 from model.artefacts import read_json
 from model.dataset.records import read_table
 from model.errors import UserError
@@ -214,6 +216,25 @@ def test_an_import_that_was_killed_goes_on_with_the_next_tar(tmp_path: Path, mon
     for name in files:
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()} == files
+
+
+def test_an_import_that_failed_behind_its_last_part_begins_no_part_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("train_cp", "train_rec"):
+        write_tar(tmp_path / f"r/{name}/re_000000.tar", sample("a", 1) + sample(name, len(name)))
+    import_release(tmp_path / "r", tmp_path / "whole")
+
+    def full(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder))
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(artefacts, "_sync_tree", full)
+        import_release(tmp_path / "r", tmp_path / "out")
+    monkeypatch.setattr(importer, "samples_of", lambda *_: pytest.fail("a part was begun anew"))
+    assert import_release(tmp_path / "r", tmp_path / "out") == {"photos": 3, "duplicate": 1}
+    assert artefacts.folder_digest(tmp_path / "out") == artefacts.folder_digest(tmp_path / "whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "r", "whole"]
 
 
 @settings(deadline=None, max_examples=60)
