@@ -45,9 +45,7 @@ def test_what_is_hidden_is_neither_read_nor_counted(folder: Path, tmp_path: Path
     assert set(read_files(tmp_path)) == {"a.png", "below/é.png"}
 
 
-def test_many_files_are_listed_a_few_at_a_time(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_files_are_listed_a_few_at_a_time(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = write_files(folder, tmp_path), read_files(tmp_path)
     monkeypatch.setattr("components.files.TOGETHER", 1)
     assert (write_files(folder, tmp_path), read_files(tmp_path)) == at_once

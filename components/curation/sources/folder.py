@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from components.curation.items import TOGETHER, Item, Reject, blocks, item_table
 from components.curation.places import Places
-from components.curation.sources.listing import LISTING, Row, read_listing
+from components.curation.sources.listing import LISTING, Row, person_name, read_listing
 from components.files import NAME as FILES
 from components.listing import shown
 from components.tombstones import FORGOTTEN
@@ -39,6 +39,10 @@ def scan(folder: Path) -> tuple[pa.Table, list[Reject]]:
         papers = pc.is_in(items["path"], value_set=pa.array(sorted(PAPERS)))
         paths = items["path"].filter(pc.invert(papers)).combine_chunks()
         items = item_table(_listed(folder, paths, {reject.path for reject in rejects}, rejects))
+    elif os.path.lexists(folder / LISTING):
+        raise UserError(
+            f"{folder / LISTING} is a link, or no file: put the list itself there, or nobody's name is known"
+        )
     return items, sorted(rejects)
 
 
@@ -67,8 +71,8 @@ def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Item]:
                 waiting.append(Path(entry.path))
             elif path != FORGOTTEN:
                 files.append(path)
-        named = place != folder and len(files) >= 2
-        yield from (Item(path, place.name, "folder") if named else Item(path) for path in files)
+        person = person_name(place.name) if place != folder and len(files) >= 2 else ""
+        yield from (Item(path, person, "folder" if person else "") for path in files)
 
 
 def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:
@@ -97,7 +101,8 @@ def _listed(folder: Path, paths: pa.Array, refused: Collection[str], rejects: li
         rows = [(row, _inside(folder, row.path)) for row in block if isinstance(row, Row)]
         asked = pa.array([path or "" for _, path in rows], pa.string())  # no file is called ""
         normal = pc.utf8_normalize(asked, "NFC")
-        places = np.stack([exact.of(asked), exact.of(normal), composed.of(normal)])
+        bare = pc.utf8_trim_whitespace(normal)
+        places = np.stack([exact.of(asked), exact.of(normal), composed.of(normal), composed.of(bare)])
         best = places[np.argmax(places >= 0, axis=0), np.arange(len(rows))]
         for (row, path), place in zip(rows, best.tolist(), strict=True):
             if place < 0:
@@ -131,9 +136,7 @@ def _inside(folder: Path, path: str) -> str | None:
 def _missing(folder: Path, row: Row, path: str | None) -> Reject:
     where = f"line {row.line} of {LISTING}"
     if path is None:
-        return Reject(
-            shown(row.path), "source", "outside_folder", f"{where} names a path outside the folder"
-        )
+        return Reject(shown(row.path), "source", "outside_folder", f"{where} names a path outside the folder")
     try:
         is_folder = (folder / path).is_dir()  # first, for it refuses a path too long to be taken apart
         parents = [folder / parent for parent in PurePosixPath(path).parents if parent.name]

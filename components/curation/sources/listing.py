@@ -12,6 +12,11 @@ LISTING = "photos.csv"
 COLUMNS = ("path", "person", "source", "licence", "consent", "query", "caption")
 
 
+def person_name(text: str) -> str:
+    """A person's name in one form, however a spreadsheet or a file system writes it."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
 @dataclass(frozen=True)
 class Row:
     """One row: the line it ends on and its cells, empty where the column is absent."""
@@ -22,7 +27,7 @@ class Row:
 
     def item(self, path: str) -> Item:
         """The photo at `path` as this row describes it."""
-        person = " ".join(unicodedata.normalize("NFC", self.cells["person"]).split())
+        person = person_name(self.cells["person"])
         others = {name: self.cells[name].strip() for name in COLUMNS[2:]}
         return Item(path, person, "csv" if person else "", **others)
 

@@ -46,6 +46,23 @@ def test_without_a_listing_sub_folders_name_people_as_a_hint(tmp_path: Path) -> 
     assert rejects == []
 
 
+def test_a_person_is_one_however_a_file_system_writes_the_name(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "Zo\u00e9 C/1.jpg",
+        "Zo\u00e9 C/2.jpg",
+        "mac/Zoe\u0301  C /1.jpg",
+        "mac/Zoe\u0301  C /2.jpg",
+        " /1.jpg",
+        " /2.jpg",
+    )
+    assert {(item.path[0], item.person, item.named_by) for item in scan(tmp_path)[0]} == {
+        ("Z", "Zo\u00e9 C", "folder"),
+        ("m", "Zo\u00e9 C", "folder"),
+        (" ", "", ""),
+    }
+
+
 def test_links_special_files_and_hidden_ones_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "album/a.jpg", "album/.DS_Store", "album/.git/config", "outside/secret.jpg")
     album = tmp_path / "album"
@@ -151,6 +168,26 @@ def test_a_listing_that_cannot_be_read_says_what_to_do(text: str, message: str, 
     (tmp_path / "photos.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_a_listing_that_is_no_file_is_not_passed_over(kind: str, tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    if kind == "link":
+        (tmp_path / "people.csv").write_text("path,person\na.jpg,Ada\n")
+        (tmp_path / "photos.csv").symlink_to("people.csv")
+    elif kind == "pipe":
+        os.mkfifo(tmp_path / "photos.csv")
+    else:
+        touch(tmp_path, "photos.csv/b.jpg")
+    with pytest.raises(UserError, match=r"photos\.csv is a link, or no file"):
+        scan(tmp_path)
+
+
+def test_blanks_around_a_path_are_no_part_of_it_unless_there_is_such_a_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", " b.jpg", "b.jpg")
+    (tmp_path / "photos.csv").write_text("person, path\nAda, a.jpg\nBo, b.jpg\n")
+    assert {item.path: item.person for item in scan(tmp_path)[0]} == {"a.jpg": "Ada", " b.jpg": "Bo", "b.jpg": ""}
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

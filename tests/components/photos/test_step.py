@@ -85,7 +85,8 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "out"), [("folder", "mine/photos"), ("folder", "mine"), ("folder", "."), ("urls", "mine"), ("urls", ".")]
+    ("setting", "out"),
+    [("folder", "mine/photos"), ("folder", "mine"), ("folder", "."), ("urls", "mine"), ("urls", ".")],
 )
 def test_an_output_that_would_replace_its_own_source_or_lie_in_it_is_refused(
     setting: str, out: str, tmp_path: Path
