@@ -68,7 +68,7 @@ def sentence_of(error: BaseException) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError) and error.errno in NO_SPACE:
-        place = f" at {error.filename}" if error.filename else ""
+        place = f" at {error.filename2 or error.filename}" if error.filename else ""
         return f"The disk is full{place}: free some space and start again; finished steps are not redone."
     if isinstance(error, OSError) and error.errno in NO_PLACE and error.filename:
         place = error.filename2 or error.filename

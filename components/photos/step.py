@@ -1,6 +1,6 @@
 """Bring the photos into a run: name the user's folder, download a list of URLs, or make the virtual cast."""
 
-import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 from components.files import write_files
@@ -24,8 +24,8 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
             f"photos.folder '{config.folder}' and photos.urls '{config.urls}' are both set: one run takes one of them"
         )
     _refuse_loss(photos, config)
-    downloads: Path | None = None
-    with new_folder(photos) as out:
+    # Downloads are held until the photos have their name: listing millions takes hours, in which much can happen.
+    with ExitStack() as held, new_folder(photos) as out:
         if config.folder:
             folder = Path(config.folder).expanduser().resolve()
             if not folder.is_dir():
@@ -38,7 +38,7 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
 
             place, source, folder = "photos", "urls", out / "photos"
             folder.mkdir()
-            downloads = write_album(folder, out / REFUSED, config)
+            write_album(folder, out / REFUSED, config, held)
         else:
             from components.photos.cast.cast import write_cast
 
@@ -47,8 +47,6 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
             write_cast(folder, out / "truth" / "truth.json", config)
         about = {"schema": 1, "folder": place, "source": source, "digest": write_files(folder, out)}
         write_json(out / ABOUT, about)
-    if downloads:  # kept until the photos have their name: listing millions takes hours, in which much can happen
-        shutil.rmtree(downloads)
 
 
 def _refuse_loss(photos: Path, config: PhotosConfig) -> None:

@@ -62,6 +62,7 @@ def test_wrong_settings_are_a_users_mistake(tmp_path: Path, caplog: pytest.LogCa
     [
         (UserError("Give a folder."), "Give a folder."),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: free some space and start again"),
+        (OSError(errno.ENOSPC, "No space", "/from/x", None, "/to/x"), "The disk is full at /to/x: free some space"),
         (OSError(errno.EDQUOT, "Quota exceeded", "/home/x"), "The disk is full at /home/x: free some space"),
         (OSError(errno.EACCES, "Permission denied", "/x"), "/x cannot be used (Permission denied): give another place"),
         (OSError(errno.EISDIR, "Is a directory", "/.y.1", None, "/y"), "/y cannot be used (Is a directory)"),

@@ -23,7 +23,7 @@ def test_what_is_no_file_is_refused(kind: str, tmp_path: Path) -> None:
         place.mkdir()
     else:
         place.symlink_to(tmp_path / "unmounted")
-    with pytest.raises(UserError, match="neither a file nor a link to one.*somebody would be remembered"):
+    with pytest.raises(UserError, match=r"neither a file nor a link to one.*somebody would be remembered"):
         Tombstones.read(tmp_path)
 
 

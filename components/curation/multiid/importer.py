@@ -85,8 +85,7 @@ def _import_part(part: Part, release: Path, draft: Path) -> None:
     name = part.path.relative_to(release).as_posix()
     with new_file(note) as path, open(path, "w", encoding="utf-8") as lines:
         lines.write(json.dumps({"stamp": stamp}) + "\n")
-        for sample in samples_of(part, name):
-            lines.write(json.dumps(_taken(draft, part, name, sample)) + "\n")
+        lines.writelines(json.dumps(_taken(draft, part, name, sample)) + "\n" for sample in samples_of(part, name))
 
 
 def _taken(draft: Path, part: Part, name: str, sample: Packed | Reject) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Where a release keeps what: its parts, and what each part's samples are for."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path

@@ -4,7 +4,9 @@ import csv
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import fields
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from components.photos.urls.limits import Limits
 from components.photos.urls.wanted import CARRIED, Wanted, read_wanted
 from model.artefacts import file_digest, link_file, work_folder
 from model.errors import UserError
+from model.locks import only_user
 
 WORK_VERSION = 1  # counts up when a change here makes half-done downloads worthless
 REFUSED = "refused.parquet"
@@ -28,16 +31,17 @@ REFUSED_SCHEMA = pa.schema(
 log = logging.getLogger(__name__)
 
 
-def write_album(photos: Path, refused: Path, config: PhotosConfig) -> Path:
+def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitStack) -> None:
     """Download the list `config.urls` into the empty folder `photos`; write the table of what was `refused` (Parquet).
 
-    Returns the folder of downloads, which spare the next run its own until it is deleted. The same list and the same
-    answers give the same bytes. Raises `UserError` when the list cannot be read or gives
-    no photo at all.
+    The downloads are this process's alone until `held` is left, and stay for the next run unless that ends well. The
+    same list and the same answers give the same bytes. Raises `BusyError` while another process has them, `UserError`
+    when the list cannot be read or gives no photo at all.
     """
     path = Path(config.urls).expanduser().resolve()
     wanted, bad = read_wanted(path)
     work = work_folder("photos", _work_key(path, config))
+    held.enter_context(_sole_user(work, path))
     outcomes = download(wanted, work, limits_of(config))
     taken = [photo for photo in wanted if not outcomes[photo.key].reason]
     bad += [_refused(photo, outcomes[photo.key]) for photo in wanted if outcomes[photo.key].reason]
@@ -51,7 +55,13 @@ def write_album(photos: Path, refused: Path, config: PhotosConfig) -> Path:
         link_file(stored_at(work, photo.key), target)
     _write_listing(photos / "photos.csv", taken, outcomes)
     _write_refused(refused, bad)
-    return work
+
+
+@contextmanager
+def _sole_user(work: Path, path: Path) -> Iterator[None]:
+    with only_user(work / "lock", f"the downloads of {path}"):
+        yield
+        shutil.rmtree(work)
 
 
 def limits_of(config: PhotosConfig) -> Limits:

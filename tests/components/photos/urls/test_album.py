@@ -20,7 +20,7 @@ from components.photos.config import PhotosConfig
 from components.photos.step import run
 from components.photos.urls.album import limits_of
 from model.artefacts import folder_digest, read_json
-from model.errors import UserError
+from model.errors import BusyError, UserError
 from tests.components.photos.urls.loopback import Page, Site, picture, serving
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -118,13 +118,33 @@ def test_nothing_is_downloaded_again_after_a_fault_behind_the_last_download(
         path = tmp_path / "list.csv"
         path.write_text("\n".join(["url", *(site.root + page for page in site.pages)]))
         config = PhotosConfig(urls=str(path), allow_private=True)
-        with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        with monkeypatch.context() as patch:
             patch.setattr(step, "write_files", full)
-            run(photos=tmp_path / "out", config=config)
+            with pytest.raises(OSError, match="No space left"):
+                run(photos=tmp_path / "out", config=config)
         before = site.asked.copy()
         run(photos=tmp_path / "out", config=config)
         assert site.asked == before
     assert len(scan(tmp_path / "out" / "photos")[0]) == 2
+
+
+def test_a_list_that_another_process_downloads_is_busy(tmp_path: Path, cache: Path) -> None:
+    with serving() as site:
+        site.pages = {f"/{i}": Page(picture(i), slow=0.05) for i in range(12)}
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join(["url", *(site.root + page for page in site.pages)]))
+        process = subprocess.Popen([sys.executable, "-c", RUN, str(path), str(tmp_path / "first")], cwd=ROOT)
+        end = time.monotonic() + 60
+        while not list(cache.rglob("outcomes.jsonl")) and time.monotonic() < end:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGSTOP)
+        config = PhotosConfig(urls=str(path), allow_private=True)
+        with pytest.raises(BusyError, match=r"the downloads of .*list\.csv: wait for it"):
+            run(photos=tmp_path / "second", config=config)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait() == 0
+    assert len(scan(tmp_path / "first" / "photos")[0]) == 12
+    assert not (tmp_path / "second").exists()
 
 
 @pytest.mark.parametrize(
