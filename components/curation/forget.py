@@ -2,6 +2,7 @@
 
 import datetime as dt
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,12 @@ from components.curation.config import CurationConfig
 from components.curation.examine import forget_marks
 from components.curation.faces_pass import find_faces
 from components.curation.forgotten import Forgotten
-from components.curation.items import ID_DIGITS
+from components.curation.items import ID_DIGITS, blocks
 from components.curation.looked import Looks
 from components.curation.networks import load
 from components.curation.seen import listed
 from components.curation.sources.folder import scan
-from components.files import digest_table, read_files
+from components.files import digest_table, read_about, read_files
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
 from components.tombstones import Tombstone, name_digest
@@ -49,10 +50,11 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
 
     The name may be written in another case, spacing or Unicode form. May be repeated, also after it was stopped. The
     photos themselves are left to their owner. Raises UserError where neither the dataset, nor an earlier tombstone, nor
-    the photo folder knows the name.
+    the photo folder knows the name, and where the dataset is not of these photos.
     """
     forgotten = Forgotten.read(folder)
     opened = Dataset.open(dataset)
+    _refuse_others(folder, opened)
     known = [name for name in map(str, opened.identities.index) if name_digest(name) == name_digest(person)]
     name = person if person in known else next(iter(known), "")
     if name:
@@ -78,6 +80,26 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     gone = set(after.rejects.loc[after.rejects["reason"] == "forgotten", "path"])
     files = [folder / path for path, digest in digests.items() if digest in gone]
     return Forgetting(len(gone), files, _nearest(stone, after), stone.similarity if stone.centre else None)
+
+
+def _refuse_others(folder: Path, dataset: Dataset) -> None:
+    """Raise UserError where `folder` does not hold the dataset's photos: others would replace them in it."""
+    place = folder
+    with suppress(UserError):  # no output of the step photos, as it should be
+        place = read_about(folder)[1]
+    if place.is_dir() and place.resolve() != folder.resolve():
+        raise UserError(
+            f"{folder} is what the step photos wrote, and is not looked into for who is forgotten: give the folder of "
+            f"the photos, {place}"
+        )
+    paths = scan(folder)[0]["path"].to_pylist()
+    known = set(dataset.images["image_id"])
+    keys = (digest_table(folder, some)["sha256"].to_pylist() for some in blocks(paths, 64))
+    if paths and not any(key[:ID_DIGITS] in known for some in keys for key in some):
+        raise UserError(
+            f"none of the photos in {folder} is in the dataset {dataset.folder}: give the folder that it was made of, "
+            "or delete the dataset where these photos are gone"
+        )
 
 
 def _of_centre(person: str, dataset: Dataset, centre: NDArray[np.float32], name: str | None = None) -> Tombstone:

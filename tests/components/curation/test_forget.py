@@ -143,6 +143,27 @@ def test_a_stranger_is_refused_and_nothing_is_written(curate: Curate, album: Pho
     assert not (tmp_path / "album" / FORGOTTEN).exists()
 
 
+def test_photos_of_another_dataset_do_not_replace_this_one(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path
+) -> None:
+    folder = curate(album, config=CONFIG)
+    others = {f"{name}/{n}.png": painted(k, seed=40 + n) for k, name in enumerate(["Dan", "Eve"], 5) for n in range(3)}
+    for path, data in others.items():
+        (tmp_path / "others" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "others" / path).write_bytes(data)
+    with pytest.raises(UserError, match=f"none of the photos in {tmp_path}/others is in the dataset {folder}"):
+        forget("Anna", tmp_path / "others", folder)
+    assert list(Dataset.open(folder).identities.index) == ["Anna", "Bea", "Cem"]
+    assert not (tmp_path / "others" / FORGOTTEN).exists()
+
+
+def test_the_output_of_the_step_photos_is_no_folder_of_photos(curate: Curate, album: Photos, tmp_path: Path) -> None:
+    folder = curate(album, config=CONFIG)
+    with pytest.raises(UserError, match=f"give the folder of the photos, {tmp_path}/album"):
+        forget("Anna", tmp_path / "photos", folder)
+    assert not (tmp_path / "photos" / FORGOTTEN).exists()
+
+
 def test_a_stop_before_the_new_version_is_made_up_for(
     curate: Curate, album: Photos, reader: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
