@@ -44,6 +44,7 @@ def write_list(site: Site, path: Path) -> Path:
         {"url": f"{site.root}/a", "person": "Ada", "licence": "CC0", "caption": "=one, two\nlines", "consent": "yes"},
         {"url": f"{site.root}/404", "person": "Bo"},
         {"url": "ftp://x/a"},
+        {"url": "http://xn--/a"},
         {"url": f" {site.root}/b#part ", "person": "René", "query": "portrait"},
         {"url": f"{site.root}/b", "person": "again"},
         {"url": f"{site.root}/b?x=1", "sha256": "abc"},
@@ -79,7 +80,7 @@ def test_a_list_becomes_a_folder_that_curation_reads(suffix: str, tmp_path: Path
     }
     assert {item.source.rpartition("/")[2] for item in items} == {"a", "b#part"}
     refused = pq.read_table(tmp_path / "out" / "refused.parquet").to_pylist()
-    assert [row["reason"] for row in refused] == ["http_404", "bad_url", "duplicate_url", "bad_hash"]
+    assert [row["reason"] for row in refused] == ["http_404", "bad_url", "bad_url", "duplicate_url", "bad_hash"]
     assert all(row["url"] and row["detail"] for row in refused)
     assert not list((cache / "work" / "photos").iterdir())
 

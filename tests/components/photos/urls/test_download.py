@@ -84,6 +84,7 @@ REFUSED = {
     "/nothing": (Page(), "not_an_image", 1),
     "/to_file": (Page(status=(302,), headers=(("Location", "file:///etc/passwd"),)), "bad_redirect", 1),
     "/to_where": (Page(status=(302,), headers=(("Location", "https://user:word@example.org/"),)), "bad_redirect", 1),
+    "/to_nobody": (Page(status=(302,), headers=(("Location", "http://xn--/"),)), "bad_redirect", 1),
     "/loop": (Page(status=(302,), headers=(("Location", "/loop"),)), "bad_redirect", 6),
     "/noai": (Page(GOOD, headers=(("X-Robots-Tag", "noai"),)), "opted_out", 1),
     "/ours": (Page(GOOD, headers=(("x-robots-tag", "WithAnyone: NoImageIndex"),)), "opted_out", 1),
