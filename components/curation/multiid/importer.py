@@ -6,9 +6,11 @@ Each tar is one piece of work whose result is kept beside the final folder: a ki
 import csv
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,7 @@ from components.curation.multiid.samples import Packed, samples_of
 from components.curation.sources.listing import COLUMNS, LISTING
 from components.files import NAME as FILES
 from components.files import write_files
-from components.listing import shown
-from model.artefacts import kept_folder, new_file, write_json
+from model.artefacts import digest_of, kept_folder, new_file, write_json
 from model.dataset.records import write_table
 from model.errors import UserError
 from model.progress import track
@@ -73,10 +74,21 @@ def _noted(note: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, lines)
 
 
+def _stamp(path: Path) -> str:
+    """What changes when a tar, or a file in a folder, does."""
+    with suppress(OSError):  # a folder that may not be listed
+        files = [path, *sorted(path.iterdir())] if path.is_dir() else [path]
+        states = [file.stat() if file.exists() else file.lstat() for file in files]
+        facts = (
+            (os.fsencode(file), state.st_size, state.st_mtime_ns) for file, state in zip(files, states, strict=True)
+        )
+        return digest_of(*facts)
+    return digest_of(os.fsencode(path))
+
+
 def _import_part(part: Part, release: Path, draft: Path) -> None:
     """Write a part's photos and then its note, unless a note says that this very part was done."""
-    state = part.path.stat()
-    stamp = [shown(str(part.path)), state.st_size, state.st_mtime_ns]
+    stamp = _stamp(part.path)
     note = _note(draft, part)
     if note.is_file() and next(_noted(note))["stamp"] == stamp:
         return

@@ -218,6 +218,19 @@ def test_an_import_that_was_killed_goes_on_with_the_next_tar(tmp_path: Path, mon
     assert {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()} == files
 
 
+def test_a_file_that_was_mended_in_its_folder_is_read_again(tmp_path: Path) -> None:
+    for name, data in portrait("a", 1):
+        (tmp_path / "r/ref/31").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "r/ref/31" / name).write_bytes(data)
+    whole = (tmp_path / "r/ref/31/a.npy").read_bytes()
+    (tmp_path / "r/ref/31/a.npy").write_bytes(whole[:-9])
+    (tmp_path / "r/ref/31/b.jpg").symlink_to("nowhere")
+    with pytest.raises(UserError, match="1 bad_npy, 1 not_a_file"):
+        import_release(tmp_path / "r", tmp_path / "out")
+    (tmp_path / "r/ref/31/a.npy").write_bytes(whole)
+    assert import_release(tmp_path / "r", tmp_path / "out") == {"photos": 1, "not_a_file": 1}
+
+
 def test_an_import_that_failed_behind_its_last_part_begins_no_part_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
