@@ -97,7 +97,7 @@ def test_an_output_that_would_replace_its_own_source_or_lie_in_it_is_refused(
     (mine / "list.csv").write_text("url\nhttp://127.0.0.1/a.jpg\n", encoding="utf-8")
     source = mine if setting == "folder" else mine / "list.csv"
     with pytest.raises(UserError, match=f"photos.{setting} '{source}' and the output"):
-        run(photos=tmp_path / out, config=PhotosConfig(**{setting: str(source)}))
+        run(photos=tmp_path / out, config=PhotosConfig.model_validate({setting: str(source)}))
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a.jpg", "list.csv", "mine"]
 
 
