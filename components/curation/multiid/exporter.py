@@ -7,6 +7,7 @@ show them, stay out of every part.
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ def export_release(folder: Path, out: Path, per_tar: int = PER_TAR) -> dict[str,
     is no dataset or nothing may be exported.
     """
     dataset = Dataset.open(folder)
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"the folder {out} is there already: give the name of a new folder")
     numbers = {str(name): number for number, name in enumerate(sorted(dataset.identities.index), 1)}
     keys = _keys(dataset, numbers)

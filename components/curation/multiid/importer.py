@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from components.curation.sources.listing import COLUMNS, LISTING
 from components.files import NAME as FILES
 from components.files import write_files
 from model.artefacts import digest_of, kept_folder, new_file, write_json
-from model.dataset.records import write_table
+from model.dataset.records import TableWriter
 from model.errors import UserError
 from model.progress import track
 
@@ -38,7 +39,7 @@ def import_release(release: Path, out: Path) -> dict[str, int]:
     them stands in `truth.json`. UserError where `release` is none or nothing in it can be used.
     """
     parts, refused = parts_of(release)
-    if out.exists():
+    if os.path.lexists(out):
         raise UserError(f"the folder {out} is there already: give the name of a new folder")
     with kept_folder(out) as draft:
         _forget_others(draft, parts)
@@ -136,38 +137,38 @@ def _keep(draft: Path, part: Part, sample: Packed, labelled: Labelled) -> dict[s
 
 def _join(draft: Path, parts: list[Part], refused: list[Reject]) -> dict[str, int]:
     """Write the three tables from the parts' notes; a photo that an earlier part holds too is kept once."""
-    counts: Counter[str] = Counter()
-    rejects = [asdict(reject) for reject in refused]
+    counts = Counter(reject.reason for reject in refused)
     with (
         open(draft / LISTING, "w", newline="", encoding="utf-8") as listing,
         open(draft / "truth.json", "w", encoding="utf-8") as truth,
+        TableWriter(draft, "rejects") as rejects,
     ):
         writer = csv.DictWriter(listing, COLUMNS)
         writer.writeheader()
         truth.write('{"schema": 1, "photos": [')
-        for photo in _once(draft, parts, rejects):
-            writer.writerow(photo["row"])
-            truth.write(("," if counts["photos"] else "") + "\n" + json.dumps(photo["truth"], ensure_ascii=False))
-            counts["photos"] += 1
+        rejects.add(map(asdict, refused))
+        for said in _once(draft, parts):
+            if photo := said.get("photo"):
+                writer.writerow(photo["row"])
+                truth.write(("," if counts["photos"] else "") + "\n" + json.dumps(photo["truth"], ensure_ascii=False))
+                counts["photos"] += 1
+            else:
+                rejects.add([said["reject"]])
+                counts[said["reject"]["reason"]] += 1
         truth.write("\n]}\n")
-    write_table(draft, "rejects", rejects)
-    for reject in rejects:
-        counts[reject["reason"]] += 1
     return {"photos": counts.pop("photos", 0), **dict(sorted(counts.items()))}
 
 
-def _once(draft: Path, parts: list[Part], rejects: list[dict[str, str]]) -> Iterator[dict[str, Any]]:
-    """The photos of all parts, each content once; `rejects` gets the copies and what the parts refused."""
+def _once(draft: Path, parts: list[Part]) -> Iterator[dict[str, Any]]:
+    """What the notes of all parts say of photos and rejects; a content that came before is a reject."""
     first: dict[str, str] = {}
     for part in parts:
-        for said in _noted(_note(draft, part)):
-            if "reject" in said:
-                rejects.append(said["reject"])
-            elif "photo" in said:
-                path = said["photo"]["row"]["path"]
-                original = first.setdefault(said["photo"]["digest"], path)
-                if original == path:
-                    yield said["photo"]
-                else:
-                    (draft / path).unlink(missing_ok=True)
-                    rejects.append(asdict(Reject(path, "source", "duplicate", f"it has the same bytes as {original}")))
+        for said in islice(_noted(_note(draft, part)), 1, None):
+            path = said["photo"]["row"]["path"] if "photo" in said else ""
+            original = first.setdefault(said["photo"]["digest"], path) if path else path
+            if original == path:
+                yield said
+            else:
+                (draft / path).unlink(missing_ok=True)
+                copy = Reject(path, "source", "duplicate", f"it has the same bytes as {original}")
+                yield {"reject": asdict(copy)}

@@ -191,6 +191,9 @@ def test_what_is_no_release_or_holds_nothing_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match="is there already"):
         import_release(tmp_path / "r", tmp_path / "out")
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(UserError, match="is there already"):
+        import_release(tmp_path / "r", tmp_path / "link")
 
 
 def test_an_import_that_was_killed_goes_on_with_the_next_tar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
