@@ -200,7 +200,8 @@ def _in_photo(boxes: np.ndarray, crop: Any, size: tuple[int, int]) -> tuple[Box,
         boxes = boxes - np.tile(region[:2], 2)
     if len(boxes):
         seen = np.clip(boxes, 0, np.tile(size, 2))
-        share = np.prod(seen[:, 2:] - seen[:, :2], axis=1) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-        if share.min() < INSIDE:
+        with np.errstate(all="ignore"):  # a crop far outside leaves a box nothing, whose share is no number
+            share = np.prod(seen[:, 2:] - seen[:, :2], axis=1) / np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+        if not share.min() >= INSIDE:
             _refuse("box_outside", f"a box lies outside the photo of {size[0]} x {size[1]} pixels")
     return tuple(tuple(round(float(value), 2) for value in box) for box in boxes)  # type: ignore[misc]

@@ -93,6 +93,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "one box": ({"bboxes": [[5, 6, 35, 46]]}, "counts_disagree"),
     "a box beyond the photo": ({"bboxes": [[5, 6, 35, 46], [110, 10, 150, 40]]}, "box_outside"),
     "a box that its crop cut off": ({"crop": [70, 0, 190, 80]}, "box_outside"),
+    "a crop beyond all figures": ({"crop": [1e308, 0, 1e308, 0]}, "box_outside"),
+    "a box without an area": ({"bboxes": [[0, 0, 1e-200, 1e-200], [60, 10, 90, 40]]}, "box_outside"),
     "a box turned over": ({"bboxes": [[35, 6, 5, 46], [60, 10, 90, 40]]}, "bad_field"),
     "boxes of three": ({"bboxes": [[1, 2, 3], [1, 2, 3]]}, "bad_field"),
     "ragged boxes": ({"bboxes": [[1, 2, 3, 4], [1, 2, 3]]}, "bad_field"),
