@@ -1,6 +1,8 @@
 """Where a release keeps what: its parts, and what each part's samples are for."""
 
 import re
+import stat
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -52,24 +54,30 @@ def parts_of(release: Path) -> tuple[list[Part], list[Reject]]:
                 else:
                     rejects.append(Reject(f"{place}/{shown(path.name)}", "source", *found))
     if not parts:
+        counts = Counter(reject.reason for reject in rejects)
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(counts.items())) or "nothing is there"
         raise UserError(
             f"the folder {release} is no release of MultiID-2M: it has no tar in {REFERENCES}, {RECONSTRUCTION} or "
-            f"{PAIRED}, and no folder of references in ref"
+            f"{PAIRED}, and no folder of references in ref ({reasons})"
         )
     return sorted(parts), rejects
 
 
 def _part(place: str, path: Path) -> Part | tuple[str, str]:
     """What lies at `path` in `place` as a part, or the reason why it is none and a sentence."""
+    try:
+        kind = path.stat().st_mode if path.exists() else 0
+    except OSError as error:  # such as in a folder that may be listed but not entered
+        return "unreadable", f"it cannot be looked at: {error.strerror}"
     tars = place != "ref"
     if shown(path.name) != path.name:
         return "encoding", "the name is not valid UTF-8: rename it"
     if path.name.startswith("."):
         return "hidden", "names that begin with a dot are left alone"
-    if path.suffix == ".tar" and not path.is_file():
+    if path.suffix == ".tar" and not stat.S_ISREG(kind):
         return "not_a_file", "it is called .tar and is no file"
     if tars and path.suffix == ".tar":
         return Part(f"{place.split('/')[0]}/{plain_name(path.stem)}", path, place == REFERENCES)
-    if path.is_dir() and place in ("ref", REFERENCES):
+    if stat.S_ISDIR(kind) and place in ("ref", REFERENCES):
         return Part(f"{place.replace('/', '_')}_untarred/{plain_name(path.name)}", path, True)
     return "not_a_part", f"it is no {'file called .tar' if tars else 'folder of references'}"

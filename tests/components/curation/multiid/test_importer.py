@@ -169,6 +169,23 @@ def test_what_is_no_part_of_a_release_is_counted(tmp_path: Path) -> None:
     ]
 
 
+def test_a_part_that_may_not_be_looked_at_is_refused_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tar(tmp_path / "r/train_rec/re_000000.tar", sample("a", 1))
+    write_tar(tmp_path / "r/train_cp/locked.tar", sample("b", 2))
+    stat = os.stat
+
+    def refuse(path: Path, *rest: object, **more: object) -> object:
+        if str(path).endswith("locked.tar"):  # as in a folder that may be listed but not entered
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert import_release(tmp_path / "r", tmp_path / "out") == {"photos": 1, "unreadable": 1}
+    (tmp_path / "r/train_rec/re_000000.tar").unlink()
+    with pytest.raises(UserError, match=r"is no release .* \(1 unreadable\)"):
+        import_release(tmp_path / "r", tmp_path / "again")
+
+
 def test_a_release_under_a_name_that_is_no_utf_8_is_imported(tmp_path: Path) -> None:
     release = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     write_tar(release / "train_rec/re_000000.tar", sample("a", 1))
