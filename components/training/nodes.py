@@ -1,20 +1,25 @@
 """The train step on several nodes: inputs on a shared volume, a TrainJob started and waited for, its model taken."""
 
+import fcntl
 import logging
+import os
 import secrets
 import shutil
 import time
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import GROUP, PLURAL, VERSION, WORKSPACE, train_job
 from model.artefacts import digest_of, folder_digest, new_folder
 from model.errors import UserError
+from model.locks import turn
 
 SECONDS = 10.0  # between looks at the job
 ENDED = ("Complete", "Failed")  # the conditions of a job that will not change
 DISCARDED = "discarded-"  # how folders of the shared volume begin that nobody needs
+USERS, MAKER = "users", "maker"  # locks in a shared folder: of the runs that need it, of the one that starts the job
 NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 log = logging.getLogger(__name__)
 
@@ -30,7 +35,8 @@ class Jobs(Protocol):
 def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) -> None:
     """Train as components.training.step does, on the nodes that `config.job` asks for, and write the folder `model`.
 
-    The job is named by its inputs and settings: a step that was killed and is started again finds the one it made.
+    The job is named by its inputs and settings: a step that was killed and is started again finds the one it made, and
+    runs of the same at the same time share it.
     Raises UserError where the cluster refuses the job, and RuntimeError when it fails.
     """
     train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
@@ -41,23 +47,56 @@ def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, mo
     settings = TrainingConfig.model_validate(config.model_dump(exclude={"job"})).model_dump_json()
     key = digest_of(folder_digest(dataset), folder_digest(validation), settings, config.job.model_dump_json())[:16]
     name, shared = f"withanyone-train-{key}", workspace / key
-    for source in (dataset, validation):
-        if not (target := shared / source.name).exists():
-            with new_folder(target) as draft:
-                shutil.copytree(source, draft, dirs_exist_ok=True)
-    trained = shared / "model"  # appears whole
-    arguments = [str(shared / dataset.name), str(shared / validation.name), str(trained)]
-    known = jobs.get(name)
-    if known and _state(known)[0] in ENDED and not trained.exists():
-        jobs.delete(name)
-        known = None
-    if not (known or trained.exists()):
-        jobs.create(train_job(config.job, name, [*arguments, settings]))
-    _wait(jobs, name, trained)
-    with new_folder(model) as draft:
-        shutil.copytree(trained, draft, dirs_exist_ok=True)
-    jobs.delete(name)
-    _discard(shared)
+    with closing(_joined(shared)) as lock:
+        trained = shared / "model"  # appears whole
+        with turn(shared / MAKER, "another run of the same training, which starts the job"):
+            for source in (dataset, validation):
+                if not (target := shared / source.name).exists():
+                    with new_folder(target) as draft:
+                        shutil.copytree(source, draft, dirs_exist_ok=True)
+            known = jobs.get(name)
+            if known and _state(known)[0] in ENDED and not trained.exists():
+                jobs.delete(name)
+                known = None
+            if not (known or trained.exists()):
+                arguments = [str(shared / dataset.name), str(shared / validation.name), str(trained)]
+                jobs.create(train_job(config.job, name, [*arguments, settings]))
+        _wait(jobs, name, trained)
+        with new_folder(model) as draft:
+            shutil.copytree(trained, draft, dirs_exist_ok=True)
+        if _last(lock, shared):
+            jobs.delete(name)
+            _discard(shared)
+
+
+def _joined(shared: Path) -> IO[str]:
+    """The lock of the runs that need the folder `shared`, held with them; makes the folder where there is none."""
+    while True:
+        shared.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the last run has just taken the folder away
+            lock = (shared / USERS).open("w")
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if _of(lock, shared):
+                return lock
+            lock.close()
+
+
+def _last(lock: IO[str], shared: Path) -> bool:
+    """Let go of the folder `shared`; whether no other run needs it, of which none can come before `lock` is closed."""
+    fcntl.flock(lock, fcntl.LOCK_UN)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return _of(lock, shared)
+
+
+def _of(lock: IO[str], shared: Path) -> bool:
+    """Whether the lock is that of the folder which is there now, and not of one that was taken away."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), (shared / USERS).stat())
+    except FileNotFoundError:
+        return False
 
 
 def _discard(shared: Path) -> None:
