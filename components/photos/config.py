@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PhotosConfig(BaseModel):
     """Where the photos come from, how they are downloaded, and the size of the virtual cast when nobody brings any."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     folder: str = Field("", description="A folder of photos to use as it is; empty: make the virtual cast.")
     urls: str = Field(

@@ -11,7 +11,7 @@ from model.training.phases import Phase, retrain_phases
 class TrainingConfig(BaseModel):
     """What is trained, from where, and for how long."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     preset: str = Field("nano", description="size of the system, by name")
     start: str = Field(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class Phase(BaseModel):
     """One stretch of training with constant settings; phases follow each other on the same weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1, description="Name in the logs and in training.json.")
     steps: int = Field(ge=1, description="Optimiser steps.")
@@ -21,7 +21,7 @@ class Phase(BaseModel):
     face_weight: float = Field(
         1.0, ge=1, le=100, description="Weight in the flow loss of the tokens in people's boxes, where others have 1."
     )
-    mix: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+    mix: dict[str, Annotated[float, Field(gt=0)]] = Field(
         {},
         description="Data mix: folders of the photo folder with their weights, by which photos are drawn from them, "
         "however many they hold. The innermost counts, '.' is all others. Empty: all photos, evenly.",

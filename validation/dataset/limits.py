@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=1)]
 class Limits(BaseModel):
     """Limits of the dataset suite. Cosines are of the training recogniser, in [-1, 1]."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     minimum_references: Count = Field(1, description="photos of each person that may serve as a reference, in photos")
     minimum_identities: Count = Field(2, description="trained people with a photo to draw and another to refer to")

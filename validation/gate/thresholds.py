@@ -17,7 +17,7 @@ QUALITY = {"blending": 0.05, "duplicates": 0.05, "strangers": 0.05, "clip_t": 0.
 class Thresholds(BaseModel):
     """Thresholds of the promotion gate. Similarities are cosines of the judge that was not in the loss, in [-1, 1]."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     intended_use: Literal["research", "commercial"] = Field("research", description="What the model is to be used for.")
     minimum_cases: int = Field(8, ge=1, description="Fewest cases that a decision may rest on.")
