@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from http import HTTPStatus
 
 from pydantic import BaseModel
@@ -12,6 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from components.packaging import limits
 from components.packaging.refusals import RefusalError
 from components.packaging.requests import parse
+
+GONE: ContextVar[asyncio.Event] = ContextVar("gone")  # set once nobody waits for the answer to the request
 
 
 class Door:
@@ -38,7 +41,8 @@ class Door:
             form = self.forms.get(scope["path"])
             if form is not None:
                 parse(bytes(body), form)
-            await self.app(scope, _replay(bytes(body), receive), send)
+            async with _watched(receive) as gone:
+                await self.app(scope, _replay(bytes(body), gone), send)
         except RefusalError as refusal:
             response = refusal.response()
             response.headers["connection"] = "close"  # what is left of the body is not read
@@ -96,11 +100,31 @@ def _too_large() -> RefusalError:
     )
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body that was already read, then what comes after it."""
+@asynccontextmanager
+async def _watched(receive: Receive) -> AsyncIterator[asyncio.Event]:
+    """An event, `GONE` for what answers the request, that is set where its sender hangs up."""
+    gone = asyncio.Event()
+
+    async def watch() -> None:
+        if (await receive())["type"] == "http.disconnect":  # nothing else comes after a body
+            gone.set()
+
+    token, watching = GONE.set(gone), asyncio.create_task(watch())
+    try:
+        yield gone
+    finally:
+        watching.cancel()
+        GONE.reset(token)
+
+
+def _replay(body: bytes, gone: asyncio.Event) -> Receive:
+    """A `receive` that gives the body that was already read, then tells when its sender is gone."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:
-        return waiting.pop() if waiting else await receive()
+        if waiting:
+            return waiting.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
 
     return replayed

@@ -11,7 +11,7 @@ from bentoml._internal.utils.analytics import usage_stats
 from bentoml.validators import ContentType
 from starlette.responses import JSONResponse
 
-from components.packaging.door import Door
+from components.packaging.door import GONE, Door
 from components.packaging.guard import Guard
 from components.packaging.image import image
 from components.packaging.line import Line, Ticket
@@ -114,7 +114,14 @@ class WithAnyone:
 
 
 async def _answer(ticket: Ticket[R]) -> R:
-    return await asyncio.wrap_future(ticket.future)
+    """What comes of the ticket, which gives up its place, and its work, where nobody waits for it any more."""
+    made, left = asyncio.wrap_future(ticket.future), asyncio.create_task(GONE.get().wait())
+    either: tuple[asyncio.Future[Any], ...] = (made, left)
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    left.cancel()
+    if not made.done():
+        ticket.cancel()
+    return await made
 
 
 def _several(files: list[bytes]) -> JSONResponse:

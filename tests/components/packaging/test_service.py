@@ -1,5 +1,6 @@
 """The service over HTTP, in process, with a small model: answers, refusals, readiness, and a worker that stays well."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -13,7 +14,7 @@ import pytest
 from bentoml._internal.utils.analytics import usage_stats
 from PIL import Image
 from starlette.testclient import TestClient
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message
 
 from components.packaging import limits, service
 from components.packaging.engine import Engine
@@ -64,6 +65,32 @@ def test_same_inputs_same_picture(client: TestClient) -> None:
     assert first == again
     assert generated(client, seed=4).tobytes() != first
     assert generated(client, references=[OTHER]).tobytes() != first
+
+
+def test_who_hangs_up_gives_up_the_place_and_the_rest_of_the_work(
+    client: TestClient, app: ASGIApp, monkeypatch: pytest.MonkeyPatch, served: tuple[TestClient, Engine]
+) -> None:
+    monkeypatch.setattr(served[1].pipeline, "pause", 0.02)
+    body = json.dumps({**ORDER, "steps": 100}).encode()
+    coming: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        if coming:
+            return coming.pop()
+        await asyncio.sleep(0.2)  # of the two seconds that its picture takes
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    address = {"client": ("127.0.0.1", 50000), "server": ("127.0.0.1", 80), "path": "/generate", "query_string": b""}
+    headers = [(b"content-type", b"application/json"), (b"host", b"127.0.0.1")]
+    scope = {"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "headers": headers, **address}
+    assert client.portal is not None
+    client.portal.call(app, scope, receive, send)
+    assert (told[0]["status"], json.loads(told[1]["body"])["type"]) == (409, "urn:withanyone:cancelled")
+    generated(client)
 
 
 def test_several_pictures_have_the_seeds_that_follow(client: TestClient) -> None:
