@@ -63,7 +63,8 @@ def compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
             "before": before[name],
             "after": after[name],
             "change": round(after[name]["mean"] - before[name]["mean"], 6),
-            "drifted": before[name]["high"] < after[name]["low"] or after[name]["high"] < before[name]["low"],
+            "drifted": min(before[name]["n"], after[name]["n"]) > 1  # one case has no interval
+            and (before[name]["high"] < after[name]["low"] or after[name]["high"] < before[name]["low"]),
         }
         for name in sorted(before.keys() & after.keys())
     }

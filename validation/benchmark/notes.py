@@ -22,18 +22,20 @@ def comparison_notes(differences: Mapping[str, Any], judge: str) -> list[str]:
             if metric.better == "neither" or found is None:
                 continue
             verdict = _verdict(found, metric.better)
-            figure = (
-                f"{found['mean']:+.3f}, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}, {found['n']} cases"
-            )
+            figure = f"{found['mean']:+.3f}, "
+            if found["n"] > 1:
+                figure += f"95 % interval {found['low']:+.3f} to {found['high']:+.3f}, {found['n']} cases"
+            else:
+                figure += "1 case, which proves nothing about others"
             notes.append(f"{metric.label}: the model is {verdict} {NAMES.get(baseline, baseline)} ({figure}).")
     return notes
 
 
 def _verdict(found: Mapping[str, float], better: str) -> str:
     low, high = (found["low"], found["high"]) if better == "higher" else (-found["high"], -found["low"])
-    if low > 0:
+    if low > 0 and found["n"] > 1:
         return "better than"
-    if high < 0:
+    if high < 0 and found["n"] > 1:
         return "NOT better than, but worse than,"
     return "NOT shown to be better than"
 

@@ -1,6 +1,7 @@
 """The evaluate step: its artefact, its resumption after a kill, its determinism, and a page that escapes names."""
 
 import logging
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -77,6 +78,14 @@ def test_the_artefact_is_whole(tmp_path: Path, dataset: Path, model: Path) -> No
     page = (tmp_path / "scores" / "report.html").read_text()
     assert "http" not in page.replace("http://www.w3.org", "")
     assert "NOT" in " ".join(scores["notes"])
+
+
+def test_one_case_alone_has_no_interval(tmp_path: Path, dataset: Path, model: Path) -> None:
+    run(dataset, model, tmp_path / "scores", NoisePipe(), cases=1)
+    page = (tmp_path / "scores" / "report.html").read_text()
+    slices = page.partition("By number of people")[2].partition("<h2>")[0]
+    assert "no interval" in slices
+    assert not re.search("<small>[^<]* to ", slices)
 
 
 def test_a_killed_evaluation_goes_on_and_ends_the_same(tmp_path: Path, dataset: Path, model: Path) -> None:

