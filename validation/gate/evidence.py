@@ -51,7 +51,7 @@ class Inputs:
     def without_paths(self, words: str) -> str:
         """`words` that are the same wherever the artefacts lie."""
         for path in (getattr(self, one.name) for one in fields(self)):
-            if path is not None:
+            if path is not None and path.name:  # "." has none, and stands in words for other things
                 words = words.replace(str(path), path.name)
         return words
 

@@ -42,7 +42,7 @@ def enough_cases(evidence: Evidence, limits: Thresholds) -> Outcome:
     if stated != count:
         why = f"scores.json states {stated} cases, its tables hold {count}: evaluate again"
         return Outcome("enough cases", "failed", why, float(count), None, float(least))
-    why = f"{count} cases; at least {least} are asked for"
+    why = f"{count} {'case' if count == 1 else 'cases'}; at least {least} are asked for"
     state: State = "passed" if count >= least else "unproven"
     more = max(0, least - count) or None
     return Outcome("enough cases", state, why, float(count), None, float(least), None, more)

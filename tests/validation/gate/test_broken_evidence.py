@@ -153,6 +153,14 @@ def test_a_folder_that_is_not_there(pair: dict[str, Path], tmp_path: Path) -> No
         assert decided(pair | {name: tmp_path / "nowhere"})["verdict"] == "reject"
 
 
+def test_words_stay_whole_where_a_folder_is_the_one_that_we_are_in(
+    pair: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert "there is no scores.json: give" in decided(pair | {"scores": Path()})["reason"]
+
+
 def test_a_list_of_people_to_be_forgotten_that_is_not_there(pair: dict[str, Path], tmp_path: Path) -> None:
     assert rejected(pair | {"forgotten": tmp_path / "forgotten.json"})
 
