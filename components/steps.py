@@ -34,6 +34,7 @@ class Step:
     resources: Resources
     external: tuple[str, ...] = ()  # settings that may name a folder or a file outside the run
     words: tuple[str, ...] = ("",)  # values of those settings that are words, not paths
+    known_by: tuple[tuple[str, str], ...] = ()  # such a setting, and the file by which its folder is known
     module: str = "step"  # in components/<folder>: has the function `run`
     shares: bool = False  # several tasks do it side by side, each a share
     signs: tuple[str, ...] = ()  # files by one of which a folder is known to be the output
@@ -63,13 +64,14 @@ class Step:
             raise UserError(f"{self.name}.{name} {value!r} is no path ({error}): give another") from error
 
     def check_paths(self, settings: BaseModel) -> None:
-        """Raise UserError where a folder or a file that the settings name is not there, before any work is done."""
+        """Raise UserError for a folder or a file of the settings that is not there, or another one, before any work."""
+        files = dict(self.known_by)
         for name, path in self.paths(settings).items():
+            what = f"{self.name}.{name} '{getattr(settings, name)}'"
             if not path.exists():
-                given = getattr(settings, name)
-                raise UserError(
-                    f"{self.name}.{name} '{given}' is not there: give a path that is, or leave the setting out"
-                )
+                raise UserError(f"{what} is not there: give a path that is, or leave the setting out")
+            if name in files and not (path / files[name]).is_file():
+                raise UserError(f"{what} holds no {files[name]}: give a folder that does, or leave the setting out")
 
     def check_output(self, out: Path) -> None:
         """Raise UserError where `out` is neither new nor empty nor what this step wrote: it would be replaced whole."""
@@ -110,6 +112,7 @@ CURATE = Step(
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
     external=("pack", "previous", "aesthetic", "captioner"),
     words=("", "attributes"),
+    known_by=(("previous", "manifest.json"),),
     parts="looks",
 )
 LOOK = Step(
@@ -145,6 +148,7 @@ TRAIN = Step(
     resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
     external=("start",),
     words=("preset", "scratch"),
+    known_by=(("start", "training.json"),),
 )
 TRAIN_NODES = replace(TRAIN, config="NodesConfig", module="nodes")
 EVALUATE = Step(
@@ -157,6 +161,7 @@ EVALUATE = Step(
     config="EvaluationConfig",
     resources=Resources(retries=2, cpu="2", memory="8Gi", gpu=1),
     external=("release", "champion", "clip", "aesthetic"),
+    known_by=(("champion", "model/training.json"),),
 )
 GATE = Step(
     name="gate",
@@ -168,6 +173,7 @@ GATE = Step(
     config="GateConfig",
     resources=Resources(retries=1, cpu="1", memory="2Gi"),
     external=("champion", "forgotten", "shadow"),
+    known_by=(("champion", "scores.json"),),
 )
 PACKAGE = Step(
     name="package",

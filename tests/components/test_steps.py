@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.curation.config import CurationConfig
-from components.steps import CURATE, GATE, STEPS, Step
+from components.steps import CURATE, EVALUATE, GATE, STEPS, TRAIN, Step
 from model.errors import UserError
 
 
@@ -35,3 +35,21 @@ def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"curate\.captioner '/nowhere' is not there"):
         CURATE.check_paths(CurationConfig(captioner="/nowhere"))
     GATE.check_paths(GATE.settings()())
+
+
+@pytest.mark.parametrize(
+    ("step", "setting", "file"),
+    [
+        (CURATE, "previous", "manifest.json"),
+        (TRAIN, "start", "training.json"),
+        (EVALUATE, "champion", "model/training.json"),
+        (GATE, "champion", "scores.json"),
+    ],
+)
+def test_a_folder_of_something_else_is_named(step: Step, setting: str, file: str, tmp_path: Path) -> None:
+    settings = step.settings().model_validate({setting: str(tmp_path)})
+    with pytest.raises(UserError, match=rf"{step.name}\.{setting} '{tmp_path}' holds no {file}: give a folder"):
+        step.check_paths(settings)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("{}")
+    step.check_paths(settings)

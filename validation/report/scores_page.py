@@ -90,7 +90,7 @@ def _forest(figures: Mapping[str, Mapping[str, float]], other: str) -> Markup:
 
 
 def _good(figure: Mapping[str, float], better: str) -> bool | None:
-    """Whether the whole interval is on the better side; None where zero is inside, no side is better, or of one case."""
+    """Whether the whole interval is on the better side; None for one case, zero inside, or no better side."""
     if better == "neither" or figure["n"] < 2 or figure["low"] <= 0 <= figure["high"]:
         return None
     return (figure["low"] > 0) == (better == "higher")
