@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from model.artefacts import link_file, read_json, write_json
+from model.artefacts import UnreadableError, link_file, read_json, write_json
 from model.locks import in_use, only_user
 from pipelines.sources import listing_digest
 
@@ -95,8 +95,10 @@ class Store:
 
 
 def _intact(output: Path) -> bool:
-    seal = output.parent / SEAL
-    return seal.is_file() and read_json(seal)["listing"] == listing_digest(output)
+    try:
+        return bool(read_json(output.parent / SEAL, "listing")["listing"] == listing_digest(output))
+    except UnreadableError:  # none, or one that is damaged, too
+        return False
 
 
 def ancestry(paths: dict[str, Path]) -> dict[str, Path]:

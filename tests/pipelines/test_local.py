@@ -103,6 +103,15 @@ def test_an_altered_artefact_is_made_again(bench: Bench) -> None:
     assert (again.artefacts["second"] / "text").read_text() == "two(plain,one(plain,))"
 
 
+@pytest.mark.parametrize("damage", ["", "{", "{}"])
+def test_an_artefact_whose_seal_is_damaged_is_made_again(bench: Bench, damage: str) -> None:
+    outcome = bench.run()
+    bench.executions()
+    (outcome.artefacts["second"].parent / "seal.json").write_text(damage)
+    assert bench.run().failure is None
+    assert bench.executions()[0] == "two"
+
+
 def test_a_users_mistake_comes_back_as_its_sentence_with_what_was_made(bench: Bench) -> None:
     outcome = bench.run(two=bench.config(fail="user"))
     assert outcome.failure is not None
