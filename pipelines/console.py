@@ -104,9 +104,8 @@ class Narrator(io.TextIOBase):
                     name, f"The step {name} was ended from outside, perhaps for want of memory: start again.", False
                 )
         if self.failure:
-            self._say(
-                f"{self.failure.step:<{self.width}}  failed after {self.reports[self.failure.step].seconds:.1f} s"
-            )
+            how, step = "stopped" if self.stopped else "failed", self.failure.step
+            self._say(f"{step:<{self.width}}  {how} after {self.reports[step].seconds:.1f} s")
 
     def _line(self, line: str) -> None:
         noise, mark, event = line.partition(MARK)
@@ -159,7 +158,8 @@ class Narrator(io.TextIOBase):
         self.processes.pop(threading.get_ident(), None)
         self.reports[step].tasks = 0
         self._log(f"{step} made room: {sentence}")
-        self._say(f"{step:<{self.width}}  made room and starts again: {self._in_run(sentence)}")
+        then = "" if self.stopped else " and starts again"
+        self._say(f"{step:<{self.width}}  made room{then}: {self._in_run(sentence)}")
 
     def _on_failed(self, step: str, busy: bool, sentence: str | None, error: str, traceback: str) -> None:
         report = self.reports[step]

@@ -206,8 +206,16 @@ def test_a_runner_that_is_asked_to_stop_lets_its_step_save_first(tmp_path: Path)
     said = runner.communicate(timeout=60)[1].decode()
     assert (bench.count / "saved").exists()
     assert "Preempted: the run made room" in said
+    assert "two    made room: stopped after step 1 of 4" in said
     assert another_process(tmp_path, "asked").wait() == 0
     assert bench.executions() == ["one", "two", "two", "three"]
+
+
+def test_a_step_that_the_runners_stop_ends_has_not_failed(tmp_path: Path) -> None:
+    runner = another_process(tmp_path, "wait", stderr=subprocess.PIPE)
+    wait_for((Bench(tmp_path).count / "wait-once").exists)
+    runner.terminate()
+    assert "two    stopped after" in runner.communicate(timeout=60)[1].decode()
 
 
 def test_a_runner_that_is_asked_to_stop_starts_no_further_step(tmp_path: Path) -> None:
