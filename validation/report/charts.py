@@ -14,8 +14,9 @@ STYLES = {  # variables of the style sheet and shapes, which tell the systems ap
     "adapter_off": ("var(--off)", "square"),
     "reference_pasted": ("var(--pasted)", "triangle-up"),
     "bound": ("var(--soft)", "cross"),
+    "copy": ("var(--soft)", "triangle-down"),
 }
-BOUND = "bound"  # style of a point that is no system but a limit
+BOUND, COPY = "bound", "copy"  # styles of points that are no systems but limits
 SIDES = {True: "var(--good)", False: "var(--bad)", None: "var(--off)"}
 WIDTH = 460  # px of a chart: on a phone it shrinks to three quarters, and its words stay readable
 LABEL = 240  # px at most of the words before a line of an interval chart
@@ -121,7 +122,10 @@ def intervals(bars: Sequence[Bar], title: str, reach: float | None = None) -> Ma
         x=alt.X("low:Q", scale=scale, axis=axis), x2="high:Q", y=y, color=color
     )
     dots = lines.mark_point(filled=True, size=70, opacity=1).encode(x=alt.X("x:Q", scale=scale), y=y, color=color)
-    return _svg(alt.layer(zero, whiskers, dots).properties(width=WIDTH - LABEL - 10, height=ROW * len(bars)), title)
+    # As wide as other charts whatever the words before its lines: the page stretches them all to one width.
+    fit = alt.AutoSizeParams(type="fit-x", contains="padding")
+    chart = alt.layer(zero, whiskers, dots).properties(width=WIDTH, height=ROW * len(bars), autosize=fit)
+    return _svg(chart, title)
 
 
 def rates(curves: Mapping[str, Sequence[tuple[float, float]]], at: float, x_label: str) -> Markup:

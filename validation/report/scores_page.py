@@ -10,10 +10,11 @@ from markupsafe import Markup
 
 from model.artefacts import read_json
 from validation.benchmark.metrics import CHAMPION, METRICS
-from validation.report.charts import BOUND, Bar, Interval, Point, intervals, plane
+from validation.report.charts import BOUND, COPY, Bar, Interval, Point, intervals, plane
 from validation.report.page import picture_uri, render
 
 NAMES = {"model": "model", CHAMPION: "champion", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
+BOUNDS = {"ground truth at this size": BOUND, "output = reference": COPY}
 SHOWN = 6  # cases at each end
 Row = Mapping[Any, Any]
 
@@ -72,9 +73,9 @@ def _plane(scores: Mapping[str, Any], judge: str) -> Markup:
         if "copy_paste" in found[judge]
     ]
     bounds = [
-        Point(name, BOUND, _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
+        Point(name, BOUNDS[name], _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
         for name, found in scores["sanity"].items()
-        if name in ("output = reference", "ground truth at this size")
+        if name in BOUNDS
     ]
     return plane([*bounds, *points], "copy-paste (lower is better)", "SimGT (higher is better)")
 

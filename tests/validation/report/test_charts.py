@@ -4,7 +4,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from validation.report.charts import BOUND, SIDES, Bar, Landmark, Point, intervals, plane, rates
+from validation.report.charts import BOUND, SIDES, STYLES, Bar, Landmark, Point, intervals, plane, rates
 
 NAME = "<script>&\"'"
 STILL = (0.0, 0.0, 0.0)
@@ -53,6 +53,18 @@ def test_colours_follow_the_better_side_in_the_order_given() -> None:
     assert [y for _, y in places] == sorted(y for _, y in places)
     assert places[2][0] > places[0][0] > places[1][0]
     assert places[2][0] == pytest.approx(places[2][0], abs=1), "what lies beyond the axis stands at its end"
+
+
+def test_the_page_stretches_charts_alike_whatever_their_words() -> None:
+    charts = [plane([Point("a", "model", STILL, STILL)], "x", "y")]
+    charts += [intervals([Bar(label, STILL, None)], "t") for label in ("short", "a label of very many words")]
+    widths = [float(fromstring(chart).get("width", "0")) for chart in charts]
+    assert max(widths) / min(widths) < 1.1
+
+
+def test_every_style_has_a_look_of_its_own() -> None:
+    assert len(set(STYLES.values())) == len(STYLES)
+    assert len({shape for _, shape in STYLES.values()}) == len(STYLES)
 
 
 def test_shares_have_a_line_each_and_the_threshold_stands_above() -> None:
