@@ -147,7 +147,7 @@ def _refusal(error: ErrorDetails, form: type[BaseModel]) -> RefusalError:
     if error["type"] == "missing":
         why = "is missing"
     elif error["type"] not in ("box_side", "prompt_empty"):  # these say it in our words
-        why = f"is not valid ({why[:1].lower()}{why[1:]})"
+        why = f"is not valid ({why[:1].lower()}{why[1:].replace(' after validation', '')})"
     return _unfit(_named(path), why, f"give {form.model_fields[str(path[0])].description}")
 
 

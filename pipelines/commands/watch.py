@@ -77,11 +77,12 @@ def drift(
     from components.steps import EVALUATE
     from pipelines.commands.step import show_progress
     from pipelines.drift import measure_drift
-    from pipelines.runs import Runs
+    from pipelines.runs import CHAMPION, Runs
 
     settings = settings_of(params, changes or [])[EVALUATE.name]
     assert isinstance(settings, EvaluationConfig)
     show_progress()
+    Runs(runs).find(CHAMPION)  # refused before the libraries of the evaluation are loaded, which takes seconds
     report = measure_drift(Runs(runs), dataset, out, EVALUATE.run(), settings)
     if as_json:
         typer.echo(json.dumps(report, indent=2))

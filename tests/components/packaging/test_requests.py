@@ -40,7 +40,7 @@ def test_whole_numbers_pass_as_fractions() -> None:
         ({"prompt": " \n"}, "prompt says nothing; give the scene in words"),
         ({"prompt": None}, "prompt is not valid"),
         ({"references": []}, "references is not valid"),
-        ({"references": ["aGVsbG8="] * 5}, "give 1 to 4 pictures"),
+        ({"references": ["aGVsbG8="] * 5}, "(list should have at most 4 items, not 5); give 1 to 4 pictures"),
         ({"references": "aGVsbG8="}, "references is not valid"),
         ({"references": ["A" * (limits.PICTURE_BYTES * 2)]}, "references[0] is not valid"),
         ({"boxes": [[0, 0, 1, 1], [0, 0, 1, 1]]}, "boxes hold 2 boxes for 1 references; send one box for each"),
