@@ -64,6 +64,19 @@ def add(browser: Browser, folder: Path, *greys: int) -> None:
     browser.until(f"document.getElementById('place').textContent.startsWith('{ends}')")
 
 
+def test_the_words_of_a_choice_have_room(browser: Browser) -> None:
+    script = """
+        const field = document.getElementById("size"), free = field.cloneNode(true);
+        free.style.width = "max-content";
+        field.after(free);
+        const widths = [free.offsetWidth, field.offsetWidth];
+        free.remove();
+        return widths;
+    """
+    needed, there = browser.run(script)
+    assert needed <= there
+
+
 def box(browser: Browser) -> list[int]:
     """The chosen box in hundredths of the picture, as the page says it."""
     told: str = browser.run("return document.getElementById('place').textContent")
