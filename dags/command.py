@@ -116,8 +116,8 @@ def _start(folder: Path, command: list[str]) -> None:
 def _held(folder: Path) -> bool:
     """Whether a process holds the folder's lock."""
     try:
-        with (folder / "lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with (folder / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: it must not keep a supervisor from starting
     except FileNotFoundError:
         return False
     except BlockingIOError:

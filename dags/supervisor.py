@@ -8,15 +8,15 @@ import fcntl
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 
 def supervise(folder: Path, command: list[str]) -> int:
     """Run `command`; 75 where another process runs it already."""
     with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return 75
+        while not _taken(lock, fcntl.LOCK_EX):
+            if not _taken(lock, fcntl.LOCK_SH):  # what can be shared is only looked at, for a moment
+                return 75
         (folder / "code").unlink(missing_ok=True)
         with (folder / "out").open("w") as out, (folder / "log").open("a") as log:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=out, stderr=log, pass_fds=[lock.fileno()])  # noqa: PLW1510
@@ -24,6 +24,14 @@ def supervise(folder: Path, command: list[str]) -> int:
         draft.write_text(str(done.returncode))
         draft.replace(folder / "code")
     return 0
+
+
+def _taken(lock: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """The command behind a task: once at a time, its end seen however it came, a request that a reviewer can read."""
 
 import asyncio
+import fcntl
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,15 @@ def test_a_command_at_work_is_not_started_again(tmp_path: Path, monkeypatch: pyt
     assert event(folder) == {"folder": str(folder)}
     assert (folder / "code").read_text() == "0"
     assert (folder / "begun").read_text() == "x"
+
+
+def test_a_command_starts_though_somebody_looks_whether_it_is_at_work(tmp_path: Path) -> None:
+    looking = (tmp_path / "lock").open("w")
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    assert not _held(tmp_path)
+    threading.Timer(0.3, looking.close).start()
+    assert supervise(tmp_path, [sys.executable, "-c", ""]) == 0
+    assert (tmp_path / "code").read_text() == "0"
 
 
 def test_the_lock_is_held_by_the_command_when_its_supervisor_is_killed(tmp_path: Path) -> None:
