@@ -1,6 +1,7 @@
 """How a built Bento is started: the command and its environment."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -18,6 +19,19 @@ def command(bento: Path, host: str = "127.0.0.1", port: int = 3000) -> list[str]
     if not (bento / "bento.yaml").exists():
         raise UserError(f"{bento} is no Bento folder, as it has no bento.yaml; give the folder that `package` wrote")
     return [sys.executable, "-m", "bentoml", "serve", str(bento.resolve()), "--host", host, "--port", str(port)]
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise UserError where nobody can listen there now, of which bentoml would tell in a trace."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server((str(address[0]), port), family=family).close()
+    except OSError as error:
+        why = str(error.strerror).partition(" (while")[0]
+        raise UserError(
+            f"nobody can listen on --host '{host}' --port {port} ({why}): give another --port that is free, or an "
+            "address of this machine"
+        ) from error
 
 
 def environment(home: Path) -> dict[str, str]:

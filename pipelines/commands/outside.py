@@ -32,7 +32,7 @@ def serve(
     """Serve the model that a run has packaged, until interrupted."""
     import os
 
-    from components.packaging.serve import command, environment
+    from components.packaging.serve import check_address, command, environment
     from model.artefacts import cache_folder
     from model.errors import UserError
     from pipelines.runs import Runs
@@ -42,4 +42,5 @@ def serve(
     if not bento.is_dir():
         raise UserError(f"The run {found.name} has packaged no model: serve another, or run again.")
     arguments = command(bento, host, port)
+    check_address(host, port)
     os.execve(arguments[0], arguments, environment(cache_folder("bentoml")))  # noqa: S606  (signals go straight to the server)

@@ -1,10 +1,11 @@
 """How a Bento is started: by its full path, on loopback, on the sources it carries."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
-from components.packaging.serve import command, environment
+from components.packaging.serve import check_address, command, environment
 from model.artefacts import write_json
 from model.errors import UserError
 
@@ -24,6 +25,16 @@ def test_a_folder_without_a_service_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "skipped.json", {"schema": 1, "reason": "the verdict is 'reject'"})
     with pytest.raises(UserError, match="holds no service: the verdict"):
         command(tmp_path)
+
+
+def test_an_address_where_nobody_can_listen_is_refused() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=rf"--host '127\.0\.0\.1' --port {port} \(Address already in use\): give"):
+            check_address("127.0.0.1", port)
+    check_address("127.0.0.1", port)
+    with pytest.raises(UserError, match=r"--host 'no\.such\.host\.invalid'"):
+        check_address("no.such.host.invalid", port)
 
 
 def test_the_callers_sources_are_not_the_services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
