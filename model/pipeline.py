@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -14,6 +15,7 @@ from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageOps import exif_transpose as upright
 from torch import Tensor
 
 from model.adapter.checkpoint import load_adapter, read_description
@@ -25,6 +27,7 @@ from model.editing import faces_blurred, fitted
 from model.errors import UserError
 from model.faces.analyser import Analyser, Face, load_analyser
 from model.flux_text import FluxText
+from model.latents import CELL
 from model.layout import layout
 from model.parts import SIGLIP, pack_folder, read_part
 from model.presets import (
@@ -36,7 +39,7 @@ from model.presets import (
     precision,
     preset,
 )
-from model.sampler import BATCH, Request, Sampler
+from model.sampler import BATCH, Request, Sampler, check_boxes
 from model.siglip import VisionTower, face_crop
 
 UPSTREAM = 64  # how many times too few image tokens the released code reckons with when it shifts the times
@@ -144,7 +147,7 @@ class WithAnyonePipeline(DiffusionPipeline):
         `upstream_shift` shifts the times as the released code does, which counts 64 times too few image tokens.
         Returns images in `.images`, or a tuple. UserError names what cannot be met.
         """
-        chosen = self._preset(image is not None)
+        chosen = self._preset(image)
         _check_references(prompt, references)
         _check_numbers({"id_weight": id_weight, "siglip_weight": siglip_weight})
         _check_numbers({} if guidance_scale is None else {"guidance_scale": guidance_scale})
@@ -178,9 +181,11 @@ class WithAnyonePipeline(DiffusionPipeline):
             )
         return ImagePipelineOutput(images=pictures) if return_dict else (pictures,)
 
-    def _preset(self, edits: bool) -> Preset:
+    def _preset(self, image: object) -> Preset:
         chosen = preset(self.config.name)
-        if edits != chosen.edits:
+        if not isinstance(image, Image.Image | None):
+            raise UserError(f"image: {image!r} is no picture as PIL opens it; give one.")
+        if (image is not None) != chosen.edits:
             why = "needs the photo that it edits" if chosen.edits else "makes new pictures and edits none"
             raise UserError(f"image: the preset {chosen.name} {why}; {'give it' if chosen.edits else 'leave it out'}.")
         return chosen
@@ -201,7 +206,7 @@ class WithAnyonePipeline(DiffusionPipeline):
 
     def _reference(self, photo: Image.Image, number: int) -> tuple[Face, NDArray[np.uint8]]:
         """The largest face of a reference photo, and the photo [H, W, 3]."""
-        pixels = np.asarray(photo.convert("RGB"))
+        pixels = np.asarray(upright(photo).convert("RGB"))
         faces = self._found(pixels)
         if not faces:
             raise UserError(f"references[{number}]: no face is found in it; give a sharp photo of the face.")
@@ -227,10 +232,10 @@ class WithAnyonePipeline(DiffusionPipeline):
         self, people: int, boxes: Sequence[Sequence[float]] | None, image: Image.Image | None, size: Size
     ) -> tuple[NDArray[np.uint8] | None, NDArray[np.float32]]:
         """The photo to be shown, if any, and the boxes [people, 4] of the faces."""
-        given = None if boxes is None else _boxes(boxes, people)
+        given = None if boxes is None else _boxes(boxes, people, size)
         if image is None:
             return None, layout(people, size) if given is None else given
-        photo = fitted(image, size)
+        photo = fitted(upright(image), size)
         found = np.array([face.box for face in self._found(photo)], np.float32).reshape(-1, 4)
         if given is None:
             if len(found) < people:
@@ -248,26 +253,31 @@ def _check_references(prompt: object, references: object) -> None:
 
 def _check_numbers(numbers: Mapping[str, object]) -> None:
     for name, value in numbers.items():
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
             raise UserError(f"{name}: {value!r} is no number; give one, or leave it out.")
 
 
 def _check_counts(counts: Mapping[str, object]) -> None:
     for name, value in counts.items():
-        if value is not None and (not isinstance(value, int) or value < 1):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral) or value < 1):
             raise UserError(f"{name}: {value!r} is no whole number above 0; give one, or leave it out.")
+        if isinstance(value, Integral) and name in ("width", "height") and int(value) % CELL:
+            below = int(value) // CELL * CELL
+            near = f"{below} or {below + CELL}" if below else CELL
+            raise UserError(f"{name}: {value} is not a multiple of {CELL} pixels; give {near}.")
 
 
-def _boxes(boxes: Sequence[Sequence[float]], people: int) -> NDArray[np.float32]:
+def _boxes(boxes: Sequence[Sequence[float]], people: int, size: Size) -> NDArray[np.float32]:
     try:
         given = np.array(boxes, np.float32)
     except (TypeError, ValueError):
         given = np.zeros(0, np.float32)
-    if given.shape != (people, 4):
+    if given.shape != (people, 4) or not np.isfinite(given).all():
         raise UserError(
             f"boxes: {boxes} is not one row of x1, y1, x2, y2 for each of {people} references; give as many, in their "
             "order, or none for people side by side."
         )
+    check_boxes(given, size, "boxes")
     return given
 
 
@@ -275,6 +285,8 @@ def _noise_source(generator: torch.Generator | None) -> torch.Generator:
     if generator is None:
         generator = torch.Generator()
         generator.seed()
+    if not isinstance(generator, torch.Generator):
+        raise UserError(f"generator: {generator!r} is no torch.Generator; give one of the CPU, or none.")
     if generator.device.type != "cpu":
         raise UserError(f"generator: it is one of {generator.device}; give one of the CPU, the same on every machine.")
     return generator

@@ -250,10 +250,15 @@ def _check(request: Request, number: int, dim: int) -> None:
         raise UserError(f"{where}: embeddings have the shape {request.embeddings.shape}, not {wanted}; one row a box.")
     if not (np.isfinite(request.embeddings).all() and np.isfinite(request.boxes).all()):
         raise UserError(f"{where}: embeddings or boxes hold a value that is no number; measure the reference again.")
-    edges = np.clip(request.boxes.reshape(-1, 2, 2), 0, (request.width, request.height))
+    check_boxes(request.boxes, (request.width, request.height), where)
+
+
+def check_boxes(boxes: NDArray[np.float32], size: Size, where: str) -> None:
+    """Raise UserError for the first of the boxes [N, 4] that holds nothing of a picture of `size` (width, height)."""
+    edges = np.clip(boxes.reshape(-1, 2, 2), 0, size)
     for person in np.flatnonzero((edges[:, 1] <= edges[:, 0]).any(1)):
-        box = ", ".join(f"{value:g}" for value in request.boxes[person])
+        box = ", ".join(f"{value:g}" for value in boxes[person])
         raise UserError(
-            f"{where}: box {person} ({box}) holds nothing of the picture of {request.width} x {request.height} pixels; "
-            "give x1, y1, x2, y2 within it."
+            f"{where}: box {person} ({box}) holds nothing of the picture of {size[0]} x {size[1]} pixels; give x1, y1, "
+            "x2, y2 within it."
         )

@@ -54,6 +54,13 @@ def photo(seed: int, size: tuple[int, int] = (160, 160)) -> Image.Image:
     return Image.fromarray(draws.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8))
 
 
+def on_its_side(upright: Image.Image) -> Image.Image:
+    """The photo as a camera keeps it that was turned: lying, with a note which way is up."""
+    lying = upright.transpose(Image.Transpose.ROTATE_90)
+    lying.getexif()[0x0112] = 6
+    return lying
+
+
 def picture(pipe: WithAnyonePipeline, *people: Image.Image, **options: Any) -> np.ndarray[Any, np.dtype[np.int16]]:
     usual: dict[str, Any] = {"num_inference_steps": 2, "generator": torch.Generator().manual_seed(3)}
     found = pipe("two men", people or [photo(1)], **(usual | options)).images
@@ -111,6 +118,11 @@ def test_a_generator_makes_the_same_picture_again(pipe: WithAnyonePipeline) -> N
     assert images[0].size == (96, 96)
 
 
+def test_photos_stand_as_their_camera_says(pipe: WithAnyonePipeline) -> None:
+    upright = photo(1)
+    assert (picture(pipe, on_its_side(upright)) == picture(pipe, upright)).all()
+
+
 def test_times_are_shifted_by_the_number_of_image_tokens_or_as_upstream_does(pipe: WithAnyonePipeline) -> None:
     def mu(tokens: int, fewer: int) -> float:
         middle = pipe._times(2, tokens, fewer)[1]
@@ -151,6 +163,11 @@ def test_kontext_is_shown_the_photo_without_faces(
         picture(pipe, image=photo(5, (300, 200)))
     with pytest.raises(UserError, match="needs the photo that it edits; give it"):
         picture(pipe)
+    with pytest.raises(UserError, match=r"^image: 'face\.jpg' is no picture as PIL opens it; give one"):
+        picture(pipe, image="face.jpg")
+    lying = on_its_side(target)
+    seen.clear()
+    assert (made == picture(pipe, image=lying, width=256, height=256)).all()
 
 
 def test_what_cannot_be_met_is_refused_by_its_field(pipe: WithAnyonePipeline, tmp_path: Path) -> None:
@@ -158,7 +175,11 @@ def test_what_cannot_be_met_is_refused_by_its_field(pipe: WithAnyonePipeline, tm
         picture(pipe, image=photo(1))
     with pytest.raises(UserError, match="people: 0 do not fit"):
         pipe("nobody", [])
-    for boxes in ([[0, 0, 20, 20]] * 2, [[0, 0, 20]], [[0, 0, 20, 20], [0]], [["left", 0, 20, 20]], [0, 0, 20, 20], []):
+    for boxes in ([[96, 0, 120, 20]], [[20, 0, 10, 20]]):
+        with pytest.raises(UserError, match=r"^boxes: box 0 .* holds nothing of the picture of 96 x 96 pixels; give"):
+            picture(pipe, boxes=boxes)
+    boxes_of_all_kinds: list[Any] = [[[0, 0, 20, 20]] * 2, [[0, 0, 20]], [[0, 0, 20, 20], [0]], [0, 0, 20, 20], []]
+    for boxes in (*boxes_of_all_kinds, [["left", 0, 20, 20]], [[0, 0, float("nan"), 20]], [[0, 0, float("inf"), 20]]):
         with pytest.raises(UserError, match="is not one row of x1, y1, x2, y2 for each of 1 references"):
             picture(pipe, boxes=boxes)
     wrong: list[Any] = [photo(1), ["face.jpg"], [np.asarray(photo(1))]]
@@ -166,13 +187,20 @@ def test_what_cannot_be_met_is_refused_by_its_field(pipe: WithAnyonePipeline, tm
         with pytest.raises(UserError, match="references: give a list of pictures"):
             pipe("a man", references)
     for field in ("siglip_weight", "id_weight", "guidance_scale"):
-        for number in (float("nan"), float("inf"), "1"):
+        for number in (float("nan"), float("inf"), "1", True):
             with pytest.raises(UserError, match=f"{field}: {number!r} is no number"):
                 picture(pipe, **{field: number})
     for field in ("num_inference_steps", "num_images_per_prompt", "width", "height"):
-        for count in (0, -1, 96.0, "2"):
+        for count in (0, -1, 96.0, "2", True):
             with pytest.raises(UserError, match=f"{field}: {count!r} is no whole number above 0"):
                 picture(pipe, **{field: count})
+    for field in ("width", "height"):
+        with pytest.raises(UserError, match=f"^{field}: 100 is not a multiple of 16 pixels; give 96 or 112"):
+            picture(pipe, **{field: 100})
+    assert picture(pipe, width=np.int64(112), id_weight=np.float32(0.5)).shape == (96, 112, 3)
+    for generator in (3, [torch.Generator()]):
+        with pytest.raises(UserError, match=r"^generator: .* is no torch\.Generator; give one of the CPU"):
+            picture(pipe, generator=generator)
     with pytest.raises(UserError, match="id_weight: None is no number"):
         picture(pipe, id_weight=None)
     with pytest.raises(UserError, match=r"prompt: .* is no text"):
