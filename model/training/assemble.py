@@ -14,7 +14,7 @@ from model.artefacts import cache_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.faces.detector import Detector
-from model.losses.bank import IdentityBank
+from model.losses.bank import IdentityBank, quickest
 from model.presets import Preset, load_autoencoder, load_backbone, load_judge, load_text, load_tower, text_name
 from model.training.batches import Batches
 from model.training.cache import compute_features
@@ -26,6 +26,8 @@ from model.training.photo_digests import read_shards
 from model.training.processes import share_of
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
+
+PART = 16384  # rows of the bank that are copied at a time
 
 
 def new_adapter(chosen: Preset, seed: int) -> IdentityAdapter:
@@ -81,10 +83,20 @@ def prepare(
     reader = cache(partial(load_text, chosen, str(device)))  # read where a prompt is new: T5 takes 10 GB
     parts = autoencoder, recogniser, lambda texts: reader().encode(texts), text_name(chosen)
     features = compute_features(dataset, data, *parts, store, edits=chosen.edits, share=share)
-    bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     tower = load_tower(chosen, str(device))
     patches = compute_patches(dataset, data.reference_rows(), tower, store, share) if tower else None
-    return Batches(data, features, batch, seed, patches), Judges(autoencoder, recogniser, bank.to(device))
+    return Batches(data, features, batch, seed, patches), Judges(autoencoder, recogniser, _bank(data, device))
+
+
+def _bank(data: TrainingSet, device: torch.device) -> IdentityBank:
+    """The bank on its device, brought there in parts: whole copies on the way are gigabytes where it has a million."""
+    shape, codes = (len(data.bank_rows), data.embeddings.shape[1]), torch.from_numpy(data.bank_codes)
+    units = torch.empty(shape, dtype=quickest(device), device=device)
+    for start in range(0, len(units), PART):
+        part = slice(start, start + PART)
+        raw = torch.from_numpy(data.embeddings[data.bank_rows[part]])
+        units[part] = IdentityBank.of(raw, codes[part]).embeddings
+    return IdentityBank(units, codes.to(device))
 
 
 def _channels_last(network: Any, device: torch.device) -> Any:
