@@ -83,6 +83,16 @@ def test_processes_go_on_with_what_one_process_stopped(dataset: Dataset, shared:
 
 
 @needs_deepspeed
+def test_a_step_without_a_finite_gradient_is_not_taken_and_ends_the_training(
+    dataset: Dataset, shared: Path, tmp_path: Path
+) -> None:
+    assert start(dataset, tmp_path, "spoiled", 8, launcher(FILE), "uneven") != 0  # a checkpoint is due after this step
+    assert [folder.name for folder in checkpoints(tmp_path / "checkpoints")] == ["step-0000004"]
+    assert start(dataset, tmp_path, "never", 0, launcher(FILE), "uneven") == 0
+    assert same_end(shared, tmp_path)
+
+
+@needs_deepspeed
 def test_the_first_process_draws_samples_and_writes_live_metrics(shared: Path) -> None:
     live = shared / "live"
     assert sorted(file.name for file in (live / "samples").iterdir()) == ["step-0000008.png", "step-0000016.png"]

@@ -170,10 +170,23 @@ def signal_in_step(trainer: Trainer, number: int, sent: signal.Signals) -> None:
     trainer.model.register_forward_hook(note)
 
 
+def spoil_gradient(trainer: Trainer, number: int) -> None:
+    """Make the gradient of step `number` (from 1) no number, and leave its losses as they are."""
+    calls = 0
+
+    def note(_module: object, _inputs: object, output: Tensor) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            output.register_hook(lambda gradient: gradient * float("nan"))
+
+    trainer.whole.backbone.proj_out.register_forward_hook(note)
+
+
 def job(dataset: Path, work: Path, moment: str, number: int, flags: Sequence[str]) -> None:
     """Train, and be killed or asked to stop in a step, or killed while the checkpoint of step `number` is written.
 
-    'watched' trains to the end with live metrics and sample pictures beside it.
+    'spoiled' has no finite gradient in a step; 'watched' trains to the end with live metrics and sample pictures.
     """
     torch.set_num_threads(1)
     phases = UNEVEN if "uneven" in flags else PHASES
@@ -187,6 +200,8 @@ def job(dataset: Path, work: Path, moment: str, number: int, flags: Sequence[str
 
     if moment in ("kill", "term"):
         signal_in_step(trainer, number, signal.SIGKILL if moment == "kill" else signal.SIGTERM)
+    if moment == "spoiled":
+        spoil_gradient(trainer, number)
     with patch("model.training.checkpoint.write_json", write), asked_to_stop() as stop:
         try:
             trainer.train(stop, watch(trainer, work) if moment == "watched" else None)
