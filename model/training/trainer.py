@@ -1,7 +1,7 @@
 """The training loop: batches in, an adapter out, with checkpoints that a killed run goes on from."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -84,7 +84,10 @@ class Trainer:
         whose flow loss has run away; the last checkpoint before is kept.
         """
         last = total_steps(self.loop.phases)
-        for step in track(range(self.progress.step, last), "training", unit="steps"):
+        steps: Iterable[int] = range(self.progress.step, last)
+        if self.accelerator.is_main_process:  # those of other machines do the same steps
+            steps = track(range(self.progress.step, last), "training", unit="steps")
+        for step in steps:
             phase, within = phase_at(self.loop.phases, step)
             if watch:
                 watch.before(step, phase, self)
@@ -178,7 +181,8 @@ class Trainer:
             point = {"step": done, "phase": phase.name, **means}
             self._refuse_divergence(point)
             self.progress.curve.append(point)
-            log.info("step %d of %d: %s", done, last, ", ".join(f"{k} {v:.4f}" for k, v in means.items()))
+            if self.accelerator.is_main_process:
+                log.info("step %d of %d: %s", done, last, ", ".join(f"{k} {v:.4f}" for k, v in means.items()))
             if watch:
                 watch.point(done, phase, means, self)
             window = Window()

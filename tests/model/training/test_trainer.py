@@ -1,5 +1,6 @@
 """The trainer: it learns, it goes on from a kill bit for bit, it stops at nonsense, it counts batches right."""
 
+import logging
 import random
 import signal
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from model.dataset.dataset import Dataset
@@ -109,6 +111,23 @@ def test_nonsense_stops_the_training_and_keeps_the_last_good_checkpoint(dataset:
     kept = checkpoints(tmp_path / "checkpoints")
     assert [folder.name for folder in kept] == ["step-0000004"]
     assert all(tensor.isfinite().all() for tensor in load_file(kept[0] / "weights.safetensors").values())
+
+
+@pytest.mark.parametrize(("first", "told"), [(True, ["step 1 of 1: ", "training: 1 done"]), (False, [])])
+def test_the_first_of_all_processes_tells_how_far_the_training_is(
+    dataset: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    first: bool,
+    told: list[str],
+) -> None:
+    monkeypatch.setattr(Accelerator, "is_main_process", first)
+    trainer = tiny_trainer(dataset, tmp_path, (PHASES[0].model_copy(update={"steps": 1}),))
+    with caplog.at_level(logging.INFO, "model"):
+        caplog.clear()
+        trainer.train()
+    assert [line[: len(start)] for line, start in zip(caplog.messages, told, strict=True)] == told
 
 
 def test_accumulated_batches_are_averaged(dataset: Dataset, tmp_path: Path) -> None:
