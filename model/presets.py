@@ -187,7 +187,7 @@ PRESETS: dict[str, Callable[[], Preset]] = {"nano": nano, "flux-dev": flux_dev, 
 
 def preset(name: str) -> Preset:
     """The preset of that name; UserError for another."""
-    if name not in PRESETS:
+    if str(name) not in PRESETS:
         raise UserError(f"preset '{name}' is not known; choose one of {', '.join(PRESETS)}")
     return PRESETS[name]()
 

@@ -83,7 +83,17 @@ class Sampler:
         adapter: IdentityAdapter,
         device: torch.device | str | None = None,
     ) -> None:
-        """All networks are on `device`; without it, on that of the backbone's weights."""
+        """All networks are on `device`; without it, on that of the backbone's weights.
+
+        UserError for an adapter that is cut to another backbone.
+        """
+        blocks = len(backbone.transformer_blocks) + len(backbone.single_transformer_blocks)
+        sizes, hidden = adapter.sizes, backbone.inner_dim
+        if (sizes.blocks, sizes.hidden) != (blocks, hidden):
+            raise UserError(
+                f"adapter: it is for a backbone of {sizes.blocks} blocks of width {sizes.hidden}, this one has "
+                f"{blocks} of {hidden}; give the adapter of this backbone."
+            )
         self.preset, self.backbone, self.autoencoder = preset, backbone.eval(), autoencoder.eval()
         self.encode_text, self.adapter = encode_text, adapter.eval()
         self._layers = [m for network in (backbone, adapter) for m in network.modules() if isinstance(m, nn.Linear)]

@@ -31,7 +31,7 @@ def load_adapter(folder: Path, dtype: torch.dtype = torch.float32) -> IdentityAd
     """Read the adapter of a model folder as `dtype`; UserError where something is missing or does not fit."""
     described = read_description(folder)
     with torch.device("meta"):
-        adapter = IdentityAdapter(AdapterSizes.read(described["sizes"]))
+        adapter = IdentityAdapter(AdapterSizes.read(described["sizes"], Path(folder) / SIZES))
     load_weights(adapter, folder / WEIGHTS, dtype)
     return adapter
 

@@ -1,13 +1,17 @@
 """The sizes of an identity adapter, free of heavy imports."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from model.errors import UserError
 from model.presets import Preset
 
 ARC = "arc"  # tokens of a face embedding
 SIG = "sig"  # tokens of the patches of a face crop, and of an embedding
+Size = Annotated[int, Field(ge=1, le=2**16)]
 
 
 @dataclass(frozen=True)
@@ -20,15 +24,17 @@ class AdapterSizes:
     values from a vision tower.
     """
 
-    embedding: int
-    hidden: int
-    blocks: int
-    tokens: int
-    heads: int
-    head_dim: int
-    branches: tuple[str, ...] = (ARC,)
-    features: int = 0
-    patches: int = 0
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid", strict=True)
+
+    embedding: Size
+    hidden: Size
+    blocks: Annotated[int, Field(ge=1, le=1024)]
+    tokens: Size
+    heads: Size
+    head_dim: Size
+    branches: Annotated[tuple[Annotated[str, Field(pattern=f"^({ARC}|{SIG})$")], ...], Field(min_length=1)] = (ARC,)
+    features: Annotated[int, Field(ge=0, le=2**16)] = 0
+    patches: Annotated[int, Field(ge=0, le=2**16)] = 0
 
     @classmethod
     def of(cls, preset: Preset) -> Self:
@@ -47,9 +53,17 @@ class AdapterSizes:
         )
 
     @classmethod
-    def read(cls, sizes: Mapping[str, Any]) -> Self:
-        """The sizes of what `as_dict` gave; an adapter written before there were two branches has the first."""
-        return cls(**{**sizes, "branches": tuple(sizes.get("branches", (ARC,)))})
+    def read(cls, sizes: object, source: object) -> Self:
+        """The sizes of what `as_dict` gave; an adapter written before there were two branches has the first.
+
+        UserError, which names `source`, where no adapter has such sizes.
+        """
+        try:
+            return TypeAdapter(cls).validate_json(json.dumps(sizes))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            field = ".".join(map(str, ("sizes", *fault["loc"])))
+            raise UserError(f"{source}: {field}: {fault['msg']}; bring the folder anew.") from error
 
     @property
     def inner(self) -> int:

@@ -34,6 +34,8 @@ def test_every_preset_has_a_name_and_another_is_refused() -> None:
     assert [preset(name).name for name in ("nano", "flux-dev", "flux-kontext")] == ["nano", "flux-dev", "flux-kontext"]
     with pytest.raises(UserError, match="preset 'huge' is not known; choose one of nano, flux-dev, flux-kontext"):
         preset("huge")
+    with pytest.raises(UserError, match=r"preset '\[\]' is not known"):
+        preset([])  # type: ignore[arg-type]  # what a damaged adapter.json holds
 
 
 def test_the_flux_preset_is_of_the_shape_of_diffusers_own_flux() -> None:

@@ -200,6 +200,15 @@ def test_what_an_adapter_or_a_preset_needs_is_asked_for() -> None:
         editor([request(0)])
 
 
+def test_an_adapter_for_another_backbone_is_refused() -> None:
+    for sizes, what in (
+        (replace(SIZES, blocks=2), "2 blocks of width 32"),
+        (replace(SIZES, hidden=48), "3 blocks of width 48"),
+    ):
+        with pytest.raises(UserError, match=f"^adapter: it is for a backbone of {what}, this one has 3 of 32; give"):
+            sampler(tiny_adapter(sizes=sizes))
+
+
 def test_each_step_is_told_and_what_hears_of_it_can_end_the_call(pipe: Sampler) -> None:
     told: list[tuple[int, int]] = []
     pipe([request(1)], steps=3, on_step=lambda *step: told.append(step))

@@ -113,5 +113,5 @@ def test_patches_that_are_missing_or_of_another_tower_are_refused(patches: Tenso
 
 def test_sizes_written_before_there_were_branches_are_of_the_first() -> None:
     old = {"embedding": 12, "hidden": 32, "blocks": 3, "tokens": 2, "heads": 2, "head_dim": 8}
-    assert AdapterSizes.read(old) == SIZES
-    assert AdapterSizes.read(BOTH.as_dict()) == BOTH
+    assert AdapterSizes.read(old, "a file") == SIZES
+    assert AdapterSizes.read(BOTH.as_dict(), "a file") == BOTH

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model.adapter.checkpoint import WEIGHTS, load_adapter, load_weights, save_adapter
+from model.adapter.checkpoint import SIZES, WEIGHTS, load_adapter, load_weights, save_adapter
+from model.artefacts import read_json, write_json
 from model.errors import UserError
 from tests.model.published import published_shapes, published_tensors
 from tests.model.tiny import BOTH, tiny_adapter
@@ -76,3 +78,26 @@ def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
         load_adapter(tmp_path)
     with pytest.raises(UserError, match="no such file"):
         load_weights(tiny_adapter(), tmp_path / WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ([1], r"sizes: Input should be an object"),
+        ({"hidden": None}, "sizes.hidden: Input should be a valid integer"),
+        ({"hidden": "32"}, "sizes.hidden: Input should be a valid integer"),
+        ({"hidden": -4}, "sizes.hidden: Input should be greater than or equal to 1"),
+        ({"blocks": 10**6}, "sizes.blocks: Input should be less than or equal to"),
+        ({"width": 3}, "sizes.width: Unexpected keyword argument"),
+        ({"branches": ["eye"]}, r"sizes\.branches\.0: String should match pattern"),
+        ({"branches": []}, "sizes.branches: Tuple should have at least 1 item"),
+        ({"branches": None}, "sizes.branches: Input should be a valid array"),
+    ],
+)
+def test_sizes_that_no_adapter_has_are_refused(tmp_path: Path, change: Any, what: str) -> None:
+    save_adapter(tiny_adapter(), tmp_path, "nano")
+    described = read_json(tmp_path / SIZES)
+    sizes = change if isinstance(change, list) else described["sizes"] | change
+    write_json(tmp_path / SIZES, described | {"sizes": sizes})
+    with pytest.raises(UserError, match=rf"adapter\.json: {what}.*; bring the folder anew"):
+        load_adapter(tmp_path)
