@@ -46,10 +46,10 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     config = config.planned()
     opened, chosen = Dataset.open(dataset), preset(config.preset).with_branches(config.branches)
     start = find_start(config.start, chosen, config.seed)
-    key = _key(opened, chosen, start, config)
-    work, live = work_folder("train", key), cache_folder("live", "train", key)
     loop = _loop(config)
     process = accelerator(loop.accumulate, chosen.dtype)
+    key = _key(opened, chosen, start, config, process)
+    work, live = work_folder("train", key), cache_folder("live", "train", key)
     with _to_oneself(live, process), asked_to_stop() as stop:
         with stopped_at_once("encoding what is trained on"):
             trainer = assemble(opened, chosen, start.adapter, loop, config.batch, config.seed, work, process)
@@ -83,10 +83,11 @@ def _refuse_unvalidated(dataset: Path, validation: Path) -> None:
         raise UserError(f"the dataset {dataset} failed its validation; mend what {validation / 'report.html'} names.")
 
 
-def _key(dataset: Dataset, chosen: Preset, start: Start, config: TrainingConfig) -> str:
+def _key(dataset: Dataset, chosen: Preset, start: Start, config: TrainingConfig, process: Accelerator) -> str:
     """Names the job by all that its result depends on, so that only the same job goes on from its checkpoints."""
-    settings = config.model_dump_json(exclude={"start", "samples_every"})
-    return digest_of(dataset.digest, frozen_digest(chosen), start.digest, settings, version("withanyone"))
+    settings = config.model_dump_json(exclude={"start", "samples_every", "accumulate"})
+    way = config.accumulate * process.num_processes, process.mixed_precision  # how many share a step's batches is free
+    return digest_of(dataset.digest, frozen_digest(chosen), start.digest, settings, *way, version("withanyone"))
 
 
 def _loop(config: TrainingConfig) -> Loop:
@@ -117,6 +118,7 @@ def _history(
         "seed": config.seed,
         "batch": config.batch,
         "accumulate": config.accumulate,
+        "processes": trainer.accelerator.num_processes,
         "phases": [phase.model_dump() for phase in config.phases],
         "losses": {
             "flow": "mean squared error of the velocity, weight 1",

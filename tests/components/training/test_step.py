@@ -99,15 +99,40 @@ def test_sigterm_while_photos_are_encoded_ends_at_once_and_keeps_what_is_done(
     assert load_adapter(paths["model"]).sizes == SIZES
 
 
-def test_the_processes_of_one_training_share_it_and_do_not_refuse_each_other(tmp_path: Path, assets: Path) -> None:
+@pytest.mark.parametrize(("began", "left"), [((), 1), (("twice",), 0)])
+def test_processes_share_a_training_and_go_on_with_one_of_as_many_batches_a_step_alone(
+    tmp_path: Path, assets: Path, began: tuple[str, ...], left: int
+) -> None:
     paths = inputs(tmp_path)
+    with start(tmp_path, "hold", *began) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "saved\n"
+        killed.kill()
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
     with start(tmp_path, launcher=launcher) as both:
         assert both.wait(timeout=120) == 0
-    shared = read_json(paths["model"] / "training.json")["curve"]
+    assert len(list((tmp_path / "cache" / "work" / "train").iterdir())) == left
+    shared = read_json(paths["model"] / "training.json")
     run(**paths, config=SHORT.model_copy(update={"accumulate": 2}))
-    alone = read_json(paths["model"] / "training.json")["curve"]
-    assert [row["total"] for row in shared] == pytest.approx([row["total"] for row in alone], rel=1e-3)
+    alone = read_json(paths["model"] / "training.json")
+    assert (shared["processes"], alone["processes"]) == (2, 1)
+    totals = [[row["total"] for row in each["curve"]] for each in (shared, alone)]
+    assert totals[0] == pytest.approx(totals[1], rel=1e-3)
+
+
+def test_a_training_in_another_precision_starts_anew(
+    tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = inputs(tmp_path)
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    with start(tmp_path, "hold") as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "saved\n"
+        killed.kill()
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION")
+    caplog.set_level("INFO")
+    run(**paths, config=SHORT)
+    assert "going on" not in caplog.text
 
 
 def test_a_preset_that_edits_is_trained_by_the_same_step(

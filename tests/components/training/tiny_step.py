@@ -1,4 +1,4 @@
-"""The train step on small networks; as a program, a training of them that holds on at its first checkpoint or not."""
+"""The train step on small networks; as a program, a training of them that may hold on at its first checkpoint."""
 
 import sys
 from dataclasses import replace
@@ -81,4 +81,5 @@ if __name__ == "__main__":
     on_tiny_networks(place, patch)
     if "hold" in sys.argv[2:]:
         patch.setattr("model.training.trainer.save_checkpoint", hold_on)
-    run(**{name: place / name for name in ("dataset", "validation", "model")}, config=SHORT)
+    config = SHORT.model_copy(update={"accumulate": 2 if "twice" in sys.argv[2:] else 1})
+    run(**{name: place / name for name in ("dataset", "validation", "model")}, config=config)
