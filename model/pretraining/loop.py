@@ -53,7 +53,7 @@ def pretrain(network: nn.Module, loss: Loss, plan: Plan, folder: Path) -> dict[s
         parts = loss(step, rng)
         optimiser.zero_grad(set_to_none=True)
         parts["loss"].backward()
-        norm = nn.utils.clip_grad_norm_(trained, 1.0)
+        norm = nn.utils.clip_grad_norm_(trained, 1.0, error_if_nonfinite=True)
         optimiser.step()
         _blend(average, network, min(plan.average, (step + 1) / (step + 10)))
         if step % 10 == 0:

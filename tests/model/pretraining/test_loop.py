@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from model.pretraining import loop
@@ -52,6 +53,22 @@ def test_a_broken_run_resumes_bit_for_bit(tmp_path: Path, monkeypatch: pytest.Mo
     found = pretrain(resumed, _fit(resumed), PLAN, tmp_path / "broken")
     for name in expected:
         assert torch.equal(found[name], expected[name]), name
+
+
+def test_a_gradient_that_is_not_finite_ends_it_before_the_weights_are_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY", 1)
+    network = _linear()
+    fit = _fit(network)
+
+    def spoiled(step: int, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        return {"loss": fit(step, rng)["loss"] * (float("inf") if step == 8 else 1)}
+
+    with pytest.raises(RuntimeError, match="non-finite"):
+        pretrain(network, spoiled, PLAN, tmp_path)
+    assert all(value.isfinite().all() for value in load_file(tmp_path / "state.safetensors").values())
+    assert all(value.isfinite().all() for value in network.parameters())
 
 
 def test_the_rate_rises_then_falls_to_zero() -> None:
