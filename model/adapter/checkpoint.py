@@ -64,12 +64,12 @@ def load_weights(adapter: IdentityAdapter, file: Path, dtype: torch.dtype = torc
     adapter.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()}, assign=True)
 
 
-def read_tensors(file: Path) -> dict[str, Tensor]:
+def read_tensors(file: Path, what: str = "adapter weights", remedy: str = "bring the file anew") -> dict[str, Tensor]:
     """The tensors of a safetensors file; UserError where it cannot be read."""
     try:
         return load_file(file)
     except SafetensorError as error:
-        raise UserError(f"adapter weights {file}: no readable safetensors ({error}); bring the file anew.") from error
+        raise UserError(f"{what} {file}: no readable safetensors ({error}); {remedy}.") from error
 
 
 def check_weights(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], source: object) -> None:

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from model.adapter.checkpoint import read_tensors
 from model.artefacts import digest_of, new_file
 from model.captions import compose
 from model.dataset.dataset import Dataset
@@ -45,12 +46,12 @@ class Features:
 
         These are the target's with the faces blurred, for a preset that edits.
         """
-        tensors = load_file(self.pictures[number])
+        tensors = read(self.pictures[number])
         return tensors["latents"], tensors["truths"], tensors.get("shown")
 
     def text_of(self, prompts: Sequence[str]) -> TextFeatures:
         """The text features of some of the prompts."""
-        rows = [load_file(self.prompts[prompt]) for prompt in prompts]
+        rows = [read(self.prompts[prompt]) for prompt in prompts]
         return TextFeatures(*(torch.stack([row[name] for row in rows]) for name in ("tokens", "pooled")))
 
 
@@ -134,6 +135,11 @@ def _encode_pictures(
             row["shown"] = shown
     for file, row in zip(files, rows, strict=True):
         put(file, row)
+
+
+def read(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file of the store; UserError where it is damaged."""
+    return read_tensors(file, "features", "delete it, and start again to have it made anew")
 
 
 def put(file: Path, tensors: dict[str, Tensor]) -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from model.adapter.checkpoint import read_tensors
 from model.artefacts import new_folder, read_json, write_json
 from model.training import zero
 from model.training.shards import like, whole
@@ -85,9 +86,9 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
         return None
     newest = there[-1]
     present = module.state_dict()
-    module.load_state_dict({name: like(tensor, present[name]) for name, tensor in load_file(newest / WEIGHTS).items()})
+    module.load_state_dict({name: like(tensor, present[name]) for name, tensor in newest_weights(folder).items()})
     set_moments = zero.set_state if zero.in_pieces(module) else _set_moments
-    set_moments(module, optimiser, load_file(newest / "optimiser.safetensors"))
+    set_moments(module, optimiser, _read(newest / "optimiser.safetensors"))
     saved = read_json(newest / "progress.json")
     log.info("going on from step %d", saved["step"])
     return Progress(saved["step"], saved["curve"], Window(**saved["window"]))
@@ -95,12 +96,17 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
 
 def newest_weights(folder: Path) -> dict[str, Tensor]:
     """The weights of the newest checkpoint of `folder`."""
-    return load_file(checkpoints(folder)[-1] / WEIGHTS)
+    return _read(checkpoints(folder)[-1] / WEIGHTS)
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of `folder`, oldest first."""
     return sorted(folder.glob("step-*"))
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    remedy = f"delete {file.parent}, and start again to go on from the checkpoint before it"
+    return read_tensors(file, "checkpoint", remedy)
 
 
 def _moments(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL.Image import Image
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from model.artefacts import digest_of
 from model.dataset.dataset import Dataset
 from model.progress import track
 from model.siglip import VisionTower, face_crop
-from model.training.cache import put, weights_digest
+from model.training.cache import put, read, weights_digest
 from model.training.feature_files import ALL, Share, feature_file
 from model.training.photo_digests import photo_digests
 
@@ -29,7 +28,7 @@ class Patches:
 
     def of(self, rows: Sequence[int]) -> Tensor:
         """The patches [n, P, features] of n faces."""
-        return torch.stack([load_file(self.files[row])["patches"] for row in rows])
+        return torch.stack([read(self.files[row])["patches"] for row in rows])
 
 
 def compute_patches(

@@ -235,3 +235,14 @@ def test_negatives_are_drawn_by_identity_and_the_rest_of_the_batch_stays(data: T
     counts = np.bincount(data.bank_codes[drawn.negatives.numpy()])
     assert counts == pytest.approx(np.full(len(counts), 3000 / len(counts)), rel=0.15)
     assert batches.batch(3, PAIRED.model_copy(update={"negatives": 9, "contrastive": 0.0})).negatives is None
+
+
+def test_a_damaged_file_of_features_is_named(data: TrainingSet, features: Features, tmp_path: Path) -> None:
+    prompt = data.targets[0].caption
+    damaged = [tmp_path / name for name in ("picture", "prompt")]
+    for copy, file in zip(damaged, (features.pictures[0], features.prompts[prompt]), strict=True):
+        copy.write_bytes(file.read_bytes()[:100])
+    spoiled = Features((damaged[0],), {prompt: damaged[1]})
+    for file, read in zip(damaged, (lambda: spoiled.picture_of(0), lambda: spoiled.text_of([prompt])), strict=True):
+        with pytest.raises(UserError, match=f"features {file}: no readable safetensors .*; delete it, and start again"):
+            read()

@@ -1,7 +1,9 @@
 """The trainer: it learns, it goes on from a kill bit for bit, it stops at nonsense, it counts batches right."""
 
 import logging
+import os
 import random
+import shutil
 import signal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,6 +51,19 @@ def test_a_job_killed_while_saving_goes_on_from_the_checkpoint_before(
     assert resumed.train() == whole.curve
     assert same_end(whole.work, tmp_path)
     assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["step-0000012", "step-0000016"]
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "optimiser.safetensors"])
+def test_a_damaged_checkpoint_is_named_and_without_it_the_one_before_is_gone_on_from(
+    dataset: Dataset, tmp_path: Path, whole: Whole, file: str
+) -> None:
+    shutil.copytree(whole.work, tmp_path, dirs_exist_ok=True)
+    damaged = checkpoints(tmp_path / "checkpoints")[-1]
+    os.truncate(damaged / file, 100)
+    with pytest.raises(UserError, match=rf"checkpoint {damaged / file}: no readable safetensors .*; delete {damaged}"):
+        tiny_trainer(dataset, tmp_path)
+    shutil.rmtree(damaged)
+    assert tiny_trainer(dataset, tmp_path).train() == whole.curve
 
 
 def test_sigterm_saves_after_the_running_step_and_says_preempted(
