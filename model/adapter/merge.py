@@ -71,7 +71,7 @@ def _weights(part: Path, chosen: Preset) -> Path:
 def _history(files: Mapping[str, Path], chosen: Preset) -> dict[str, Any]:
     """The content of training.json: where each branch is from, and what its history lets it be used for."""
     noted = [file.with_name(HISTORY) for file in files.values()]
-    histories = [read_json(file, "licences") for file in noted if file.is_file()]
+    histories = [read_json(file, "licences", "identities") for file in noted if file.is_file()]
     licences = [row for history in histories for row in history["licences"]]
     if len(histories) < len(files):
         licences.append(UNKNOWN)

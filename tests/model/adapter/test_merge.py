@@ -81,3 +81,11 @@ def test_parts_that_do_not_fit_are_refused_and_leave_nothing(tmp_path: Path) -> 
     with pytest.raises(UserError, match="has no adapter"):
         merge_branches({"arc": tmp_path / "nowhere"}, preset, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_history_without_its_people_is_refused(tmp_path: Path) -> None:
+    arc = folder_of("arc", tmp_path / "arc", ["ann"])
+    write_json(arc / HISTORY, {"licences": []})
+    with pytest.raises(UserError, match=rf"{arc / HISTORY} lacks identities"):
+        merge_branches({"arc": arc}, preset_of_the_tiny_sizes(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
