@@ -74,7 +74,7 @@ def _joined(shared: Path) -> IO[str]:
     while True:
         shared.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):  # the last run has just taken the folder away
-            lock = (shared / USERS).open("w")
+            lock = (shared / USERS).open("a+")  # NFS shares a lock only with who may read the file
             fcntl.flock(lock, fcntl.LOCK_SH)
             if _of(lock, shared):
                 return lock
