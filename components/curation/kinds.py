@@ -6,6 +6,7 @@ screenshot is for a large part exactly one of few colours; a collage has straigh
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,9 +62,9 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
     spread = cv2.subtract(cv2.dilate(grey, patch), cv2.erode(grey, patch))
     inner = spread[(grey > 8) & (grey < 247)]
     flat = spread <= FLAT
-    chroma = cv2.subtract(photo.max(axis=2), photo.min(axis=2))
+    chroma = cv2.subtract(_greatest(photo), cv2.bitwise_not(_greatest(cv2.bitwise_not(photo))))
     shares = {
-        "tones": np.mean([_frequent(photo[..., channel]) for channel in range(3)]),
+        "tones": np.mean([_frequent(photo, channel) for channel in range(3)]),
         "soft": np.mean((inner > SOFT[0]) & (inner <= SOFT[1])) if inner.size else 0.0,
         "hard": np.mean(inner > SOFT[1]) if inner.size else 0.0,
         "flat": flat.mean(),
@@ -72,7 +73,7 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
         "paper": (grey > 235).mean(),
     }
     across, straight = _seams(photo)
-    down, level = _seams(np.ascontiguousarray(photo.transpose(1, 0, 2)))
+    down, level = _seams(np.asarray(cv2.transpose(photo), np.uint8))
     shares["straight"] = max(straight, level)
     met = _met(photo, sorted(down)) | _alone(down, len(photo))
     seams = [["x", place, across[place]] for place in sorted(across)]
@@ -80,15 +81,21 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
     return {name: round(float(value), 4) for name, value in shares.items()} | {"seams": seams}
 
 
-def _frequent(channel: Grey) -> float:
-    """Share of the pixels within two levels of one of the `TONES` most frequent tones."""
-    counts = np.bincount(channel.ravel(), minlength=256)
+def _greatest(photo: NDArray[Any]) -> Grey:
+    """The greatest channel of each pixel; NumPy takes seven times as long."""
+    first, second, third = cv2.split(photo)
+    return np.asarray(cv2.max(cv2.max(first, second), third), np.uint8)
+
+
+def _frequent(photo: NDArray[np.uint8], channel: int) -> float:
+    """Share of the pixels within two levels of one of the `TONES` most frequent tones of a channel."""
+    counts = cv2.calcHist([photo], [channel], None, [256], [0, 256]).ravel().astype(int)
     total = 0
     for _ in range(TONES):
         peak = int(np.convolve(counts, np.ones(5, int), "same").argmax())
         total += int(counts[max(0, peak - 2) : peak + 3].sum())
         counts[max(0, peak - 2) : peak + 3] = 0
-    return total / channel.size
+    return total / photo[..., channel].size
 
 
 def _page(photo: NDArray[np.uint8], flat: NDArray[np.bool_]) -> float:
@@ -127,11 +134,11 @@ def _seams(photo: NDArray[np.uint8]) -> tuple[dict[int, bool], float]:
     A seam is a step alone among its neighbours, or a separator's middle. Edges in a scene are seldom full: they lean
     over several columns, and somebody stands before them.
     """
-    change = cv2.absdiff(photo[:, 2:], photo[:, :-2]).max(axis=2)  # at columns 1..W-2
+    change = _greatest(cv2.absdiff(photo[:, 2:], photo[:, :-2]))  # at columns 1..W-2
     middle = change[:, NEAR:-NEAR]
     beside = np.maximum(change[:, : -2 * NEAR], change[:, 2 * NEAR :])
-    step = (middle > STEP) & (middle > 1.5 * beside)
-    share, parts = step.mean(axis=0), _eighths(step)
+    step = middle > np.maximum(cv2.add(beside, beside >> 1), STEP)  # above STEP, and 1.5 times what is beside it
+    share, parts = _shares(step)
     hit = (share >= SEAM_SHARE) & (parts[1] >= SEAM_PART)
     full = (share >= FULL_SHARE) & (parts[0] >= FULL_PART)
     places = {int(column) + NEAR + 1: bool(full[column]) for column in np.flatnonzero(hit)} | _separators(photo, change)
@@ -144,11 +151,13 @@ def _separators(photo: NDArray[np.uint8], change: Grey) -> dict[int, bool]:
     """Middles of narrow runs of columns of one colour whose either side is a step along half of its length, each with
     whether both are full.
     """
-    steady = photo.std(axis=0).max(axis=1) < STEADY
+    flat = photo.reshape(len(photo), -1)
+    total, squares = (cv2.reduce(flat, 0, how, dtype=cv2.CV_64F)[0] for how in (cv2.REDUCE_SUM, cv2.REDUCE_SUM2))
+    variance = (squares - total**2 / len(photo)) / len(photo)
+    steady = variance.reshape(-1, 3).max(axis=1) < STEADY**2
     edges = np.flatnonzero(np.diff(np.r_[False, steady, False].astype(np.int8)))
-    stepped = change > STEP
-    share = stepped.mean(axis=0)
-    full = (share >= FULL_SHARE) & (_eighths(stepped)[0] >= FULL_PART)
+    share, parts = _shares(change > STEP)
+    full = (share >= FULL_SHARE) & (parts[0] >= FULL_PART)
     middles = {}
     for start, end in zip(edges[::2], edges[1::2]):
         sides = [slice(max(0, place - 3), place + 2) for place in (start, end)]
@@ -157,6 +166,9 @@ def _separators(photo: NDArray[np.uint8], change: Grey) -> dict[int, bool]:
     return middles
 
 
-def _eighths(step: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """[8, columns] the share of `step` in each eighth of a column, the poorest first."""
-    return np.sort([part.mean(axis=0) for part in np.array_split(step, 8)], axis=0)
+def _shares(step: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The share of `step` in each column, and [8, columns] in each eighth of it, the poorest first."""
+    parts = np.array_split(step.view(np.uint8), 8)
+    counts = np.concatenate([cv2.reduce(part, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) for part in parts])
+    lengths = np.array([[len(part)] for part in parts])
+    return counts.sum(axis=0) / len(step), np.sort(counts / lengths, axis=0)
