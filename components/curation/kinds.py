@@ -4,8 +4,8 @@ All come from pixels alone. A drawing has few tones, and hard edges between flat
 screenshot is for a large part exactly one of few colours; a collage has straight seams from rim to rim.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations, pairwise
 from typing import Any
 
 import cv2
@@ -26,6 +26,9 @@ FULL_PART = 0.4  # of the poorest eighth of its length
 RIM = 0.1  # of the width where a frame is no seam
 MIDDLE = (0.25, 0.75)  # of the height, where one level seam parts two pictures; a horizon and shelves lie anywhere
 ONE = 0.05  # of the height within which level seams are one, such as both sides of a border
+BLANK = 10  # levels from white or black of a blank border
+CELL = 0.15  # of the height, the least of a cell between level seams
+UNLIKE = 0.75  # of the pixels by which lines along two seams differ: along shelves and courses of bricks 0.6 at most
 STEADY = 5.0  # greatest standard deviation, levels, along a separator
 
 Grey = NDArray[np.uint8]
@@ -41,8 +44,8 @@ class KindMeasures:
     version = "-".join(
         str(limit)
         for limit in (
-            *("3", TONES, FLAT, SOFT, STEP, NEAR, SEAM_SHARE, SEAM_PART, FULL_SHARE, FULL_PART, RIM, STEADY),
-            *(*MIDDLE, ONE),
+            *("4", TONES, FLAT, SOFT, STEP, NEAR, SEAM_SHARE, SEAM_PART, FULL_SHARE, FULL_PART, RIM, STEADY),
+            *(*MIDDLE, ONE, BLANK, CELL, UNLIKE),
         )
     )
 
@@ -75,7 +78,7 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
     across, straight = _seams(photo)
     down, level = _seams(np.asarray(cv2.transpose(photo), np.uint8))
     shares["straight"] = max(straight, level)
-    met = _met(photo, sorted(down)) | _alone(down, len(photo))
+    met = _met(photo, sorted(down)) | _stacked(photo, down)
     seams = [["x", place, across[place]] for place in sorted(across)]
     seams += [["y", place, place in met] for place in sorted(down)]
     return {name: round(float(value), 4) for name, value in shares.items()} | {"seams": seams}
@@ -116,15 +119,41 @@ def _met(photo: NDArray[np.uint8], rows: Sequence[int]) -> set[int]:
     return met
 
 
-def _alone(rows: Mapping[int, bool], height: int) -> set[int]:
-    """The level seams at `rows` where they are one, full, and in the middle: two pictures one above the other.
+def _stacked(photo: NDArray[np.uint8], rows: Mapping[int, bool]) -> set[int]:
+    """The level seams at `rows`, each with whether it is full, where they part pictures one above the other.
 
-    A scene's edges are seldom full, and those that are, such as shelves, courses of bricks and stripes, are several.
+    One in the middle does, for a scene's edges are seldom full. Those that are, such as shelves, courses of bricks and
+    stripes, are several and repeat themselves; along the seams of a stack no two lines are alike.
     """
-    if not any(rows.values()) or max(rows) - min(rows) > ONE * height:
+    height, seams = len(photo), _grouped(rows, ONE * len(photo))
+    if not any(rows.values()):
         return set()
-    least, most = MIDDLE
-    return set(rows) if least * height <= min(rows) and max(rows) <= most * height else set()
+    if len(seams) == 1:
+        least, most = MIDDLE
+        return set(rows) if least * height <= min(rows) and max(rows) <= most * height else set()
+    above = np.stack([photo[seam[0] - NEAR] for seam in seams])
+    below = np.stack([photo[seam[-1] + NEAR] for seam in seams])
+    bars = min(line.std(axis=0).max() for line in (above[0], below[-1])) < STEADY  # of a film on a screen
+    if bars or min(b[0] - a[-1] for a, b in pairwise(seams)) < CELL * height:
+        return set()
+    along = np.stack([photo[(seam[0] + seam[-1]) // 2] for seam in seams])
+    tones = along.mean(axis=1)
+    blank = tones.max() < BLANK or tones.min() > 255 - BLANK  # as borders of collages are, but seldom boards
+    sides = (above, below) if blank else (above, along, below)
+    pairs = [(one, other) for lines in sides for one, other in combinations(lines, 2)]
+    unlike = min((cv2.absdiff(one, other).max(axis=1) > STEP).mean() for one, other in pairs)
+    return set(rows) if unlike >= UNLIKE else set()
+
+
+def _grouped(places: Iterable[int], apart: float) -> list[list[int]]:
+    """The places, in order, in groups whose ends are at most so far apart."""
+    groups: list[list[int]] = []
+    for place in sorted(places):
+        if groups and place - groups[-1][0] <= apart:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return groups
 
 
 def _seams(photo: NDArray[np.uint8]) -> tuple[dict[int, bool], float]:

@@ -114,6 +114,24 @@ def stack(height: int, gap: int = 0) -> Pixels:
     return np.vstack([photo(1, 400, height), border, photo(2, 400, 300 - height - gap) // 3])
 
 
+def pile(gap: int) -> Pixels:
+    """Three pictures one above the other."""
+    border = np.full((gap, 400, 3), 255, np.uint8)
+    return np.vstack([photo(1, 400, 110) // 2, border, photo(2, 400, 90), border, 255 - photo(3, 400, 100) // 3])
+
+
+def film() -> Pixels:
+    """A wide picture between two black bars."""
+    return np.vstack([np.full((45, 400, 3), 2, np.uint8), photo(2, 400, 210), np.full((45, 400, 3), 2, np.uint8)])
+
+
+def rail() -> Pixels:
+    """A beam before a scene."""
+    picture = photo(2)
+    picture[130:160] = photo(4, 400, 30) // 5
+    return picture
+
+
 def horizon() -> Pixels:
     """A level edge between sky and sea, and somebody before it."""
     picture = stack(150)
@@ -134,6 +152,10 @@ def horizon() -> Pixels:
         (stack(150), "collage"),
         (stack(200, 12), "collage"),
         (stack(50), None),  # a strip of sky
+        (pile(0), "collage"),
+        (pile(8), "collage"),
+        (film(), None),
+        (rail(), None),
         (horizon(), None),
     ],
 )
