@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from components.curation.examine import Marks
+from components.curation.insets import VERSION, insets
 
 TONES = 9  # the most frequent values of a channel that are counted
 FLAT = 1  # most levels between the pixels of a flat 3 x 3 patch
@@ -35,7 +36,7 @@ Grey = NDArray[np.uint8]
 
 
 class KindMeasures:
-    """Marks each photo with its measures (shares of its area, 0..1) and its `seams`.
+    """Marks each photo with its measures (shares of its area, 0..1), its `seams` and the boxes of its `insets`.
 
     A seam is [axis, place in pixels, whether it is one of a collage wherever the faces are].
     """
@@ -45,7 +46,7 @@ class KindMeasures:
         str(limit)
         for limit in (
             *("4", TONES, FLAT, SOFT, STEP, NEAR, SEAM_SHARE, SEAM_PART, FULL_SHARE, FULL_PART, RIM, STEADY),
-            *(*MIDDLE, ONE, BLANK, CELL, UNLIKE),
+            *(*MIDDLE, ONE, BLANK, CELL, UNLIKE, VERSION),
         )
     )
 
@@ -75,13 +76,15 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
         "colour": (chroma > 12).mean(),
         "paper": (grey > 235).mean(),
     }
-    across, straight = _seams(photo)
-    down, level = _seams(np.asarray(cv2.transpose(photo), np.uint8))
-    shares["straight"] = max(straight, level)
+    lying = np.asarray(cv2.transpose(photo), np.uint8)
+    upright, level = _steps(photo), _steps(lying)
+    across, down = _seams(photo, *upright), _seams(lying, *level)
+    laid = insets(*(np.pad(step, ((0, 0), (NEAR + 1, NEAR + 1))) for _, step in (upright, level)))
+    shares["straight"] = max(step.mean(axis=0).max() for _, step in (upright, level))
     met = _met(photo, sorted(down)) | _stacked(photo, down)
     seams = [["x", place, across[place]] for place in sorted(across)]
     seams += [["y", place, place in met] for place in sorted(down)]
-    return {name: round(float(value), 4) for name, value in shares.items()} | {"seams": seams}
+    return {name: round(float(value), 4) for name, value in shares.items()} | {"seams": seams, "insets": laid}
 
 
 def _greatest(photo: NDArray[Any]) -> Grey:
@@ -114,7 +117,8 @@ def _met(photo: NDArray[np.uint8], rows: Sequence[int]) -> set[int]:
     height = len(photo)
     met: set[int] = set()
     for top, bottom in pairwise([0, *rows, height] if rows else []):
-        if bottom - top >= max(RIM * height, 8 * NEAR) and any(_seams(photo[top + 2 : bottom - 2])[0].values()):
+        cell = photo[top + 2 : bottom - 2]
+        if bottom - top >= max(RIM * height, 8 * NEAR) and any(_seams(cell, *_steps(cell)).values()):
             met |= {top, bottom}
     return met
 
@@ -156,24 +160,26 @@ def _grouped(places: Iterable[int], apart: float) -> list[list[int]]:
     return groups
 
 
-def _seams(photo: NDArray[np.uint8]) -> tuple[dict[int, bool], float]:
-    """Columns at which a seam runs from top to bottom, each with whether it is full, and the greatest share of a
-    column that is a step.
+def _seams(photo: NDArray[np.uint8], change: Grey, step: NDArray[np.bool_]) -> dict[int, bool]:
+    """Columns at which a seam runs from top to bottom, each with whether it is full; with what `_steps` says.
 
     A seam is a step alone among its neighbours, or a separator's middle. Edges in a scene are seldom full: they lean
     over several columns, and somebody stands before them.
     """
-    change = _greatest(cv2.absdiff(photo[:, 2:], photo[:, :-2]))  # at columns 1..W-2
-    middle = change[:, NEAR:-NEAR]
-    beside = np.maximum(change[:, : -2 * NEAR], change[:, 2 * NEAR :])
-    step = middle > np.maximum(cv2.add(beside, beside >> 1), STEP)  # above STEP, and 1.5 times what is beside it
     share, parts = _shares(step)
     hit = (share >= SEAM_SHARE) & (parts[1] >= SEAM_PART)
     full = (share >= FULL_SHARE) & (parts[0] >= FULL_PART)
     places = {int(column) + NEAR + 1: bool(full[column]) for column in np.flatnonzero(hit)} | _separators(photo, change)
     width = photo.shape[1]
-    inner = {place: whole for place, whole in places.items() if RIM * width < place < (1 - RIM) * width}
-    return inner, float(share.max())
+    return {place: whole for place, whole in places.items() if RIM * width < place < (1 - RIM) * width}
+
+
+def _steps(photo: NDArray[np.uint8]) -> tuple[Grey, NDArray[np.bool_]]:
+    """How much the picture changes at columns 1..W-2, and where, of them but NEAR at either end, that is a step."""
+    change = _greatest(cv2.absdiff(photo[:, 2:], photo[:, :-2]))
+    middle = change[:, NEAR:-NEAR]
+    beside = np.maximum(change[:, : -2 * NEAR], change[:, 2 * NEAR :])
+    return change, middle > np.maximum(cv2.add(beside, beside >> 1), STEP)  # above STEP, and 1.5 times what is beside
 
 
 def _separators(photo: NDArray[np.uint8], change: Grey) -> dict[int, bool]:

@@ -64,6 +64,9 @@ def kind_of(marks: Marks, faces: NDArray[np.floating]) -> Verdict | None:
         whole = not np.any((faces[:, along] < place) & (place < faces[:, along + 2]))
         if whole and centres[:, along].min() < place < centres[:, along].max():
             return "collage", f"a straight seam at {axis}={place} pixels parts its faces"
+    for left, top, right, bottom in marks["insets"]:
+        if np.all((faces >= (left, top, left, top)) & (faces <= (right, bottom, right, bottom)), axis=1).any():
+            return "collage", f"a picture with a face is laid upon it from {left}, {top} to {right}, {bottom} pixels"
     return None
 
 

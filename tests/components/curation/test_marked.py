@@ -164,6 +164,46 @@ def test_collages_whose_faces_are_in_one_cell(picture: Pixels, kind: str | None)
     assert (verdict and verdict[0]) == kind
 
 
+def laid_on(left: int = 300, top: int = 8, right: int = 390) -> Pixels:
+    """A small picture in a corner of another."""
+    picture = photo(2) // 2
+    picture[top : top + 80, left:right] = 255 - photo(5, right - left, 80) // 3
+    return picture
+
+
+def before_a_window(left: int, *people: tuple[int, int]) -> Pixels:
+    """People, from which to which column, before a bright window, whose shoulders cover its sill."""
+    picture = laid_on(left)
+    for start, end in people:
+        picture[50:, start:end] = photo(6, end - start, 250)
+    return picture
+
+
+def panes() -> Pixels:
+    """The upper pane of a window whose frame runs on."""
+    picture = laid_on()
+    picture[88:200, 300:390] = 20
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("picture", "face", "kind"),
+    [
+        (laid_on(), (320, 20, 370, 75), "collage"),
+        (laid_on(top=0), (320, 20, 370, 75), "collage"),
+        (laid_on(), (100, 120, 160, 200), None),  # a flag, a picture of a thing
+        (laid_on(310, 0, 400), (320, 20, 370, 75), None),  # in the very corner: a counter
+        (laid_on(160, 60, 250), (180, 70, 230, 130), None),  # far from a corner: a screen
+        (before_a_window(300, (345, 367)), (320, 20, 370, 75), None),
+        (before_a_window(190, (200, 222), (250, 272), (300, 322)), (330, 20, 380, 75), None),
+        (panes(), (320, 20, 370, 75), None),
+    ],
+)
+def test_a_small_picture_with_a_face_in_a_corner(picture: Pixels, face: tuple[float, ...], kind: str | None) -> None:
+    verdict = kind_of(measures(picture), np.array([face], float))
+    assert (verdict and verdict[0]) == kind
+
+
 def test_somebody_before_a_plumb_edge_keeps_a_photo() -> None:
     picture = doorway(0)
     picture[120:, 90:210] = photo(5, 120, 180)
