@@ -117,8 +117,10 @@ async def _answer(ticket: Ticket[R]) -> R:
     """What comes of the ticket, which gives up its place, and its work, where nobody waits for it any more."""
     made, left = asyncio.wrap_future(ticket.future), asyncio.create_task(GONE.get().wait())
     either: tuple[asyncio.Future[Any], ...] = (made, left)
-    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-    left.cancel()
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        left.cancel()
     if not made.done():
         ticket.cancel()
     return await made
