@@ -114,7 +114,7 @@ class Runs:
         return records
 
     def prune(self, keep: int) -> list[str]:
-        """Delete all runs but the newest `keep`, the champion and those that the settings of these name; their names.
+        """Delete all runs but the newest `keep`, the newest done, the champion and those that these name; their names.
 
         What steps made before the newest `keep` goes, too, unless a run that stays shows it, and so do the words of
         Airflow's tasks that ended before. Raises BusyError while a run is at work.
@@ -122,8 +122,9 @@ class Runs:
         with self.store.only_user():
             known = self._all()
             newest = known[-keep:]
-            spared = {*newest, *filter(None, [self._linked(CHAMPION), self._linked(LATEST)])}
-            records = {run: read_json(run / "run.json") for run in known}
+            records = {run: read_json(run / "run.json", "status") for run in known}
+            done = [run for run in known if records[run]["status"] == "done"]  # failed ones may be the newest for long
+            spared = {*newest, *done[-1:], *filter(None, [self._linked(CHAMPION), self._linked(LATEST)])}
             named = {path for run in spared for path in _paths(records[run].get("settings", {}))}
             spared |= {run for run in known if any(path.is_relative_to(run) for path in named)}
             gone = [run for run in known if run not in spared]

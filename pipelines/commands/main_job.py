@@ -107,7 +107,7 @@ def prune(
         typer.Option(metavar="DIR", help="Folder of all drift reports; the newest as many keep their pictures."),
     ] = DRIFT,
 ) -> None:
-    """Delete old runs and what their steps made; the champion and what the kept runs build on stay."""
+    """Delete old runs and what their steps made; the champion, the newest one done and what these build on stay."""
     from pipelines.drift import prune as prune_drift
     from pipelines.runs import Runs
 

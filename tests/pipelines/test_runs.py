@@ -162,9 +162,10 @@ def run_of(
     hours_ago: float,
     artefacts: dict[str, Path],
     settings: Mapping[str, object] = MappingProxyType({}),
+    status: str = "done",
 ) -> str:
     run = runs.begin({"settings": dict(settings)})
-    runs.finish(run, artefacts, {"status": "done"})
+    runs.finish(run, artefacts, {"status": status})
     started = datetime.now(UTC) - timedelta(hours=hours_ago)
     write_json(run / "run.json", read_json(run / "run.json") | {"started": started.isoformat()})
     return run.name
@@ -185,6 +186,15 @@ def test_pruning_leaves_the_newest_and_the_champion_with_what_their_steps_made(r
     assert {entry.stem for entry in runs.store.cache.glob("*.json")} == {"curate", "evaluate", "validate"}
     assert (runs.find() / "run.json").is_file()
     assert runs.prune(2) == []
+
+
+def test_pruning_leaves_the_newest_run_that_was_done_however_many_failed_since(runs: Runs) -> None:
+    model = made(runs, "train", 5)
+    old, whole = run_of(runs, 6, {}), run_of(runs, 5.5, {"model": model})
+    failed = [run_of(runs, hours, {}, status="failed") for hours in (2, 1)]
+    assert runs.prune(1) == [old, failed[0]]
+    assert [record["id"] for record in runs.records()] == [whole, failed[1]]
+    assert model.is_dir()
 
 
 def test_pruning_takes_the_words_of_tasks_that_ended_before_the_newest_runs(runs: Runs) -> None:
