@@ -13,7 +13,7 @@ from typing import IO
 
 def supervise(folder: Path, command: list[str]) -> int:
     """Run `command`; 75 where another process runs it already."""
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("a+") as lock:  # NFS shares a lock only with who may read the file
         while not _taken(lock, fcntl.LOCK_EX):
             if not _taken(lock, fcntl.LOCK_SH):  # what can be shared is only looked at, for a moment
                 return 75
