@@ -46,6 +46,15 @@ class TrainingConfig(BaseModel):
     )
 
     @model_validator(mode="after")
+    def _each_phase_has_its_own_name(self) -> Self:
+        """The curve and the check that losses do not run away tell phases apart by it."""
+        names = [phase.name for phase in self.phases]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{names.count(name)} phases are called '{name}'; give each another name")
+        return self
+
+    @model_validator(mode="after")
     def _drawn_pictures_are_not_recomputed(self) -> Self:
         """Recomputed blocks look for the people of the backbone's last call, and pictures are drawn in several."""
         for phase in self.phases:

@@ -25,6 +25,7 @@ def test_phases_may_be_written_as_in_yaml() -> None:
         ({"batch": "16"}, "batch"),
         ({"phases": []}, "phases"),
         ({"phases": [{"name": "a", "steps": 3, "learning_rate": 0.001, "colour": 1}]}, "colour"),
+        ({"phases": [{"name": "a", "steps": 3, "learning_rate": 0.1}] * 2}, "2 phases are called 'a'"),
         ({"effort": 0}, "effort"),
         (
             {"recompute": 0.5, "phases": [{"name": "a", "steps": 3, "learning_rate": 0.1, "drawn": 4}]},
