@@ -115,7 +115,7 @@ def intervals(bars: Sequence[Bar], title: str, reach: float | None = None) -> Ma
     label = alt.Axis(title=None, labelLimit=LABEL, domain=False, ticks=False, labelPadding=8, labelFontSize=13)
     y = alt.Y("label:N", sort=alt.SortField("order"), axis=label)
     scale = alt.Scale(domain=[-end, end], clamp=True, nice=False)
-    axis = alt.Axis(title=title, tickCount=4, format="+.2~f")
+    axis = alt.Axis(title=title, titleAnchor="end", tickCount=4, format="+.2~f")  # longer than the plot may be wide
     color = alt.Color("color:N", scale=None)
     zero = alt.Chart({"values": [{"x": 0}]}).mark_rule(color="var(--soft)").encode(x=alt.X("x:Q"))
     whiskers = lines.mark_rule(strokeWidth=2).encode(

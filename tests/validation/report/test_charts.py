@@ -62,6 +62,13 @@ def test_the_page_stretches_charts_alike_whatever_their_words() -> None:
     assert max(widths) / min(widths) < 1.1
 
 
+def test_a_title_longer_than_the_plot_ends_with_it() -> None:
+    title = "figure minus bound (right of 0 is wanted)"
+    chart = fromstring(intervals([Bar("words before a line", STILL, None)], title))
+    anchors = {mark.get("text-anchor") for mark in chart.iter() if mark.text == title} - {None}
+    assert anchors == {"end"}, "in the middle, its ends would be cut off"
+
+
 def test_every_style_has_a_look_of_its_own() -> None:
     assert len(set(STYLES.values())) == len(STYLES)
     assert len({shape for _, shape in STYLES.values()}) == len(STYLES)
