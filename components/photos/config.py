@@ -1,12 +1,12 @@
 """Settings of the step `photos`."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from model.settings import Settings
 
 
-class PhotosConfig(BaseModel):
+class PhotosConfig(Settings):
     """Where the photos come from, how they are downloaded, and the size of the virtual cast when nobody brings any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     folder: str = Field("", description="A folder of photos to use as it is; empty: make the virtual cast.")
     urls: str = Field(

@@ -3,12 +3,11 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from components.files import write_files
+from components.files import ABOUT, write_files
 from components.photos.config import PhotosConfig
 from model.artefacts import new_folder, read_json, write_json
 from model.errors import UserError
 
-ABOUT = "photos.json"
 SOURCES = ("folder", "urls", "cast")
 
 

@@ -2,16 +2,15 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from components.training.trainjob import Job
+from model.settings import Settings
 from model.training.phases import Phase, retrain_phases
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(Settings):
     """What is trained, from where, and for how long."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     preset: str = Field("nano", description="size of the system, by name")
     start: str = Field(

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from model.settings import Settings
 
 
-class Phase(BaseModel):
+class Phase(Settings):
     """One stretch of training with constant settings; phases follow each other on the same weights."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str = Field(min_length=1, description="Name in the logs and in training.json.")
     steps: int = Field(ge=1, description="Optimiser steps.")

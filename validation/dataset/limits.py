@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from model.settings import Settings
 
 Cosine = Annotated[float, Field(ge=-1.0, le=1.0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Limits(BaseModel):
+class Limits(Settings):
     """Limits of the dataset suite. Cosines are of the training recogniser, in [-1, 1]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     minimum_references: Count = Field(1, description="photos of each person that may serve as a reference, in photos")
     minimum_identities: Count = Field(2, description="trained people with a photo to draw and another to refer to")

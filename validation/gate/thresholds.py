@@ -3,8 +3,9 @@
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
+from model.settings import Settings
 from validation.benchmark.metrics import METRICS
 
 Margin = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -14,10 +15,8 @@ COMMERCIAL = ("CC0-1.0", "CC-BY-4.0", "CC-BY-3.0", "Apache-2.0", "MIT", "public-
 QUALITY = {"blending": 0.05, "duplicates": 0.05, "strangers": 0.05, "clip_t": 0.02, "aesthetic": 0.3}
 
 
-class Thresholds(BaseModel):
+class Thresholds(Settings):
     """Thresholds of the promotion gate. Similarities are cosines of the judge that was not in the loss, in [-1, 1]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     intended_use: Literal["research", "commercial"] = Field("research", description="What the model is to be used for.")
     minimum_cases: int = Field(8, ge=1, description="Fewest cases that a decision may rest on.")

@@ -21,14 +21,13 @@ from components.curation.multiid.layout import Part, parts_of, plain_name
 from components.curation.multiid.record import Labelled, RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed, samples_of
 from components.curation.sources.listing import COLUMNS, LISTING
+from components.files import ABOUT, write_files
 from components.files import NAME as FILES
-from components.files import write_files
 from model.artefacts import digest_of, kept_folder, new_file, write_json
 from model.dataset.records import TableWriter
 from model.errors import UserError
 from model.progress import track
 
-ABOUT = "photos.json"
 NOTES = ".parts"  # the finished parts of an import that is not finished; hidden, so that they are no files of it
 
 

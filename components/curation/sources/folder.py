@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 from components.curation.items import TOGETHER, Item, Reject, blocks, item_table
 from components.curation.places import Places
 from components.curation.sources.listing import LISTING, Row, person_name, read_listing
+from components.files import ABOUT
 from components.files import NAME as FILES
 from components.listing import shown
 from components.tombstones import FORGOTTEN
 from model.errors import UserError
 
-PAPERS = {LISTING, FILES, "photos.json", "truth.json", "rejects.parquet"}  # what an import writes beside its photos
+PAPERS = {LISTING, FILES, ABOUT, "truth.json", "rejects.parquet"}  # what an import writes beside its photos
 log = logging.getLogger(__name__)
 
 
