@@ -109,8 +109,8 @@ def check_model(settings: Mapping[str, BaseModel]) -> None:
     chosen = preset(train["preset"]).with_branches(train["branches"])
     if chosen.edits:
         raise UserError(
-            f"train.preset '{chosen.name}' edits photos, and nothing scores or serves such a model: make it with "
-            "`withanyone curate`, `validate` and `train`."
+            f"train.preset '{chosen.name}' edits photos, and nothing serves such a model: make it with `withanyone "
+            "curate`, `validate` and `train`, and score it with `evaluate`."
         )
     needed = "pack" if chosen.parts else chosen.recogniser
     if needed != ("pack" if curate["pack"] else curate["recogniser"]):

@@ -122,7 +122,7 @@ def _request(drawing: Drawing, known: References) -> Request:
     case = drawing.case
     width, height = case.placement.size
     return Request(
-        case.prompt, known.embeddings, case.boxes(), width, height, drawing.noise_seed, patches=known.patches
+        case.prompt, known.embeddings, case.boxes(), width, height, drawing.noise_seed, known.patches, known.shown
     )
 
 
@@ -134,6 +134,8 @@ def _key(request: Request, steps: int | None, weight: float) -> str:
     total.update(np.ascontiguousarray(request.boxes, np.float32).tobytes())
     if request.patches is not None:
         total.update(request.patches.tobytes())
+    if request.shown is not None:
+        total.update(request.shown.tobytes())
     return total.hexdigest()
 
 

@@ -51,7 +51,8 @@ def run(*, dataset: Path, model: Path, scores: Path, config: EvaluationConfig) -
         )
         return
     champion = Champion.of(Path(config.champion).expanduser(), pipe) if config.champion else None
-    evaluate(Dataset.open(dataset), model, frozen, scores, config, pipe, pipe.preset.buckets, panel, judges, champion)
+    given, buckets, edits = Dataset.open(dataset), pipe.preset.buckets, pipe.preset.edits
+    evaluate(given, model, frozen, scores, config, pipe, buckets, panel, judges, champion, edits=edits)
 
 
 def evaluate(
@@ -65,15 +66,18 @@ def evaluate(
     panel: Eyes,
     judges: Mapping[str, bool],
     champion: Champion | None = None,
+    *,
+    edits: bool = False,
 ) -> None:
     """The step with its networks given: `pipe` draws, `panel` sees, `judges` says which of them was in the loss.
 
     `frozen` is the digest of what draws besides the model folder: pictures of another base are not taken up again. The
-    `champion` draws the same cases with the same seeds, but those of people whom it has seen.
+    `champion` draws the same cases with the same seeds, but those of people whom it has seen. `edits` says that `pipe`
+    is shown the ground truth with its people's faces blurred.
     """
     digest = folder_digest(model)
     appearance = Appearance(config)
-    cases, truth = _sound_cases(panel, dataset, buckets, config)
+    cases, truth = _sound_cases(panel, dataset, buckets, edits, config)
     leakage = _leakage(dataset, cases, scores, config)
     log.info("%d cases of held-out people, %d seeds", len(cases.chosen), len(config.seeds))
     studio = Studio(dataset, cases.chosen, frozen, config, champion)
@@ -133,10 +137,10 @@ class Studio:
 
 
 def _sound_cases(
-    panel: Eyes, dataset: Dataset, buckets: tuple[Size, ...], config: EvaluationConfig
+    panel: Eyes, dataset: Dataset, buckets: tuple[Size, ...], edits: bool, config: EvaluationConfig
 ) -> tuple[Cases, dict[str, dict[str, Truth]]]:
     """The cases and what the judges see of their people; those that a judge cannot embed are left out and counted."""
-    built = build_cases(dataset, buckets, config.cases)
+    built = build_cases(dataset, buckets, config.cases, edits=edits)
     truth = truths(panel, dataset, built.chosen)
     chosen = sound(built.chosen, truth)
     if not chosen:

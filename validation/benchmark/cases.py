@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from model.dataset.buckets import Placement, Size, place
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import Choices, dataset_pairs
+from model.editing import least_face
 from model.errors import UserError
 
 SPLIT = "heldout"
@@ -31,7 +32,8 @@ class Person:
 class Case:
     """One picture to draw: `case_id` is the ground-truth photo's id, `placement` cuts it to the size that is drawn.
 
-    `layout` says whether the system is told the people's boxes; without it nobody can be held to them.
+    `layout` says whether the system is told the people's boxes; without it nobody can be held to them. `edits`: it is
+    shown the ground truth with its people's faces blurred, and is to put theirs in.
     """
 
     case_id: str
@@ -39,6 +41,7 @@ class Case:
     placement: Placement
     people: tuple[Person, ...]
     layout: bool = True
+    edits: bool = field(default=False, repr=False)
 
     def boxes(self) -> NDArray[np.float32]:
         """The people's boxes [P, 4] in px of the picture."""
@@ -47,7 +50,9 @@ class Case:
 
 def case_set(cases: Sequence[Case]) -> str:
     """Digest of all that the cases say: two systems with the same one were asked for the same pictures."""
-    return hashlib.sha256(repr(tuple(cases)).encode()).hexdigest()
+    # Apart from what each case says, so that scores from before there were editors keep their digest.
+    edited = "edited" if any(case.edits for case in cases) else ""
+    return hashlib.sha256((repr(tuple(cases)) + edited).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -58,17 +63,18 @@ class Cases:
     left_out: Mapping[str, int]
 
 
-def build_cases(dataset: Dataset, buckets: Sequence[Size], most: int) -> Cases:
+def build_cases(dataset: Dataset, buckets: Sequence[Size], most: int, *, edits: bool = False) -> Cases:
     """At most `most` cases for each number of people, from the held-out photos whose faces are all known.
 
-    The same dataset gives the same cases. Raises UserError when no photo can be one.
+    For a system that `edits`, all faces are large enough to be blurred: one that is not would tell who it is. The same
+    dataset gives the same cases. Raises UserError when no photo can be one.
     """
     choices = dataset_pairs(dataset, SPLIT)
     photos = dataset.images[dataset.images["split"] == SPLIT]
     left_out: Counter[str] = Counter()
     by_people: dict[int, list[Case]] = defaultdict(list)
     for image_id in photos["image_id"]:
-        case = _case(dataset, str(image_id), buckets, choices)
+        case = _case(dataset, str(image_id), buckets, choices, edits)
         if isinstance(case, str):
             left_out[case] += 1
         else:
@@ -83,7 +89,7 @@ def build_cases(dataset: Dataset, buckets: Sequence[Size], most: int) -> Cases:
     return Cases(tuple(chosen), dict(left_out) | ({"beyond the limit of cases": surplus} if surplus else {}))
 
 
-def _case(dataset: Dataset, image_id: str, buckets: Sequence[Size], choices: Choices) -> Case | str:
+def _case(dataset: Dataset, image_id: str, buckets: Sequence[Size], choices: Choices, edits: bool) -> Case | str:
     """The case of a photo, or the reason why it is none."""
     photo, faces = dataset.images.loc[[image_id]].iloc[0].to_dict(), dataset.faces_of(image_id)
     if faces.empty or bool(faces["identity"].isna().any()):
@@ -97,14 +103,16 @@ def _case(dataset: Dataset, image_id: str, buckets: Sequence[Size], choices: Cho
     if placement is None:
         return "faces that no picture size holds"
     fitted = placement.boxes(boxes)
-    if (fitted[:, 2:] - fitted[:, :2]).min() < LEAST_FACE:
-        return f"a face below {LEAST_FACE} px"
+    least = max(LEAST_FACE, least_face(placement.size)) if edits else LEAST_FACE
+    if (fitted[:, 2:] - fitted[:, :2]).min() < least:
+        return f"a face below {least:g} px"
     # People stand from left to right, as a reader of the page names them.
     people = [
         Person(str(face["identity"]), str(face["face_id"]), _pick(choices, str(face["face_id"])), (x1, y1, x2, y2))
         for (_, face), (x1, y1, x2, y2) in zip(faces.iterrows(), fitted.tolist(), strict=True)
     ]
-    return Case(image_id, str(photo["caption"]), placement, tuple(sorted(people, key=lambda person: person.box)))
+    placed = tuple(sorted(people, key=lambda person: person.box))
+    return Case(image_id, str(photo["caption"]), placement, placed, edits=edits)
 
 
 def _pick(choices: Choices, target: str) -> str:

@@ -1,8 +1,9 @@
 """What a reader must know before believing the figures, in plain sentences made from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from validation.benchmark.cases import Case
 from validation.benchmark.metrics import CHAMPION, METRICS
 
 NAMES = {
@@ -48,6 +49,13 @@ def case_notes(cases: int, identities: int, left_out: Mapping[str, int]) -> list
             "Photos or cases not used: " + "; ".join(f"{why}: {n}" for why, n in sorted(left_out.items())) + "."
         )
     return notes
+
+
+def edit_notes(cases: Sequence[Case]) -> list[str]:
+    """What a model that edits was shown, where it was one."""
+    if not any(case.edits for case in cases):
+        return []
+    return ["The model edits: it was shown each ground truth with its faces blurred, and only the faces are its own."]
 
 
 def judge_notes(standing: Mapping[str, bool]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Models with a SigLIP branch are judged as they are served: by what the tower sees in the references, once."""
+"""What cases are drawn from: the references as the service reads them, and for editors the photo without its faces."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,6 +15,7 @@ from components.evaluation.drawing import drawings, places
 from components.evaluation.references import dataset_references
 from components.evaluation.step import evaluate
 from components.packaging.loading import load_look
+from model.artefacts import read_json
 from model.dataset.dataset import Dataset
 from model.parts import Parts
 from model.presets import load_autoencoder, load_backbone, load_text
@@ -61,12 +62,12 @@ def sampler(parts: Parts, branches: tuple[str, ...]) -> Sampler:
     return Sampler(chosen, load_backbone(chosen), load_autoencoder(chosen), load_text(chosen).encode, adapter)
 
 
-def evaluated(dataset: Dataset, pipe: Sampler, champion: Champion | None = None) -> Path:
+def evaluated(dataset: Dataset, pipe: Sampler, champion: Champion | None = None, *, edits: bool = False) -> Path:
     model, scores = dataset.folder.parent / "model", dataset.folder.parent / "scores"
     model.mkdir(exist_ok=True)
     (model / "adapter.json").write_text(str(pipe.adapter.sizes.branches))
     config = EvaluationConfig(cases=1, seeds=(1,))
-    evaluate(dataset, model, "base", scores, config, pipe, BUCKETS, NoiseEyes(), JUDGES, champion)
+    evaluate(dataset, model, "base", scores, config, pipe, BUCKETS, NoiseEyes(), JUDGES, champion, edits=edits)
     return scores / "images"
 
 
@@ -142,3 +143,32 @@ def test_pictures_of_other_patches_are_other_pictures(dataset: Dataset, parts: P
     known = dataset_references(dataset, cases, tower)
     blind = {name: replace(references, patches=None) for name, references in known.items()}
     assert not set(places(wanted, known, Path(), None)) & set(places(wanted, blind, Path(), None))
+
+
+def test_an_editor_is_shown_the_ground_truth_without_its_faces(dataset: Dataset, parts: Parts) -> None:
+    pipe = sampler(parts, ("arc",))
+    pipe.preset = replace(pipe.preset, edits=True)
+    images = evaluated(dataset, pipe, edits=True)
+    said = read_json(images.parent / "scores.json")
+    assert [note for note in said["notes"] if note.startswith("The model edits: ")]
+    for case in build_cases(dataset, BUCKETS, 1, edits=True).chosen:
+        truth = np.asarray(Image.open(images / case.case_id / "truth.png"))
+        known = dataset_references(dataset, [case])[case.case_id]
+        assert known.shown is not None
+        away = np.ones(truth.shape[:2], bool)
+        for x1, y1, x2, y2 in np.round(case.boxes()).astype(int):
+            away[y1:y2, x1:x2] = False
+            assert np.std(known.shown[y1:y2, x1:x2]) < 0.6 * np.std(truth[y1:y2, x1:x2])
+        assert (known.shown[away] == truth[away]).all()
+        seed = drawings([case], (1,))[0].noise_seed
+        order = Request(case.prompt, known.embeddings, case.boxes(), *case.placement.size, seed, shown=known.shown)
+        alone = np.asarray(pipe([order])[0]).astype(np.int16)
+        assert np.abs(drawn(images, "model")[case.case_id] - alone).max() <= 1
+
+
+def test_pictures_of_another_photo_are_other_pictures(dataset: Dataset) -> None:
+    cases = build_cases(dataset, BUCKETS, 1, edits=True).chosen
+    known = dataset_references(dataset, cases)
+    unshown = {name: replace(references, shown=None) for name, references in known.items()}
+    wanted = drawings(cases, (1,))
+    assert not set(places(wanted, known, Path(), None)) & set(places(wanted, unshown, Path(), None))

@@ -8,7 +8,7 @@ import pytest
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from tests.validation.datasets import Frame, edit, sound_dataset
-from validation.benchmark.cases import build_cases
+from validation.benchmark.cases import build_cases, case_set
 
 BUCKETS = ((128, 128), (192, 128))
 
@@ -57,6 +57,27 @@ def test_photos_that_cannot_be_a_case_are_counted_by_reason(folder: Path) -> Non
 
     edit(folder, "faces", shrink)
     assert build_cases(Dataset.open(folder), BUCKETS, 100).left_out == {"a face below 20 px": 1}
+
+
+def test_an_editor_gets_no_case_with_a_face_that_would_stay_unblurred(folder: Path) -> None:
+    def shrink(frame: Frame) -> Frame:
+        row = frame.index[frame["identity"] == "p06"][0]
+        frame["box"] = frame["box"].astype(object)
+        frame.at[row, "box"] = [10.0, 10.0, 40.0, 40.0]
+        return frame
+
+    edit(folder, "faces", shrink)
+    dataset = Dataset.open(folder)
+    drawn, edited = build_cases(dataset, BUCKETS, 100), build_cases(dataset, BUCKETS, 100, edits=True)
+    assert drawn.left_out == {}
+    assert edited.left_out == {"a face below 25 px": 1}  # 100 px of 512, in a picture of 128
+
+
+def test_cases_of_an_editor_are_a_set_of_their_own(folder: Path) -> None:
+    dataset = Dataset.open(folder)
+    drawn, edited = (build_cases(dataset, BUCKETS, 100, edits=edits).chosen for edits in (False, True))
+    assert [case.case_id for case in drawn] == [case.case_id for case in edited]
+    assert case_set(drawn) != case_set(edited)
 
 
 def test_a_photo_with_a_stranger_is_no_case(folder: Path) -> None:
