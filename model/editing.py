@@ -13,13 +13,17 @@ FULL = 512  # pixels of a picture's shorter side to which both belong; in smalle
 SQUARE = (0.9, 1.1)  # width over height of the photos that the published editing model takes
 
 
+def is_square(size: Size) -> bool:
+    """Whether a photo of `size` (width, height) is as square as the model takes them."""
+    return SQUARE[0] <= size[0] / size[1] <= SQUARE[1]
+
+
 def fitted(photo: Image.Image, size: Size) -> NDArray[np.uint8]:
     """The photo as RGB [H, W, 3] of `size` (width, height); UserError where it is not about square."""
-    shape = photo.width / photo.height
-    if not SQUARE[0] <= shape <= SQUARE[1]:
+    if not is_square(photo.size):
         raise UserError(
-            f"image: {photo.width} x {photo.height} is not about square (width over height is {shape:.2f}, allowed are "
-            f"{SQUARE[0]} to {SQUARE[1]}); crop it."
+            f"image: {photo.width} x {photo.height} is not about square (width over height is "
+            f"{photo.width / photo.height:.2f}, allowed are {SQUARE[0]} to {SQUARE[1]}); crop it."
         )
     return np.asarray(photo.convert("RGB").resize(size, Image.Resampling.LANCZOS))
 
@@ -29,16 +33,24 @@ def least_face(size: Size) -> float:
     return LEAST * _share(size)
 
 
+def blurred_faces(boxes: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+    """Those of the faces `boxes` [n, 4] (xyxy, pixels) that are blurred in a picture of `size`, from left to right.
+
+    They are the ones whose shorter side within the picture is at least `least_face`; boxes end where it ends.
+    """
+    corners = np.clip(boxes.reshape(-1, 2, 2), 0, size)
+    large = corners[(corners[:, 1] - corners[:, 0]).min(1) >= least_face(size)].reshape(-1, 4)
+    return np.asarray(large[np.argsort(large[:, 0], kind="stable")], np.float32)
+
+
 def faces_blurred(picture: NDArray[np.uint8], boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
     """A copy of an RGB picture [H, W, 3] in which the faces of `boxes` [n, 4] (xyxy, pixels) are blurred.
 
-    Faces whose shorter side within the picture is below `least_face` stay as they are.
+    Which of them, `blurred_faces` says; the others stay as they are.
     """
     image = Image.fromarray(picture)
     blurred = image.filter(ImageFilter.GaussianBlur(RADIUS * _share(image.size)))
-    corners = np.clip(boxes.reshape(-1, 2, 2), 0, image.size)
-    large = (corners[:, 1] - corners[:, 0]).min(1) >= least_face(image.size)
-    for x1, y1, x2, y2 in np.round(corners[large]).astype(int).reshape(-1, 4).tolist():
+    for x1, y1, x2, y2 in np.round(blurred_faces(boxes, image.size)).astype(int).tolist():
         image.paste(blurred.crop((x1, y1, x2, y2)), (x1, y1))
     return np.asarray(image)
 

@@ -23,7 +23,7 @@ from model.adapter.component import AdapterComponent
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import SIG
 from model.dataset.buckets import Size
-from model.editing import faces_blurred, fitted
+from model.editing import blurred_faces, faces_blurred, fitted, least_face
 from model.errors import UserError
 from model.faces.analyser import Analyser, Face, load_analyser
 from model.flux_text import FluxText
@@ -238,9 +238,13 @@ class WithAnyonePipeline(DiffusionPipeline):
         photo = fitted(upright(image), size)
         found = np.array([face.box for face in self._found(photo)], np.float32).reshape(-1, 4)
         if given is None:
-            if len(found) < people:
-                raise UserError(f"image: {len(found)} faces are found for {people} references; give boxes.")
-            given = found[np.argsort(found[:, 0])][:people]
+            large = blurred_faces(found, size)
+            if len(large) < people:
+                raise UserError(
+                    f"image: {len(large)} faces of {least_face(size):g} pixels are found for {people} references; give "
+                    "boxes."
+                )
+            given = large[:people]
         return faces_blurred(photo, found), given
 
 

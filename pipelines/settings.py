@@ -107,11 +107,6 @@ def check_model(settings: Mapping[str, BaseModel]) -> None:
     """Raise UserError, before the photos are looked at, for a preset that a later step of the graph would refuse."""
     train, curate = settings[TRAIN.name].model_dump(), settings[CURATE.name].model_dump()
     chosen = preset(train["preset"]).with_branches(train["branches"])
-    if chosen.edits:
-        raise UserError(
-            f"train.preset '{chosen.name}' edits photos, and nothing serves such a model: make it with `withanyone "
-            "curate`, `validate` and `train`, and score it with `evaluate`."
-        )
     needed = "pack" if chosen.parts else chosen.recogniser
     if needed != ("pack" if curate["pack"] else curate["recogniser"]):
         remedy = (

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 import components
 import model as model_package
 from components.packaging.lineage import Lineage
-from components.packaging.presets import FROZEN, carried_weights, servable
+from components.packaging.presets import FROZEN, carried_weights, served_preset
 from model.artefacts import cache_folder, file_digest, write_json
 from model.presets import frozen_digest
 from model.weights import weight
@@ -27,7 +27,7 @@ def write_bundle(
     """
     shutil.copytree(model, folder / MODEL)
     cache = cache_folder()
-    chosen = servable(model)
+    chosen = served_preset(model)
     for name in carried_weights(chosen):
         file = weight(name)
         target = folder / WEIGHTS / file.relative_to(cache)

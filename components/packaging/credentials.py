@@ -18,6 +18,7 @@ from model.errors import UserError
 LABEL = "org.withanyone.lineage"
 LOCAL = "withanyone local test certificate"
 _MADE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+_EDITED = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _OPTIONS = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"verify_after_sign": False}}
 _DAYS = 365
 _EFFORT = 1  # of zlib: pixels are a tenth larger than with its usual 6, and packed in a quarter of the time
@@ -45,18 +46,21 @@ class Credentials:
         except OSError as error:
             raise UserError(f"{error.filename} cannot be read ({error.strerror}): make it readable") from error
 
-    def sign(self, picture: Image, lineage: Lineage, inputs: dict[str, Any]) -> bytes:
-        """The picture as a PNG file with the lineage and the `inputs` that made it, signed and as text chunks."""
+    def sign(self, picture: Image, lineage: Lineage, inputs: dict[str, Any], *, edited: bool = False) -> bytes:
+        """The picture as a PNG file with the lineage and the `inputs` that made it, signed and as text chunks.
+
+        Of one that was `edited`, the credentials say that part of it is from a photo.
+        """
         plain, signed = BytesIO(), BytesIO()
         picture.save(plain, format="PNG", pnginfo=lineage.text_chunks(**inputs), compress_level=_EFFORT)
         plain.seek(0)
-        with c2pa.Builder(_manifest(lineage, inputs), self._context) as builder:
+        with c2pa.Builder(_manifest(lineage, inputs, _EDITED if edited else _MADE), self._context) as builder:
             builder.sign(self._signer, "image/png", plain, signed)
         return signed.getvalue()
 
 
-def _manifest(lineage: Lineage, inputs: dict[str, Any]) -> dict[str, Any]:
-    made = {"action": "c2pa.created", "digitalSourceType": _MADE}
+def _manifest(lineage: Lineage, inputs: dict[str, Any], source: str) -> dict[str, Any]:
+    made = {"action": "c2pa.created", "digitalSourceType": source}
     return {
         "claim_generator_info": [{"name": "withanyone", "version": lineage.version}],
         "assertions": [

@@ -16,6 +16,7 @@ from torch import OutOfMemoryError
 from components.packaging import limits
 from components.packaging.consent import Consent
 from components.packaging.credentials import Credentials
+from components.packaging.editing import Scene
 from components.packaging.lineage import Lineage
 from components.packaging.metrics import PICTURES, STAGE
 from components.packaging.pictures import read_base64
@@ -88,13 +89,17 @@ class Engine:
         consent: Consent | None = None,
         look: Look | None = None,
         branches: Sequence[str] = ("arc",),
+        *,
+        edits: bool = False,
     ) -> None:
         """`facts` are told as they are by `describe`: licence and scores. `sizes` are those of the pictures.
 
-        `branches` are the adapter's: 'arc', which reads the embedding, and 'sig', which sees the `look` as well.
+        `branches` are the adapter's: 'arc', which reads the embedding, and 'sig', which sees the `look` as well. One
+        that `edits` makes its pictures of a photo that comes with each request.
         """
         self.pipeline, self.analyser, self.lineage, self.facts, self.sizes = pipeline, analyser, lineage, facts, sizes
         self.credentials, self.self_test, self.branches = credentials, self_test, list(branches)
+        self.edits = edits
         self.references = References(analyser, consent or Consent(), look)
         self.together = self.warm = False
 
@@ -124,7 +129,7 @@ class Engine:
 
     def alike(self, request: GenerateRequest) -> Hashable:
         """What requests have in common whose pictures may be made in one call; None where this one is made alone."""
-        if not self.together or request.pictures > 1:
+        if not self.together or request.pictures > 1 or request.image is not None:
             return None
         boxes = None if request.boxes is None else tuple(request.boxes)
         return len(request.references), boxes, request.size, request.steps, request.id_weight, request.siglip_weight
@@ -132,9 +137,14 @@ class Engine:
     def order(self, request: GenerateRequest) -> Order:
         """What the pipeline is asked for; raises RefusalError for a reference that cannot or must not be used."""
         weights = self._weights(request)
+        if self.edits and request.image is None:
+            raise _unfit("image", "is missing, and this model edits a photo", "send the photo")
+        if request.image is not None and not self.edits:
+            raise _unfit("image", "is of no use to this model, which makes new pictures", "leave it out")
         with stage("references"):
             references = self.references.read(request.references)
-        return Order(self._requests(request, references), references, weights, request.steps)
+            requests = self._requests(request, references)
+        return Order(requests, references, weights, request.steps)
 
     def make(self, orders: Sequence[Order], on_step: OnStep | None = None) -> list[Made]:
         """The pictures of orders that are alike, in one call of the pipeline; what `on_step` raises ends it."""
@@ -147,7 +157,7 @@ class Engine:
     def _signed(self, order: Order, pictures: list[Image]) -> Made:
         told = {**order.weights, "steps": order.steps or "default"}
         files = [
-            self.credentials.sign(picture, self.lineage, {"seed": request.seed, **told})
+            self.credentials.sign(picture, self.lineage, {"seed": request.seed, **told}, edited=self.edits)
             for picture, request in zip(pictures, order.requests, strict=True)
         ]
         PICTURES.inc(len(files))
@@ -166,13 +176,17 @@ class Engine:
 
     def _requests(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
         boxes, width, height = self._layout(len(references), request.size)
+        shown = None
+        if request.image is not None:
+            scene = Scene.read(request.image, (width, height), self.analyser, self.references.consent)
+            shown, boxes = scene.shown, boxes if request.boxes else scene.places(len(references))
         if request.boxes is not None:
             boxes = np.array(request.boxes, np.float32) * np.array([width, height, width, height], np.float32)
         embeddings = np.stack([reference.embedding for reference in references])
         seeds = [(request.seed + number) % (limits.SEED + 1) for number in range(request.pictures)]
         seen = [reference.patches for reference in references if reference.patches is not None]
         patches = np.stack(seen) if seen else None
-        return [Request(request.prompt, embeddings, boxes, width, height, seed, patches) for seed in seeds]
+        return [Request(request.prompt, embeddings, boxes, width, height, seed, patches, shown) for seed in seeds]
 
     def faces(self, request: FacesRequest) -> dict[str, Any]:
         """What the service sees in a picture: its faces, and whether and why it would refuse it as a reference."""
@@ -218,6 +232,7 @@ class Engine:
         return {
             **about,
             "branches": self.branches,
+            "edits": self.edits,
             "sizes": [list(size) for size in self.sizes],
             "layouts": layouts,
             **self.facts,

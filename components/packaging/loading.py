@@ -9,7 +9,7 @@ from components.packaging.consent import Consent, FaceList
 from components.packaging.credentials import Credentials
 from components.packaging.engine import Engine
 from components.packaging.lineage import Lineage
-from components.packaging.presets import check_frozen, recogniser_digest, servable
+from components.packaging.presets import check_frozen, recogniser_digest, served_preset
 from components.packaging.references import Look
 from components.packaging.selftest import SelfTest
 from components.packaging.settings import ServiceSettings
@@ -30,7 +30,7 @@ def load_engine(bundle: Path, settings: ServiceSettings) -> Engine:
     check_digests(bundle)
     check_device(settings.device)
     os.environ["WITHANYONE_CACHE"] = str(bundle / WEIGHTS)
-    chosen = servable(bundle / MODEL)
+    chosen = served_preset(bundle / MODEL)
     check_frozen(bundle, chosen)
     pipeline = Sampler.load(bundle / MODEL, settings.device)
     pipeline.encode_text = KeptTexts(pipeline.encode_text)
@@ -47,6 +47,7 @@ def load_engine(bundle: Path, settings: ServiceSettings) -> Engine:
         Consent(*lists),
         load_look(chosen, settings.device),
         chosen.adapter.branches,
+        edits=chosen.edits,
     )
 
 

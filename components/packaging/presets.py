@@ -1,4 +1,4 @@
-"""What serving asks of a model's preset: that it can be served, which weights travel with it, what pins the rest."""
+"""What serving asks of a model's preset: its branches, which weights travel with it, what pins the rest."""
 
 from pathlib import Path
 
@@ -14,19 +14,10 @@ from model.weights import weight
 FROZEN = "frozen.json"  # in the bundle: the digest of what draws beside the adapter
 
 
-def servable(model: Path) -> Preset:
-    """The preset of a model folder, with the branches that its adapter has.
-
-    Raises UserError where the service cannot serve such a model.
-    """
+def served_preset(model: Path) -> Preset:
+    """The preset of a model folder, with the branches that its adapter has."""
     described = read_description(model)
-    chosen = preset(described["preset"]).with_branches(described["sizes"].get("branches", (ARC,)))
-    if chosen.edits:
-        raise UserError(
-            f"the preset {chosen.name} edits a photo, and the service takes none to edit: use it through "
-            "model.pipeline.WithAnyonePipeline"
-        )
-    return chosen
+    return preset(described["preset"]).with_branches(described["sizes"].get("branches", (ARC,)))
 
 
 def carried_weights(chosen: Preset) -> tuple[str, ...]:

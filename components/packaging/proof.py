@@ -57,7 +57,10 @@ def check(client: httpx.Client, reference: bytes, lineage: Lineage) -> tuple[flo
     """
     facts = client.post("/model", json={}).raise_for_status().json()
     layout, known = facts["layouts"]["1"], lineage.model_dump()
-    order = {"prompt": "a person smiling", "references": [base64.b64encode(reference).decode()], "seed": 7}
+    face = base64.b64encode(reference).decode()
+    order = {"prompt": "a person smiling", "references": [face], "seed": 7}
+    if facts["edits"]:
+        order |= {"image": face, "boxes": [[0.25, 0.25, 0.75, 0.75]]}  # a reference has its face in the middle
     start = time.monotonic()
     first = client.post("/generate", json=order)
     seconds = time.monotonic() - start

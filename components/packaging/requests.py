@@ -69,10 +69,15 @@ class GenerateRequest(_Request):
     references: Annotated[list[Picture], Field(min_length=1, max_length=limits.REFERENCES)] = Field(
         description=f"1 to {limits.REFERENCES} pictures (JPEG, PNG or WebP in base64), each with one face"
     )
+    image: Picture | None = Field(
+        None,
+        description="the photo to edit, about square (JPEG, PNG or WebP in base64), whose faces become those of the "
+        "references; only for models that edit, which need it",
+    )
     boxes: list[Box] | None = Field(
         None,
         description="where each face goes, one box for each reference, x0, y0, x1, y1 as fractions 0..1; "
-        "without boxes the service places the faces",
+        "without boxes the service places the faces, and where a photo is edited they are its own, from left to right",
         examples=[[[0.1, 0.2, 0.4, 0.6], [0.6, 0.2, 0.9, 0.6]]],
     )
     id_weight: float = Field(

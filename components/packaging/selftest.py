@@ -21,6 +21,7 @@ PROMPT = "a person smiling"
 SEEDS = 8
 LEAST = 0.5  # of the similarity that was measured when the model was packaged
 PEOPLE = 3  # of whom the mean is nobody's face
+GREY = 128  # of the photo that a model which edits is shown: it tells nothing
 SAME = 0.5  # cosine from which two references may show one person
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ Floats = NDArray[np.float32]
 class SelfTest(BaseModel):
     """An identity [d] that is nobody's, a seed, and the cosine of the face that was drawn with the identity.
 
-    Both are empty for a model that draws no face which is found: then only a picture has to be made.
+    Both are empty for a model that draws no face which is found: then only a picture has to be made. A model that
+    `edits` is shown a grey photo.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,17 +40,24 @@ class SelfTest(BaseModel):
     identity: tuple[float, ...] = ()
     seed: int = 0
     similarity: float | None = None
+    edits: bool = False
 
     @classmethod
     def measure(
-        cls, pipeline: "Pipeline", analyser: "Analyser", references: Sequence[Floats], look: "Look | None" = None
+        cls,
+        pipeline: "Pipeline",
+        analyser: "Analyser",
+        references: Sequence[Floats],
+        look: "Look | None" = None,
+        *,
+        edits: bool = False,
     ) -> Self:
         """The self-test of a model: of some seeds the one whose face is most like the identity.
 
         The identity comes from the raw embeddings [d] of the `references`, as `nobody` says; `look` is as for `order`.
         """
         identity = nobody(references, analyser.dim)
-        best = cls(identity=tuple(identity.tolist()))
+        best = cls(identity=tuple(identity.tolist()), edits=edits)
         for seed in range(SEEDS):
             picture = best.model_copy(update={"seed": seed}).draw(pipeline, analyser.dim, look)
             faces = analyser.analyse([picture])[0]
@@ -65,7 +74,8 @@ class SelfTest(BaseModel):
         """
         identity = np.array(self.identity, np.float32) if self.identity else np.ones(dim, np.float32)
         boxes, width, height = pipeline.layout(1)
-        order = Request(PROMPT, identity[None], boxes, width, height, self.seed)
+        shown = np.full((height, width, 3), GREY, np.uint8) if self.edits else None
+        order = Request(PROMPT, identity[None], boxes, width, height, self.seed, shown=shown)
         if look is None:
             return order
         blank = replace(order, patches=look(np.zeros((height, width, 3), np.uint8), boxes[0])[None])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from components.packaging.bundle import LINEAGE, MODEL
 from components.packaging.engine import Engine, Made, Pipeline
 from components.packaging.lineage import Lineage
-from components.packaging.presets import check_frozen, servable
+from components.packaging.presets import check_frozen, served_preset
 from components.packaging.requests import GenerateRequest
 from components.packaging.scoring import score
 from components.packaging.settings import ServiceSettings
@@ -73,7 +73,7 @@ def load_shadow(settings: ServiceSettings, champion: Path, engine: Engine) -> Sh
 
     bundle = settings.shadow / "src" / "bundle"
     check_digests(bundle)
-    own, other = servable(champion / MODEL), servable(bundle / MODEL)
+    own, other = served_preset(champion / MODEL), served_preset(bundle / MODEL)
     if own != other:
         raise UserError(
             f"the shadow's model is of preset {other.name} ({', '.join(other.adapter.branches)}), the champion's of "

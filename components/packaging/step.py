@@ -14,7 +14,7 @@ from components.packaging.config import PackagingConfig
 from components.packaging.lineage import Lineage
 from components.packaging.loading import load_look
 from components.packaging.pictures import read_bytes
-from components.packaging.presets import servable
+from components.packaging.presets import served_preset
 from components.packaging.proof import prove
 from components.packaging.selftest import SelfTest
 from model.artefacts import new_folder, read_json, write_json
@@ -44,7 +44,7 @@ def run(*, model: Path, scores: Path, decision: Path, bento: Path, config: Packa
     check_device(config.device)
     lineage = Lineage.of(model=model, scores=scores, decision=decision)
     judged = read_json(scores / "scores.json", "model")["model"].get("base")
-    if judged not in (None, frozen_digest(servable(model))):
+    if judged not in (None, frozen_digest(served_preset(model))):
         raise UserError("the scores are of pictures drawn with another base than the one here; evaluate again")
     references = sorted((scores / "images").glob("*/reference-*.jpg"))
     if not references:
@@ -65,8 +65,9 @@ def _self_test(model: Path, references: Sequence[Path], device: str) -> SelfTest
     pipeline = Sampler.load(model, device)
     analyser = load_faces(pipeline.preset, device)
     seen = [analyser.analyse([read_bytes(file.read_bytes(), file.name)])[0] for file in references[:MIXED]]
-    look = load_look(servable(model), device)
-    measured = SelfTest.measure(pipeline, analyser, [faces[0].embedding for faces in seen if faces], look)
+    look = load_look(served_preset(model), device)
+    known = [faces[0].embedding for faces in seen if faces]
+    measured = SelfTest.measure(pipeline, analyser, known, look, edits=pipeline.preset.edits)
     log.info("the self-test's face has similarity %s", measured.similarity)
     return measured
 
@@ -80,5 +81,5 @@ def _build_into(
         write_sources(context)
         folders = {"model": model, "scores": scores, "decision": decision}
         write_bundle(context / "bundle", **folders, lineage=lineage, self_test=self_test)
-        write_readme(context / "README.md", model / "card.md", lineage, servable(model))
+        write_readme(context / "README.md", model / "card.md", lineage, served_preset(model))
         shutil.copytree(build(context, Path(scratch, "home"), lineage), draft, dirs_exist_ok=True)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from model.editing import faces_blurred, fitted
+from model.editing import blurred_faces, faces_blurred, fitted
 from model.errors import UserError
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
@@ -41,3 +41,8 @@ def test_limit_and_radius_are_the_published_ones_from_512_pixels_on_and_shrink_b
     expected = picture.copy()
     expected[:least, :least] = blurred[:least, :least]
     assert (seen == expected).all()
+
+
+def test_faces_to_blur_stand_from_left_to_right_within_the_picture() -> None:
+    boxes = np.array([[300, 10, 420, 150], [0, 0, 60, 60], [-40, 20, 110, 170]], np.float32)
+    assert blurred_faces(boxes, (512, 512)).tolist() == [[0, 20, 110, 170], [300, 10, 420, 150]]

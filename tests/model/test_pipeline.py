@@ -157,7 +157,7 @@ def test_kontext_is_shown_the_photo_without_faces(
     assert changed[70:186, 70:186].mean() > 0.9
     assert not changed[:60].any()
     assert (made != picture(pipe, image=photo(6, (256, 256)), width=256, height=256)).any()
-    with pytest.raises(UserError, match="image: 1 faces are found for 2 references; give boxes"):
+    with pytest.raises(UserError, match=r"image: 1 faces of 18\.75 pixels are found for 2 references; give boxes"):
         picture(pipe, photo(1), photo(2), image=target)
     with pytest.raises(UserError, match="image: 300 x 200 is not about square"):
         picture(pipe, image=photo(5, (300, 200)))

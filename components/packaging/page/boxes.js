@@ -16,8 +16,10 @@ export class Boxes {
     canvas.addEventListener("blur", () => this.draw());
   }
 
-  // Show a layout of the service; until a box is moved, none are sent with an order.
-  set({ width, height, boxes }) {
+  // Show a layout of the service, on the `picture` that is edited if there is one; until a box is moved, none are sent
+  // with an order.
+  set({ width, height, boxes, picture = null }) {
+    this.picture = picture;
     this.canvas.height = Math.round((this.canvas.width * height) / width);
     this.boxes = boxes.map((box) => [...box]);
     this.chosen = clamp(this.chosen, 0, Math.max(boxes.length - 1, 0));
@@ -98,6 +100,7 @@ export class Boxes {
     const { width, height } = this.canvas;
     const pen = this.canvas.getContext("2d");
     pen.clearRect(0, 0, width, height);
+    if (this.picture) pen.drawImage(this.picture, 0, 0, width, height);
     this.boxes.forEach((box, index) => this.#drawBox(pen, box, index));
     const box = this.boxes[this.chosen];
     this.status.textContent = box

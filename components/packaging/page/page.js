@@ -1,6 +1,6 @@
 // The page: references, boxes and the scene become an order; its progress is shown, its pictures go to the gallery.
 import { Boxes } from "./boxes.js";
-import { References } from "./references.js";
+import { base64, References } from "./references.js";
 import * as service from "./service.js";
 
 const at = (id) => document.getElementById(id);
@@ -12,6 +12,8 @@ const boxes = new Boxes(at("boxes"), at("place"), (index) => {
 let running = null;
 const NAMES = { arc: "id_weight", sig: "siglip_weight" };
 let branches = ["arc"]; // the slider mixes two branches of the model; without a second one it weighs the only one
+
+let photo = null; // that a model edits: its file in base64, its pixels, and what the service sees in it
 
 const size = () => (at("size").value ? at("size").value.split("x").map(Number) : null);
 
@@ -33,8 +35,22 @@ async function trying(work) {
 async function place() {
   const people = references.usable.length;
   at("generate").disabled = !people || running !== null;
-  if (!people) boxes.set({ width: 3, height: 2, boxes: [] });
+  if (photo) boxes.set({ ...photo, boxes: photo.boxes.slice(0, people) });
+  else if (!people) boxes.set({ width: 3, height: 2, boxes: [] });
   else await trying(async () => boxes.set(await service.layout(people, size())));
+}
+
+// The photo to edit: its faces, from left to right, are where those of the references go.
+async function choosePhoto(file) {
+  say("");
+  photo = null;
+  await trying(async () => {
+    const sent = await base64(file);
+    const { width, height, faces } = await service.faces(sent);
+    const found = faces.map(({ box: [x0, y0, x1, y1] }) => [x0 / width, y0 / height, x1 / width, y1 / height]);
+    photo = { base64: sent, picture: await createImageBitmap(file), width, height, boxes: found.sort((a, b) => a[0] - b[0]) };
+  });
+  await place();
 }
 
 function addFiles(files) {
@@ -47,6 +63,7 @@ async function introduce() {
   at("access").hidden = true;
   at("licence").textContent = `${about.licence.sentence ?? ""} Model ${about.lineage.model.slice(0, 12)}, ${about.lineage.verdict}.`;
   branches = about.branches;
+  at("edited").hidden = !about.edits;
   at("weight").max = branches.length > 1 ? 1 : about.limits.id_weight;
   at("size").replaceChildren(at("size").options[0]);
   for (const [width, height] of about.sizes) at("size").add(new Option(`${width} × ${height}`, `${width}x${height}`));
@@ -65,7 +82,8 @@ function ordered() {
     seed: at("seed").value ? Number(at("seed").value) : Math.floor(Math.random() * 2 ** 32),
     pictures: Number(at("pictures").value),
   };
-  if (boxes.moved) body.boxes = boxes.moved;
+  if (photo) body.image = photo.base64;
+  if (photo || boxes.moved) body.boxes = boxes.boxes; // on a photo what is seen is what is sent
   if (at("steps").value) body.steps = Number(at("steps").value);
   if (size()) body.size = size();
   return body;
@@ -130,6 +148,7 @@ at("files").addEventListener("change", (event) => {
   addFiles([...event.target.files]);
   event.target.value = "";
 });
+at("photo").addEventListener("change", (event) => event.target.files.length && choosePhoto(event.target.files[0]));
 for (const name of ["dragenter", "dragover", "dragleave", "drop"])
   at("drop").addEventListener(name, (event) => {
     event.preventDefault();

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import uvicorn
+from PIL import Image
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
@@ -160,6 +161,34 @@ def test_the_slider_mixes_two_branches(
     browser.click("#generate")
     made(browser, 2)
     assert orders[-1][2:] == (0.2, 0.8)
+
+
+def test_a_photo_is_edited_where_its_faces_are(
+    browser: Browser,
+    url: str,
+    tmp_path: Path,
+    served: tuple[TestClient, Engine],
+    orders: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert browser.run("return document.getElementById('edited').hidden")
+    monkeypatch.setattr(served[1], "edits", True)
+    browser.open(url)
+    browser.until("!document.getElementById('edited').hidden")
+    photo = Image.new("RGB", (160, 160), (60, 60, 60))
+    for x, y in ((100, 20), (10, 80)):
+        photo.paste((255, 255, 255), (x, y, x + 40, y + 40))
+    (tmp_path / "photo.png").write_bytes(encoded(photo))
+    add(browser, tmp_path, 30)
+    browser.click("#generate")
+    browser.until("document.getElementById('said').textContent.startsWith('image is missing')")
+    browser.type("#photo", str(tmp_path / "photo.png"))
+    browser.until("document.getElementById('place').textContent === 'Face 1 of 1: 6 %, 50 %, 31 %, 75 %'")
+    browser.click("#generate")
+    made(browser, 2)
+    sent = orders[-1][0]
+    assert sent.shown is not None
+    np.testing.assert_allclose(sent.boxes, [[10, 64, 50, 96]])
 
 
 def test_a_second_order_draws_others_unless_a_seed_is_given(

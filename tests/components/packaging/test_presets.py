@@ -11,7 +11,7 @@ from components.packaging.bundle import write_bundle
 from components.packaging.engine import Engine, Made
 from components.packaging.lineage import Lineage
 from components.packaging.loading import load_engine
-from components.packaging.presets import check_frozen, servable
+from components.packaging.presets import check_frozen
 from components.packaging.refusals import RefusalError
 from components.packaging.requests import GenerateRequest
 from components.packaging.selftest import SelfTest
@@ -21,7 +21,7 @@ from components.packaging.step import _self_test
 from components.packaging.terms import BROUGHT
 from model import presets
 from model.adapter.sizes import ARC, SIG
-from model.artefacts import read_json, write_json
+from model.artefacts import read_json
 from model.errors import UserError
 from model.parts import BASE, PACK, SIGLIP, Parts
 from model.presets import nano
@@ -168,16 +168,24 @@ def test_a_shadow_has_the_champions_branches(bundle: Path, engine: Engine, tmp_p
     assert drawn[0].tobytes() == own.pictures[0].tobytes()
 
 
-@pytest.mark.parametrize(
-    ("preset", "branches", "why"),
-    [
-        ("flux-kontext", ["arc"], "edits a photo, and the service takes none to edit"),
-    ],
-)
-def test_models_that_the_service_cannot_serve(tmp_path: Path, preset: str, branches: list[str], why: str) -> None:
-    write_json(tmp_path / "adapter.json", {"schema": 1, "preset": preset, "sizes": {"branches": branches}})
-    with pytest.raises(UserError, match=why):
-        servable(tmp_path)
+def test_a_model_that_edits_is_tested_and_served_with_a_photo(
+    tiny: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(presets.PRESETS, "flux-dev", lambda: replace(tiny_flux(Parts.here()), edits=True))
+    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "cache"))
+    bundle, folders = packed(tmp_path, (ARC,))
+    references = sorted((folders["scores"] / "images").glob("*/reference-*.jpg"))
+    measured = _self_test(folders["model"], references, "cpu")
+    assert measured.edits
+    engine = load_engine(bundle, ServiceSettings())
+    engine.self_test = measured
+    engine.warm_up()
+    assert engine.describe()["edits"]
+    photos = [base64_of(encoded(pixels(128, seed=seed))) for seed in (1, 2)]
+    drawn = [made(engine, ORDER.model_copy(update={"image": photo})).pictures[0].tobytes() for photo in photos]
+    assert drawn[0] != drawn[1]
+    with pytest.raises(RefusalError, match="image is missing, and this model edits a photo; send the photo"):
+        engine.order(ORDER)
 
 
 def test_a_gpu_that_is_not_there(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,16 @@ def test_each_fault_is_named(
     assert {name for name, passed in checks.items() if not passed} == failed
 
 
+def test_a_service_that_edits_is_asked_to_edit_the_reference(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, engine = served
+    painter = Painter()
+    monkeypatch.setattr(engine, "pipeline", painter)
+    monkeypatch.setattr(engine, "edits", True)
+    square = with_faces(40).crop((0, 0, 100, 100))
+    assert all(check(client, encoded(square), LINEAGE)[1].values())
+    assert all(order.shown is not None for order, *_ in painter.orders)
+
+
 def test_a_service_that_makes_no_picture(served: Served) -> None:
     with pytest.raises(UserError, match="answered 422 to a good request"):
         check(served[0], encoded(with_faces()), LINEAGE)

