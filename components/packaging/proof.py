@@ -65,7 +65,10 @@ def check(client: httpx.Client, reference: bytes, lineage: Lineage) -> tuple[flo
     first = client.post("/generate", json=order)
     seconds = time.monotonic() - start
     if first.status_code != 200:
-        raise UserError(f"the packaged service answered {first.status_code} to a good request; it is not delivered")
+        told = first.json()["detail"] if first.headers["content-type"].endswith("json") else first.text
+        raise UserError(
+            f"the packaged service answered {first.status_code} to a good request, and is not delivered: {told}"
+        )
     with Image.open(BytesIO(first.content)) as picture:
         text: dict[str, str] = getattr(picture, "text", {})
         kind, size = picture.format, picture.size

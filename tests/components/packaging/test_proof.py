@@ -78,7 +78,7 @@ def test_a_service_that_edits_is_asked_to_edit_the_reference(served: Served, mon
 
 
 def test_a_service_that_makes_no_picture(served: Served) -> None:
-    with pytest.raises(UserError, match="answered 422 to a good request"):
+    with pytest.raises(UserError, match=r"a good request, and is not delivered: references\[0\] shows no face"):
         check(served[0], encoded(with_faces()), LINEAGE)
 
 
