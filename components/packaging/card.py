@@ -35,7 +35,7 @@ need a token from the file that `WITHANYONE_TOKENS` names. `/` is a page to try 
     answer = httpx.post("http://127.0.0.1:3000/generate", timeout=300,
                         json={{"prompt": "a person smiling", "references": [face], "seed": 7}})
     pathlib.Path("out.png").write_bytes(answer.raise_for_status().content)
-
+{edits}
 `POST /tasks` takes the same and answers at once with a task to watch, fetch or cancel. `POST /faces` with
 `{{"picture": ...}}` says what the service sees in a reference and why it would refuse it. `POST /layout` with
 `{{"people": 2}}` says where it places faces, `POST /model` tells lineage, licence, limits and scores. A refusal is
@@ -44,6 +44,10 @@ need a token from the file that `WITHANYONE_TOKENS` names. `/` is a page to try 
 {card}
 """
 
+EDITS = """
+This model edits a photo: a request also has one, about square, as `image`. The faces in it become those of the
+references.
+"""
 INSIDE = "Model and weights are inside: nothing is fetched."
 BROUGHT = (
     f"The frozen parts of the model are not inside: {BASE}, {SIGLIP} and {PACK} name them, and they have to be those "
@@ -58,6 +62,7 @@ def write_readme(file: Path, card: Path, lineage: Lineage, chosen: Preset) -> No
         short=lineage.model[:12],
         references=limits.REFERENCES,
         licence=sentence(chosen),
+        edits=EDITS if chosen.edits else "",
         inside=BROUGHT if chosen.parts else INSIDE,
         rows=rows,
         card=card.read_text(encoding="utf-8"),
