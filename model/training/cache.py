@@ -3,6 +3,14 @@
 The store is a folder with one small file for each picture and each prompt. A file is named by the digest of all that it
 depends on, so other phases, seeds and later versions of a dataset find what did not change; the folder may be emptied
 between trainings. Files are read when a batch needs them: a training set need not fit into memory.
+
+The last bits of a file also depend on the batch in which it was computed. So that a training that was killed while it
+computed goes on as if it had not been, batches are those of the whole set in its order, whatever is there and however
+many processes share them; one that lacks a file is computed whole, and a file that is there is never written again.
+What a batch still lacks then gets the bits that it would have got, and what another dataset or version put there keeps
+those that a training has already learned from. A version adds its photos at the end of the others, so it computes few
+of theirs a second time. Only what another training adds between kill and restart is taken as it is, as it would have
+been had it been there before.
 """
 
 import hashlib
@@ -71,24 +79,25 @@ def compute_features(
     """The features of a training set; what `store` does not hold yet of this process's `share` is put there.
 
     They are computed on the device of the autoencoder, which is the recogniser's, too. `text_name` names the text
-    encoder with its settings. Where the preset `edits`, they have what it is shown, too. Their last bits depend on
-    what a picture is batched with: processes that compute at once are each given their own share.
+    encoder with its settings. Where the preset `edits`, they have what it is shown, too.
     """
     networks = digest_of(weights_digest(autoencoder), weights_digest(recognise))
     photos = photo_digests(dataset, (target.image_id for target in data.targets), store)
     pictures = tuple(
         feature_file(store, t.image_id, _digest(t, photos[t.image_id], networks, edits)) for t in data.targets
     )
-    prompts = sorted({target.caption for target in data.targets} | {compose(len(t.faces)) for t in data.targets})
-    texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in prompts}
-    for chunk in track(_by_size(data.targets, share.missing(pictures)), "encoding photos", unit="batches"):
+    said = [text for target in data.targets for text in (target.caption, compose(len(target.faces)))]
+    texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in said}
+    chunks = _by_size(data.targets)
+    missing = share.missing([[pictures[n] for n in chunk] for chunk in chunks])
+    for chunk in track([chunks[number] for number in missing], "encoding photos", unit="batches"):
         _encode_pictures(
             dataset, [data.targets[n] for n in chunk], autoencoder, recognise, [pictures[n] for n in chunk], edits
         )
-    unread = [prompts[number] for number in share.missing([texts[prompt] for prompt in prompts])]
-    for start in range(0, len(unread), CHUNK):
-        part = unread[start : start + CHUNK]
-        for prompt, tokens, pooled in zip(part, *encode_text(part), strict=True):
+    prompts = list(texts)
+    parts = [prompts[start : start + CHUNK] for start in range(0, len(prompts), CHUNK)]
+    for number in share.missing([[texts[prompt] for prompt in part] for part in parts]):
+        for prompt, tokens, pooled in zip(parts[number], *encode_text(parts[number]), strict=True):
             put(texts[prompt], {"tokens": tokens, "pooled": pooled})
     return Features(pictures, texts)
 
@@ -143,9 +152,10 @@ def read(file: Path) -> dict[str, Tensor]:
 
 
 def put(file: Path, tensors: dict[str, Tensor]) -> None:
-    """Write tensors into a file of the store, whole or not at all."""
-    with new_file(file) as draft:
-        save_file({name: tensor.clone() for name, tensor in tensors.items()}, draft)
+    """Write tensors into a file of the store, whole or not at all; one that is there stays as it is."""
+    if not file.is_file():
+        with new_file(file) as draft:
+            save_file({name: tensor.clone() for name, tensor in tensors.items()}, draft)
 
 
 def _pixels(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
@@ -153,9 +163,9 @@ def _pixels(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _by_size(targets: Sequence[Target], numbers: Sequence[int]) -> list[list[int]]:
-    """The numbers of targets in batches of one picture size."""
+def _by_size(targets: Sequence[Target]) -> list[list[int]]:
+    """The numbers of all targets in batches of one picture size."""
     sizes: dict[Size, list[int]] = {}
-    for number in numbers:
-        sizes.setdefault(targets[number].size, []).append(number)
+    for number, target in enumerate(targets):
+        sizes.setdefault(target.size, []).append(number)
     return [row[start : start + CHUNK] for row in sizes.values() for start in range(0, len(row), CHUNK)]

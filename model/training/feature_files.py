@@ -10,14 +10,15 @@ FEATURES = "features"  # folder in the user's cache
 
 
 class Share(NamedTuple):
-    """Which part of the files a process computes: every `of`-th from the `rank`-th on, present or not."""
+    """Which of the batches a process computes: every `of`-th from the `rank`-th on, present or not."""
 
     rank: int = 0
     of: int = 1
 
-    def missing(self, files: Sequence[Path]) -> list[int]:
-        """The numbers of the files of this part that are not there."""
-        return [number for number in range(self.rank, len(files), self.of) if not files[number].is_file()]
+    def missing(self, batches: Sequence[Sequence[Path]]) -> list[int]:
+        """The numbers of those of its batches of which a file is not there."""
+        own = range(self.rank, len(batches), self.of)
+        return [number for number in own if not all(file.is_file() for file in batches[number])]
 
 
 ALL = Share()

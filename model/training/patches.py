@@ -43,10 +43,9 @@ def compute_patches(
         row: feature_file(store, image_id, digest_of(network, photos[image_id], [float(value) for value in box]))
         for row, image_id, box in zip(wanted, image_ids, boxes, strict=True)
     }
-    order = list(files)
-    missing = [order[number] for number in share.missing([*files.values()])]
-    parts = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
-    for part in track(parts, "looking at faces", unit="batches"):
+    parts = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
+    missing = share.missing([[files[row] for row in part] for part in parts])  # whole batches: see cache.py
+    for part in track([parts[number] for number in missing], "looking at faces", unit="batches"):
         for row, patches in zip(part, tower.patches([_crop(dataset, row) for row in part]).cpu(), strict=True):
             put(files[row], {"patches": patches})
     return Patches(files)

@@ -35,7 +35,7 @@ def read_shards(dataset: Dataset, image_ids: Iterable[str], store: Path, share: 
     stated = {str(shard["name"]): str(shard["sha256"]) for shard in dataset.manifest["shards"]}
     names = sorted(set(dataset.images.loc[list(image_ids), "shard"]))
     records = [_record(dataset.folder, name, stated, store) for name in names]
-    for number in track(share.missing(records), "reading photos", unit="shards"):
+    for number in track(share.missing([[record] for record in records]), "reading photos", unit="shards"):
         write_json(records[number], _digests(dataset.folder, names[number], stated))
     return dict(zip(names, records, strict=True))
 

@@ -1,6 +1,7 @@
 """The train step on small networks: the artefact it writes, what it refuses, what it starts from."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,11 +93,30 @@ def test_sigterm_while_photos_are_encoded_ends_at_once_and_keeps_what_is_done(
     with pytest.raises(Preempted, match="start it again to go on"):
         run(**paths, config=SHORT)
     assert signal.getsignal(signal.SIGTERM) == before
-    first = set(files)
+    written = [file.stat().st_mtime_ns for file in files]
+    assert len(written) == 2
     run(**paths, config=SHORT)
-    assert len(first) == 2
-    assert not first & set(files[2:])
+    assert [file.stat().st_mtime_ns for file in files[:2]] == written
     assert load_adapter(paths["model"]).sizes == SIZES
+
+
+def test_a_training_killed_while_photos_or_texts_are_encoded_ends_as_one_that_was_not(
+    tmp_path: Path, assets: Path
+) -> None:
+    whole = inputs(tmp_path / "whole")
+    run(**whole, config=SHORT)
+    for number in (6, 20):  # in the first batch of photos, and in that of texts
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+        paths = inputs(tmp_path / str(number))
+        with start(tmp_path / str(number), str(number)) as killed:
+            assert killed.wait() == -signal.SIGKILL
+        (tmp_path / str(number) / "cache").rename(tmp_path / "cache")
+        assert len(list((tmp_path / "cache" / "features").rglob("*.safetensors"))) == number - 1
+        run(**paths, config=SHORT)
+        curves = [read_json(each["model"] / "training.json")["curve"] for each in (paths, whole)]
+        assert curves[0] == curves[1]
+        weights = [load_file(each["model"] / "adapter.safetensors") for each in (paths, whole)]
+        assert all(torch.equal(weights[0][name], tensor) for name, tensor in weights[1].items())
 
 
 @pytest.mark.parametrize(("began", "left"), [((), 1), (("twice",), 0)])

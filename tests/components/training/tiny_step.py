@@ -1,6 +1,13 @@
-"""The train step on small networks; as a program, a training of them that may hold on at its first checkpoint."""
+"""The train step on small networks; as a program, a training of them that may be killed or hold on where it is told.
 
+'hold' holds on at its first checkpoint, a number is that of the file of features before which it is killed.
+"""
+
+import itertools
+import os
+import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,10 +22,12 @@ from components.training.step import run
 from model import presets
 from model.artefacts import write_json
 from model.presets import AdapterSize, Preset, nano
+from model.training import cache
 from model.training.checkpoint import save_checkpoint
-from tests.model.tiny import SIZES, TinyRecogniser, tiny_autoencoder, tiny_backbone
+from tests.model.tiny import SIZES, tiny_backbone
+from tests.model.training.tiny_company import autoencoder_in_company, recogniser_in_company, texts_in_company
 from tests.model.training.tiny_dataset import tiny_dataset
-from tests.model.training.tiny_job import BUCKETS, encode_text
+from tests.model.training.tiny_job import BUCKETS
 
 BROUGHT = {"name": "base", "licence": "theirs alone", "use": "research"}
 SHORT = TrainingConfig.model_validate(
@@ -55,10 +64,10 @@ def on_tiny_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for module in ("model.presets", "components.training.start"):
         monkeypatch.setattr(f"{module}.ASSETS", folder)
     place = "model.training.assemble"
-    monkeypatch.setattr(f"{place}.load_autoencoder", lambda _: tiny_autoencoder())
+    monkeypatch.setattr(f"{place}.load_autoencoder", lambda _: autoencoder_in_company())
     monkeypatch.setattr(f"{place}.load_backbone", lambda _: tiny_backbone())
-    monkeypatch.setattr(f"{place}.load_judge", lambda _: TinyRecogniser())
-    monkeypatch.setattr(f"{place}.load_text", lambda *_: SimpleNamespace(encode=encode_text))
+    monkeypatch.setattr(f"{place}.load_judge", lambda _: recogniser_in_company())
+    monkeypatch.setattr(f"{place}.load_text", lambda *_: SimpleNamespace(encode=texts_in_company))
     return folder / "tiny"
 
 
@@ -76,9 +85,23 @@ def hold_on(*given: Any, **rest: Any) -> None:
     sys.stdin.readline()
 
 
+def killed_before(number: int) -> Callable[[Path, dict[str, torch.Tensor]], None]:
+    """What writes files of features until it is killed before that of `number` (from 1)."""
+    put, asked = cache.put, itertools.count(1)
+
+    def write(file: Path, tensors: dict[str, torch.Tensor]) -> None:
+        if next(asked) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        put(file, tensors)
+
+    return write
+
+
 if __name__ == "__main__":
     place, patch = Path(sys.argv[1]), pytest.MonkeyPatch()
     on_tiny_networks(place, patch)
+    for number in filter(str.isdecimal, sys.argv[2:]):
+        patch.setattr(cache, "put", killed_before(int(number)))
     if "hold" in sys.argv[2:]:
         patch.setattr("model.training.trainer.save_checkpoint", hold_on)
     config = SHORT.model_copy(update={"accumulate": 2 if "twice" in sys.argv[2:] else 1})

@@ -14,6 +14,7 @@ from model.dataset.dataset import Dataset
 from model.dataset.shards import ShardReader
 from model.errors import UserError
 from model.latents import encode, pack
+from model.training import cache
 from model.training.batches import Batches
 from model.training.cache import Features, compute_features
 from model.training.data import Target, TrainingSet, training_set
@@ -83,7 +84,10 @@ def test_features_are_the_networks_answers(dataset: Dataset, data: TrainingSet, 
     assert torch.equal(features.text_of([target.caption]).pooled, pooled)
 
 
-def test_only_what_changed_is_computed_again(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:
+def test_only_batches_in_which_something_changed_are_computed_again(
+    dataset: Dataset, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "CHUNK", 1)
     asked: list[str] = []
 
     def encode_and_note(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -121,7 +125,10 @@ def test_where_all_is_there_no_photo_is_read(
     assert not read
 
 
-def test_processes_compute_a_part_each_of_what_is_missing(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:
+def test_processes_compute_a_part_each_of_what_is_missing(
+    dataset: Dataset, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "CHUNK", 1)
     made, asked = [], list[str]()
 
     def encode_and_note(texts: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,119 @@
+"""Features whose computation was stopped: the files have the bytes of one that was not, wherever it was."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.artefacts import file_digest
+from model.dataset.dataset import Dataset
+from model.training import cache, patches
+from model.training.cache import compute_features
+from model.training.data import TrainingSet, training_set
+from model.training.feature_files import ALL, Share
+from model.training.patches import compute_patches
+from tests.model.training.tiny_company import (
+    autoencoder_in_company,
+    recogniser_in_company,
+    texts_in_company,
+    tower_in_company,
+)
+from tests.model.training.tiny_dataset import tiny_dataset
+from tests.model.training.tiny_job import BUCKETS
+
+CHUNK = 4
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    torch.set_num_threads(1)
+    return tiny_dataset(tmp_path_factory.mktemp("data"), photos=5, groups=5)
+
+
+@pytest.fixture(scope="module")
+def data(dataset: Dataset) -> TrainingSet:
+    return training_set(dataset, BUCKETS)
+
+
+@pytest.fixture(autouse=True)
+def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (cache, patches):
+        monkeypatch.setattr(module, "CHUNK", CHUNK)
+
+
+def compute(dataset: Dataset, data: TrainingSet, store: Path, share: Share = ALL) -> None:
+    networks = autoencoder_in_company(), recogniser_in_company(), texts_in_company, "tiny"
+    compute_features(dataset, data, *networks, store, share=share)
+    compute_patches(dataset, data.reference_rows(), tower_in_company(), store, share)
+
+
+def stopped_after(
+    number: int, monkeypatch: pytest.MonkeyPatch, dataset: Dataset, data: TrainingSet, store: Path
+) -> None:
+    """Compute features and be gone once `number` files are written."""
+    put, left = cache.put, iter(range(number))
+
+    def or_be_gone(file: Path, tensors: dict[str, Tensor]) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        put(file, tensors)
+
+    with monkeypatch.context() as patch:
+        for module in (cache, patches):
+            patch.setattr(module, "put", or_be_gone)
+        with pytest.raises(KeyboardInterrupt):
+            compute(dataset, data, store)
+
+
+def files(store: Path) -> dict[str, str]:
+    return {str(file.relative_to(store)): file_digest(file) for file in sorted(store.rglob("*.safetensors"))}
+
+
+def test_features_are_the_same_bytes_wherever_their_computation_was_stopped(
+    dataset: Dataset, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute(dataset, data, tmp_path / "whole")
+    whole = files(tmp_path / "whole")
+    assert len(whole) > 8 * CHUNK
+    for number in range(1, len(whole), 5):
+        store = tmp_path / str(number)
+        stopped_after(number, monkeypatch, dataset, data, store)
+        assert len(files(store)) == number
+        compute(dataset, data, store)
+        assert files(store) == whole, number
+
+
+def test_features_are_the_same_bytes_however_many_processes_share_them(
+    dataset: Dataset, data: TrainingSet, tmp_path: Path
+) -> None:
+    compute(dataset, data, tmp_path / "one")
+    for rank in range(3):
+        compute(dataset, data, tmp_path / "three", Share(rank, 3))
+    assert files(tmp_path / "three") == files(tmp_path / "one")
+
+
+def test_a_file_that_was_deleted_comes_back_as_it_was(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:
+    compute(dataset, data, tmp_path)
+    whole = files(tmp_path)
+    for name in list(whole)[::5]:
+        (tmp_path / name).unlink()
+    compute(dataset, data, tmp_path)
+    assert files(tmp_path) == whole
+
+
+def test_what_another_version_put_there_stays_and_a_stop_after_it_changes_nothing(
+    dataset: Dataset, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = replace(data, targets=data.targets[2:-3])  # batched otherwise than in the whole
+    stores = [tmp_path / name for name in ("whole", "stopped")]
+    for store in stores:
+        compute(dataset, older, store)
+    before = files(stores[0])
+    compute(dataset, data, stores[0])
+    whole = files(stores[0])
+    assert before.items() < whole.items()
+    stopped_after(2, monkeypatch, dataset, data, stores[1])
+    compute(dataset, data, stores[1])
+    assert files(stores[1]) == whole
