@@ -22,8 +22,8 @@ PARTS = ("ipa_arc.", "arcface_in_arc.", "siglip_in_arc.", "ipa_sig.", "arcface_i
 def save_adapter(adapter: IdentityAdapter, folder: Path, preset: str) -> None:
     """Write `adapter.safetensors` and `adapter.json` into `folder`, an existing folder."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in adapter.state_dict().items()}
-    with new_file(folder / WEIGHTS) as draft:
-        save_file(tensors, draft, metadata={"format": "pt", "preset": preset})
+    with new_file(folder / WEIGHTS) as draft:  # safetensors writes several entries of metadata in any order
+        save_file(tensors, draft, metadata={"format": "pt"})
     write_json(folder / SIZES, {"schema": 1, "preset": preset, "sizes": adapter.sizes.as_dict()})
 
 

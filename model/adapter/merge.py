@@ -39,7 +39,7 @@ def merge_branches(parts: Mapping[str, Path], chosen: Preset, out: Path) -> None
         wanted = IdentityAdapter(sizes).state_dict()
     check_weights(tensors, wanted, " and ".join(str(file) for file in files.values()))
     with new_folder(out) as draft:
-        save_file(tensors, draft / WEIGHTS, metadata={"format": "pt", "preset": chosen.name})
+        save_file(tensors, draft / WEIGHTS, metadata={"format": "pt"})
         write_json(draft / SIZES, {"schema": 1, "preset": chosen.name, "sizes": sizes.as_dict()})
         write_json(draft / HISTORY, _history(files, chosen))
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from model.adapter.checkpoint import SIZES, WEIGHTS, load_adapter, load_weights, save_adapter
-from model.artefacts import read_json, write_json
+from model.artefacts import file_digest, read_json, write_json
 from model.errors import UserError
 from tests.model.published import published_shapes, published_tensors
 from tests.model.tiny import BOTH, tiny_adapter
@@ -22,6 +22,14 @@ def test_round_trip_is_exact(tmp_path: Path) -> None:
     assert again.sizes == adapter.sizes
     for name, tensor in adapter.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
+
+
+def test_the_same_adapter_is_the_same_file(tmp_path: Path) -> None:
+    digests = set()
+    for _ in range(16):
+        save_adapter(tiny_adapter(), tmp_path, "nano")
+        digests.add(file_digest(tmp_path / WEIGHTS))
+    assert len(digests) == 1
 
 
 @pytest.mark.parametrize("branches", [("arc",), ("sig",), ("arc", "sig")])
