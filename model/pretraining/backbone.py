@@ -65,6 +65,7 @@ def train(model: AdaptedBackbone, sources: Sequence[Source], out: Path) -> None:
     for phase, plan in ((FLOW_PHASE, FLOW), (IDENTITY_PHASE, IDENTITY)):
         model.load_state_dict(pretrain(model, _loss(model, sources, phase), plan, out / phase.name))
         _write(model, out)
+    torch.manual_seed(DRAWN.seed)  # the stages before left another state behind where they were finished already
     both = nn.ModuleDict({"model": model, "critics": (critics := Critics())})
     both.load_state_dict(pretrain(both, _loss(model, sources, DRAWN_PHASE, critics), DRAWN, out / DRAWN_PHASE.name))
     _write(model, out)

@@ -4,8 +4,9 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from model.artefacts import new_file
+from model.errors import UserError
 from model.progress import track
+from model.training.cache import weights_digest
 
 CHECKPOINT_EVERY = 100
 
@@ -38,13 +41,15 @@ def pretrain(network: nn.Module, loss: Loss, plan: Plan, folder: Path) -> dict[s
     """Train `network` for `plan.steps` on `loss(step, rng)["loss"]`; returns the averaged weights.
 
     Every step draws from a generator seeded with the step's number, so a resumed run sees what an unbroken one would.
-    The state is kept in `folder`, and the curve in curve.jsonl there.
+    The state is kept in `folder`, and the curve in curve.jsonl there. Raises UserError where a state is kept there that
+    began with another plan or other weights.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    began = {"the digest of the first weights": weights_digest(network)[:12], **asdict(plan)}
     trained = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    first = _resume(folder / "state.safetensors", network, optimiser, average)
+    first = _resume(folder / "state.safetensors", began, network, optimiser, average)
     for step in track(_steps(first, plan.steps), "pretraining", plan.steps - first, "step"):
         for group in optimiser.param_groups:
             group["lr"] = plan.learning_rate * _rate(step, plan)
@@ -59,7 +64,7 @@ def pretrain(network: nn.Module, loss: Loss, plan: Plan, folder: Path) -> dict[s
         if step % 10 == 0:
             _note(folder / "curve.jsonl", step, parts, float(norm))
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == plan.steps:
-            _save(folder / "state.safetensors", step + 1, network, optimiser, average)
+            _save(folder / "state.safetensors", {"step": step + 1, "began": began}, network, optimiser, average)
     return average
 
 
@@ -89,22 +94,38 @@ def _note(path: Path, step: int, parts: dict[str, torch.Tensor], norm: float) ->
 
 
 def _save(
-    path: Path, step: int, network: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, torch.Tensor]
+    path: Path,
+    notes: dict[str, Any],
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: dict[str, torch.Tensor],
 ) -> None:
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
     with new_file(path) as draft:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, draft, {"step": str(step)})
+        save_file({name: value.contiguous() for name, value in tensors.items()}, draft, {"notes": json.dumps(notes)})
 
 
-def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, average: dict[str, torch.Tensor]) -> int:
+def _resume(
+    path: Path,
+    began: dict[str, Any],
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: dict[str, torch.Tensor],
+) -> int:
     """Put the kept state back; returns the step to go on with, 0 when there is none."""
     if not path.exists():
         return 0
     with safe_open(path, "pt") as file:
-        step = int(file.metadata()["step"])
+        notes = json.loads(file.metadata().get("notes", '{"began": {}}'))
+    for field, value in began.items():
+        if (kept := notes["began"].get(field)) != value:
+            raise UserError(
+                f"pretraining: {field} is {value}, but what {path} holds began with {kept}; it can only go on as it "
+                f"began: give {kept} again, or delete {path.parent} to begin anew."
+            )
     tensors = load_file(path)
     network.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("network.")})
     average.update({name[8:]: value for name, value in tensors.items() if name.startswith("average.")})
@@ -114,4 +135,4 @@ def _resume(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, av
             _, index, key = name.split(".")
             state.setdefault(int(index), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return step
+    return int(notes["step"])

@@ -41,6 +41,20 @@ def test_both_learn_in_all_stages(source: backbone.Source, tmp_path: Path, monke
     assert {folder.name for folder in tmp_path.iterdir() if folder.is_dir()} == {"flow", "identity", "drawn"}
 
 
+def test_a_stage_begins_with_the_same_critics_whether_those_before_ran_in_this_process(
+    source: backbone.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage in ("FLOW", "IDENTITY", "DRAWN"):
+        monkeypatch.setattr(backbone, stage, Plan(steps=1, learning_rate=1e-2))
+    ends = []
+    for _ in range(2):
+        model = AdaptedBackbone(tiny_backbone().requires_grad_(True), tiny_adapter(trained=False))
+        backbone.train(model, [source], tmp_path)
+        ends.append(load_file(tmp_path / "drawn" / "state.safetensors"))
+        (tmp_path / "drawn" / "state.safetensors").unlink()
+    assert all(torch.equal(ends[1][name], tensor) for name, tensor in ends[0].items())
+
+
 def test_the_loss_is_the_trainings_own(source: backbone.Source) -> None:
     model = AdaptedBackbone(tiny_backbone(), tiny_adapter())
     found = backbone._loss(model, [source], EVERYWHERE)(2, np.random.default_rng(0))

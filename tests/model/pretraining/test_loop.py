@@ -2,7 +2,9 @@
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from model.errors import UserError
 from model.pretraining import loop
 from model.pretraining.loop import Loss, Plan, pretrain
 
@@ -53,6 +56,28 @@ def test_a_broken_run_resumes_bit_for_bit(tmp_path: Path, monkeypatch: pytest.Mo
     found = pretrain(resumed, _fit(resumed), PLAN, tmp_path / "broken")
     for name in expected:
         assert torch.equal(found[name], expected[name]), name
+
+
+@pytest.mark.parametrize("change", [{"steps": 60}, {"learning_rate": 0.01}, {"seed": 6}])
+def test_what_another_plan_left_is_not_gone_on_with(tmp_path: Path, change: dict[str, Any]) -> None:
+    network = _linear()
+    expected = pretrain(network, _fit(network), PLAN, tmp_path)
+    other = _linear()
+    ((field, value),) = change.items()
+    words = rf"{field} is {value}, .* began with {getattr(PLAN, field)}; .*: give .* again, or delete {tmp_path}"
+    with pytest.raises(UserError, match=words):
+        pretrain(other, _fit(other), replace(PLAN, **change), tmp_path)
+    again = _linear()
+    found = pretrain(again, _fit(again), PLAN, tmp_path)
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
+
+
+def test_what_began_with_other_weights_is_not_gone_on_with(tmp_path: Path) -> None:
+    network = _linear()
+    pretrain(network, _fit(network), PLAN, tmp_path)
+    other = nn.Linear(3, 1)
+    with pytest.raises(UserError, match=rf"weights is [0-9a-f]{{12}}, .* began with [0-9a-f]{{12}}; .* {tmp_path}"):
+        pretrain(other, _fit(other), PLAN, tmp_path)
 
 
 def test_a_gradient_that_is_not_finite_ends_it_before_the_weights_are_lost(
