@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ def _draft(path: Path) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX)
             place = place.rename(f"{place}{DRAFT}")
             yield place
+    except Exception as error:
+        if said := re.search(r"\(os error (\d+)\)$", str(error)):  # safetensors has no other word for a full disk
+            number = int(said[1])
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
     finally:
         _discard(place, path)
 

@@ -1,11 +1,15 @@
 """Artefacts appear whole or not at all, and digests depend on names and contents alone."""
 
+import errno
+import resource
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from model import artefacts
 from model.artefacts import (
@@ -143,6 +147,18 @@ def test_new_file_is_atomic(tmp_path: Path) -> None:
         draft.with_name("missing").read_text()
     assert read_json(target) == {"a": "é", "b": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["value.json"]
+
+
+def test_what_the_system_told_safetensors_is_told_as_by_the_system(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as told, new_file(tmp_path / "one") as draft:
+            save_file({"one": np.zeros(10_000)}, draft)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (told.value.errno, told.value.filename) == (errno.EFBIG, str(tmp_path / "one"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_json_refuses_nan(tmp_path: Path) -> None:

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
+from components.shell import sentence_of
 from model.dataset.dataset import Dataset
 from model.errors import PREEMPTED, UserError
+from model.training import checkpoint
 from model.training.checkpoint import checkpoints
 from tests.model.training.tiny_job import PHASES, same_end, start, tiny_trainer
 
@@ -51,6 +54,27 @@ def test_a_job_killed_while_saving_goes_on_from_the_checkpoint_before(
     assert resumed.train() == whole.curve
     assert same_end(whole.work, tmp_path)
     assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["step-0000012", "step-0000016"]
+
+
+def test_a_disk_that_is_full_is_told_and_the_checkpoint_before_is_gone_on_from(
+    dataset: Dataset, tmp_path: Path, whole: Whole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = tiny_trainer(dataset, tmp_path)
+
+    def onto_a_full_disk(tensors: dict[str, torch.Tensor], file: Path) -> None:
+        save_file(tensors, file)
+        if trainer.progress.step == 8:
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "save_file", onto_a_full_disk)
+        with pytest.raises(OSError, match="No space left on device") as told:
+            trainer.train()
+    assert str(sentence_of(told.value)).startswith(f"The disk is full at {tmp_path / 'checkpoints' / 'step-0000008'}: ")
+    resumed = tiny_trainer(dataset, tmp_path)
+    assert resumed.progress.step == 4
+    assert resumed.train() == whole.curve
+    assert same_end(whole.work, tmp_path)
 
 
 @pytest.mark.parametrize("file", ["weights.safetensors", "optimiser.safetensors"])
