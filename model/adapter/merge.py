@@ -12,7 +12,7 @@ from torch import Tensor
 from model.adapter.checkpoint import SIZES, WEIGHTS, check_weights, read_description, read_tensors
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
-from model.artefacts import file_digest, new_folder, read_json, write_json
+from model.artefacts import file_digest, new_file, new_folder, read_json, write_json
 from model.errors import UserError
 from model.presets import Preset
 
@@ -39,7 +39,8 @@ def merge_branches(parts: Mapping[str, Path], chosen: Preset, out: Path) -> None
         wanted = IdentityAdapter(sizes).state_dict()
     check_weights(tensors, wanted, " and ".join(str(file) for file in files.values()))
     with new_folder(out) as draft:
-        save_file(tensors, draft / WEIGHTS, metadata={"format": "pt"})
+        with new_file(draft / WEIGHTS) as file:  # which others may read, unlike safetensors' own
+            save_file(tensors, file, metadata={"format": "pt"})
         write_json(draft / SIZES, {"schema": 1, "preset": chosen.name, "sizes": sizes.as_dict()})
         write_json(draft / HISTORY, _history(files, chosen))
 

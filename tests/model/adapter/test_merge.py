@@ -35,6 +35,7 @@ def test_two_model_folders_become_one_that_inherits_from_both(tmp_path: Path) ->
     merge_branches({"arc": arc, "sig": sig}, preset_of_the_tiny_sizes(), tmp_path / "both")
     merged = load_adapter(tmp_path / "both")
     assert merged.sizes == BOTH
+    assert {file.stat().st_mode & 0o777 for file in (tmp_path / "both").iterdir()} == {0o644}
     for part in (load_adapter(arc), load_adapter(sig)):
         assert all(torch.equal(merged.state_dict()[name], tensor) for name, tensor in part.state_dict().items())
     history = read_json(tmp_path / "both" / HISTORY)
