@@ -68,7 +68,7 @@ def read_tensors(file: Path, what: str = "adapter weights", remedy: str = "bring
     """The tensors of a safetensors file; UserError where it cannot be read."""
     try:
         return load_file(file)
-    except SafetensorError as error:
+    except (SafetensorError, FileNotFoundError) as error:
         raise UserError(f"{what} {file}: no readable safetensors ({error}); {remedy}.") from error
 
 

@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from model.adapter.checkpoint import read_tensors
-from model.artefacts import new_folder, read_json, write_json
+from model.artefacts import UnreadableError, new_folder, read_json, write_json
+from model.errors import UserError
 from model.training import zero
 from model.training.shards import like, whole
 
@@ -89,9 +90,9 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     module.load_state_dict({name: like(tensor, present[name]) for name, tensor in newest_weights(folder).items()})
     set_moments = zero.set_state if zero.in_pieces(module) else _set_moments
     set_moments(module, optimiser, _read(newest / "optimiser.safetensors"))
-    saved = read_json(newest / "progress.json")
-    log.info("going on from step %d", saved["step"])
-    return Progress(saved["step"], saved["curve"], Window(**saved["window"]))
+    progress = _read_progress(newest / "progress.json")
+    log.info("going on from step %d", progress.step)
+    return progress
 
 
 def newest_weights(folder: Path) -> dict[str, Tensor]:
@@ -105,8 +106,19 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    remedy = f"delete {file.parent}, and start again to go on from the checkpoint before it"
-    return read_tensors(file, "checkpoint", remedy)
+    return read_tensors(file, "checkpoint", _remedy(file))
+
+
+def _read_progress(file: Path) -> Progress:
+    try:
+        saved = read_json(file, "step", "curve", "window")
+    except UnreadableError as error:
+        raise UserError(f"checkpoint {file}: it is damaged or gone; {_remedy(file)}.") from error
+    return Progress(saved["step"], saved["curve"], Window(**saved["window"]))
+
+
+def _remedy(file: Path) -> str:
+    return f"delete {file.parent}, and start again to go on from the checkpoint before it"
 
 
 def _moments(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

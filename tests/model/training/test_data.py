@@ -253,3 +253,6 @@ def test_a_damaged_file_of_features_is_named(data: TrainingSet, features: Featur
     for file, read in zip(damaged, (lambda: spoiled.picture_of(0), lambda: spoiled.text_of([prompt])), strict=True):
         with pytest.raises(UserError, match=f"features {file}: no readable safetensors .*; delete it, and start again"):
             read()
+        file.unlink()
+        with pytest.raises(UserError, match=f"features {file}: .*start again"):
+            read()

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,14 +78,15 @@ def test_a_disk_that_is_full_is_told_and_the_checkpoint_before_is_gone_on_from(
     assert same_end(whole.work, tmp_path)
 
 
-@pytest.mark.parametrize("file", ["weights.safetensors", "optimiser.safetensors"])
+@pytest.mark.parametrize("file", ["weights.safetensors", "optimiser.safetensors", "progress.json"])
+@pytest.mark.parametrize("harm", [lambda file: os.truncate(file, 100), Path.unlink], ids=["cut off", "gone"])
 def test_a_damaged_checkpoint_is_named_and_without_it_the_one_before_is_gone_on_from(
-    dataset: Dataset, tmp_path: Path, whole: Whole, file: str
+    dataset: Dataset, tmp_path: Path, whole: Whole, file: str, harm: Callable[[Path], None]
 ) -> None:
     shutil.copytree(whole.work, tmp_path, dirs_exist_ok=True)
     damaged = checkpoints(tmp_path / "checkpoints")[-1]
-    os.truncate(damaged / file, 100)
-    with pytest.raises(UserError, match=rf"checkpoint {damaged / file}: no readable safetensors .*; delete {damaged}"):
+    harm(damaged / file)
+    with pytest.raises(UserError, match=rf"checkpoint .*{damaged / file}.*; delete {damaged}, and start again"):
         tiny_trainer(dataset, tmp_path)
     shutil.rmtree(damaged)
     assert tiny_trainer(dataset, tmp_path).train() == whole.curve
