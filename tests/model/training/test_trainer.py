@@ -114,19 +114,22 @@ def test_two_processes_learn_what_one_learns_with_twice_the_accumulation(dataset
         torch.testing.assert_close(shared, alone, rtol=1e-2, atol=1e-4)
 
 
-def test_a_loss_that_runs_away_stops_the_training_before_the_next_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("good", "told", "kept"), [(6, 8, [4]), (8, 10, [4, 8])], ids=["amidst", "as a phase begins"])
+def test_a_loss_that_runs_away_stops_the_training_before_the_next_checkpoint(
+    dataset: Dataset, tmp_path: Path, good: int, told: int, kept: list[int]
+) -> None:
     trainer = tiny_trainer(dataset, tmp_path)
     calls = 0
 
     def grow(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        return output * 20 if calls > 6 else output
+        return output * 20 if calls > good else output
 
     trainer.model.backbone.proj_out.register_forward_hook(grow)
-    with pytest.raises(UserError, match=r"the flow loss runs away, .* at step 8 .* is kept in"):
+    with pytest.raises(UserError, match=rf"the flow loss runs away, .* at step {told} .* is kept in"):
         trainer.train()
-    assert [folder.name for folder in checkpoints(tmp_path / "checkpoints")] == ["step-0000004"]
+    assert [folder.name for folder in checkpoints(tmp_path / "checkpoints")] == [f"step-{n:07d}" for n in kept]
 
 
 def test_a_phase_without_identity_losses_decodes_nothing(dataset: Dataset, tmp_path: Path) -> None:
