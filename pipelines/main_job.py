@@ -14,7 +14,7 @@ from rich.console import Console
 
 from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, Step
 from model.artefacts import read_json
-from model.errors import UserError
+from model.errors import Preempted, UserError
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
@@ -64,7 +64,8 @@ def run_main_job(
                 "expected": False,
                 "busy": False,
             }
-            runs.finish(run, {}, {"status": "failed", "failure": failure})
+            asked = isinstance(error, Preempted | KeyboardInterrupt)
+            runs.finish(run, {}, {"status": "interrupted" if asked else "failed", "failure": failure})
             raise
         failed = outcome.failure
         return runs.finish(

@@ -1,12 +1,17 @@
 """What the main job fills in before it runs: the champion, and the tombstones of the photo folder."""
 
+import io
 import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+from rich.console import Console
+
 from components.steps import EVALUATE
 from model.artefacts import read_json, write_json
-from pipelines.main_job import _complete, _photos
+from model.errors import Preempted
+from pipelines.main_job import _complete, _photos, run_main_job
 from pipelines.runs import Runs
 from pipelines.settings import load_settings
 from pipelines.sources import step_version
@@ -29,6 +34,25 @@ def test_the_gate_reads_the_tombstones_of_the_photo_folder(tmp_path: Path) -> No
     (photos / "forgotten.json").write_text("{}")
     assert forgotten(tmp_path, changes) == str(photos / "forgotten.json")
     assert forgotten(tmp_path, [*changes, f'gate.forgotten="{own}"']) == str(own)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "status"),
+    [(Preempted("made room"), "interrupted"), (KeyboardInterrupt(), "interrupted"), (RuntimeError("odd"), "failed")],
+)
+def test_a_run_that_was_asked_to_stop_was_interrupted_and_has_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: BaseException, status: str
+) -> None:
+    def stop(*_: Any) -> None:
+        raise stopped
+
+    monkeypatch.setattr("pipelines.local.run_pipeline", stop)
+    runs = Runs(tmp_path / "runs")
+    with pytest.raises(type(stopped)):
+        run_main_job(runs, load_settings(None, []), Console(file=io.StringIO()))
+    record = runs.records()[0]
+    assert record["status"] == status
+    assert record["failure"]["sentence"].startswith(f"The run was stopped: {type(stopped).__name__}")
 
 
 def champions(folder: Path, *changes: str) -> tuple[str, str]:
