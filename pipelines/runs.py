@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from model.artefacts import new_folder, read_json, write_json
+from model.artefacts import UnreadableError, new_folder, read_json, write_json
 from model.errors import UserError
 from model.locks import in_use
 from pipelines.store import Store, link_tree
@@ -101,13 +101,19 @@ class Runs:
         return self.find(CHAMPION) if link.is_symlink() else None
 
     def records(self) -> list[dict[str, Any]]:
-        """The records of all runs, oldest first; one that a kill left at `running` is `interrupted`."""
+        """The records of all runs, oldest first; one that a kill left at `running` is `interrupted`.
+
+        Of a run whose record cannot be read it is `damaged`, with the sentence that says why as its `problem`.
+        """
         busy = self.store.busy()
         latest = (self.folder / LATEST).resolve()
         champion = (self.folder / CHAMPION).resolve()
         records = []
         for path in self._all():
-            record = read_json(path / "run.json", "id", "status")
+            try:
+                record = _record(path, "id", "status")
+            except UserError as error:
+                record = {"id": path.name, "status": "damaged", "problem": str(error)}
             if record["status"] == "running" and not (busy and path == latest):
                 record["status"] = "interrupted"
             records.append({**record, "latest": path == latest, "champion": path == champion})
@@ -117,12 +123,13 @@ class Runs:
         """Delete all runs but the newest `keep`, the newest done, the champion and those that these name; their names.
 
         What steps made before the newest `keep` goes, too, unless a run that stays shows it, and so do the words of
-        Airflow's tasks that ended before. Raises BusyError while a run is at work.
+        Airflow's tasks that ended before. Raises BusyError while a run is at work, and UserError where a record cannot
+        be read: what that run needs is not known.
         """
         with self.store.only_user():
             known = self._all()
             newest = known[-keep:]
-            records = {run: read_json(run / "run.json", "status") for run in known}
+            records = {run: _record(run, "status", "started") for run in known}
             done = [run for run in known if records[run]["status"] == "done"]  # failed ones may be the newest for long
             spared = {*newest, *done[-1:], *filter(None, [self._linked(CHAMPION), self._linked(LATEST)])}
             named = {path for run in spared for path in _paths(records[run].get("settings", {}))}
@@ -155,6 +162,14 @@ class Runs:
         draft.unlink(missing_ok=True)
         draft.symlink_to(run.name)
         draft.replace(self.folder / name)
+
+
+def _record(run: Path, *keys: str) -> dict[str, Any]:
+    try:
+        return read_json(run / "run.json", *keys)
+    except UnreadableError as error:
+        why = str(error).rpartition(":")[0]
+        raise UserError(f"{why}: bring it back from a copy, or delete the run's folder {run}") from error
 
 
 def _started(record: Mapping[str, Any]) -> float:

@@ -96,6 +96,9 @@ def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = F
         marks = " ".join(mark for mark in ("latest", "champion") if record[mark])
         table.add_row(record["id"], record["status"], record.get("verdict"), str(record.get("seconds", "")), marks)
     Console(highlight=False).print(table if records else f"no run in {runs} yet")
+    for record in records:
+        if "problem" in record:
+            typer.echo(record["problem"], err=True)
 
 
 @runs_app.command()

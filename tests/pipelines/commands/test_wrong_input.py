@@ -90,7 +90,7 @@ def test_a_broken_file_of_an_input_is_named(text: str, place: Path) -> None:
     scores, decision = f"--scores {made.scores}", "--decision decision"
     cases = {
         made.validation / "result.json": f"train --dataset {made.dataset} --validation {made.validation} --out new",
-        place / "runs" / "a" / "run.json": "runs",
+        place / "runs" / "a" / "run.json": "runs prune --keep 1",
         place / "decision" / "decision.json": f"package --model {made.model} {scores} {decision} --out new",
         made.dataset / "manifest.json": f"export-multiid {made.dataset} --out new",
     }
