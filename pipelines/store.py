@@ -86,12 +86,16 @@ class Store:
         return self.folder.resolve() / "discarded"
 
     def _cached(self) -> Iterator[tuple[Path, list[Path]]]:
-        """Each entry of the cache with its outputs, of which an entry that cannot be read has none."""
+        """Each entry of the cache with its outputs, of which one that cannot be read or holds something else has none."""
         from kfp.local.cache import LocalCache
 
         cache = LocalCache(str(self.cache))
         for entry in self.cache.glob("*.json"):
-            yield entry, [Path(output.uri) for output in (cache.get(entry.stem) or {}).values()]
+            try:
+                outputs = [Path(output.uri) for output in (cache.get(entry.stem) or {}).values()]
+            except (AttributeError, LookupError, RecursionError, TypeError, ValueError):  # kfp expects its own alone
+                outputs = []
+            yield entry, outputs
 
 
 def _intact(output: Path) -> bool:

@@ -231,3 +231,17 @@ def test_a_pruning_that_was_killed_is_made_up_for(runs: Runs, monkeypatch: pytes
 def test_no_run_is_pruned_while_one_is_at_work(runs: Runs) -> None:
     with runs.store.only_user(), pytest.raises(BusyError):
         runs.prune(1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "5", '{"a": 1}', '{"a": {"__kfp_artifact__": true}}', "[" * 100_000, b"\xff"],
+    ids=["empty", "list", "number", "text", "nothing of an artefact", "deep", "no text"],
+)
+def test_an_entry_of_the_cache_that_is_no_entry_is_forgotten(runs: Runs, text: str | bytes) -> None:
+    output = made(runs, "curate", 0)
+    foreign = runs.store.cache / "foreign.json"
+    foreign.write_bytes(text if isinstance(text, bytes) else text.encode())
+    runs.store.sweep()
+    assert output.is_dir()
+    assert not foreign.exists()
