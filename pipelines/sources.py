@@ -40,7 +40,8 @@ def code_version(root: Path, folder: str) -> str:
 def listing_digest(path: Path) -> str:
     """Digest of the names, sizes and times of change of a file or of all files of a folder.
 
-    Cheap, and changes when a file does. What goes away meanwhile, or may not be looked at, does not count.
+    Cheap, and changes when a file does. What is hidden, as what other programs leave among photos is, goes away
+    meanwhile, or may not be looked at, does not count.
     """
     total = hashlib.sha256()
     for file in [path] if path.is_file() else sorted(_files(path)):
@@ -53,8 +54,13 @@ def listing_digest(path: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    paths = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-    return (path for path in paths if "__pycache__" not in path.parts)
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if _counts(name)]
+        yield from (Path(place, name) for name in names if _counts(name))
+
+
+def _counts(name: str) -> bool:
+    return name != "__pycache__" and not name.startswith(".")
 
 
 def _reachable_files(root: Path, room: Path) -> set[Path]:
@@ -89,8 +95,8 @@ def _imports(root: Path, file: Path) -> set[Path]:
 
 def _assets(folder: Path) -> Iterator[Path]:
     """Files in `folder` that are no Python, and whole subfolders without Python: weights, templates, locks."""
-    for entry in folder.iterdir():
+    for entry in filter(lambda entry: _counts(entry.name), folder.iterdir()):
         if entry.is_file() and entry.suffix not in (".py", *NO_SOURCE):
             yield entry
-        elif entry.is_dir() and entry.name != "__pycache__" and not any(entry.rglob("*.py")):
+        elif entry.is_dir() and not any(entry.rglob("*.py")):
             yield from _files(entry)

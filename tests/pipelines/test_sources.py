@@ -111,13 +111,21 @@ def test_a_listing_sees_names_sizes_and_times(tmp_path: Path) -> None:
     assert len({first, second, third, listing_digest(photos)}) == 4
 
 
+def test_what_is_hidden_counts_neither_as_a_photo_nor_as_source(tree: Path) -> None:
+    before = listing_digest(tree), version(tree)
+    (tree / ".git").mkdir()
+    for name in (".git/index", "model/.DS_Store", "model/assets/.DS_Store"):
+        (tree / name).write_text("x")
+    assert (listing_digest(tree), version(tree)) == before
+
+
 @pytest.mark.parametrize("fault", [FileNotFoundError, PermissionError])  # gone meanwhile; in a folder that is shut
 def test_a_listing_passes_over_what_cannot_be_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[OSError]
 ) -> None:
     (tmp_path / "a.jpg").write_text("one")
     alone, stat = listing_digest(tmp_path), os.stat
-    (tmp_path / ".b.jpg.upload").write_text("two")
+    (tmp_path / "b.jpg.upload").write_text("two")
 
     def refuse(path: Path, *rest: object, **more: object) -> object:
         if "upload" in str(path):
