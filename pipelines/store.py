@@ -86,7 +86,7 @@ class Store:
         return self.folder.resolve() / "discarded"
 
     def _cached(self) -> Iterator[tuple[Path, list[Path]]]:
-        """Each entry of the cache with its outputs, of which one that cannot be read or holds something else has none."""
+        """Each entry of the cache with its outputs; one that cannot be read, or holds something else, has none."""
         from kfp.local.cache import LocalCache
 
         cache = LocalCache(str(self.cache))

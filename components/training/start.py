@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from model.adapter.checkpoint import WEIGHTS, load_weights, read_description
+from model.adapter.checkpoint import WEIGHTS, load_weights, read_description, read_history
 from model.adapter.network import IdentityAdapter
-from model.artefacts import file_digest, read_json
+from model.artefacts import file_digest
 from model.errors import UserError
 from model.presets import ASSETS, Preset
 from model.training.assemble import new_adapter
@@ -42,7 +41,7 @@ def find_start(start: str, chosen: Preset, seed: int) -> Start:
     _check_preset(folder, chosen)
     load_weights(adapter, folder / WEIGHTS)
     digest = file_digest(folder / WEIGHTS)
-    history: dict[str, Any] = read_json(folder / "training.json", "identities", "licences")
+    history = read_history(folder / "training.json")
     return Start(adapter, f"model {digest[:12]}", digest, tuple(history["identities"]), history["licences"])
 
 

@@ -16,6 +16,7 @@ from model.errors import UserError
 
 WEIGHTS = "adapter.safetensors"
 SIZES = "adapter.json"
+LICENCE = ("name", "licence", "use")  # what each licence in a model's history says
 PARTS = ("ipa_arc.", "arcface_in_arc.", "siglip_in_arc.", "ipa_sig.", "arcface_in_sig.", "siglip_in_sig.")
 
 
@@ -82,3 +83,21 @@ def check_weights(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], s
         if tensors[name].shape != wanted[name].shape:
             found, needed = tuple(tensors[name].shape), tuple(wanted[name].shape)
             raise UserError(f"adapter weights {source}: {name} has shape {found}, the preset needs {needed}.")
+
+
+def read_history(file: Path) -> dict[str, Any]:
+    """A model's training.json; UserError where it does not say of whom and of what `licences` the model is made."""
+    found = read_json(file, "identities", "licences")
+    kinds = {"identities": (_is_text, "names"), "licences": (_is_licence, f"objects with {', '.join(LICENCE)}")}
+    for field, (fits, what) in kinds.items():
+        if not (isinstance(found[field], list) and all(map(fits, found[field]))):
+            raise UserError(f"{file}: {field} is no list of {what}; bring the file back as the train step wrote it.")
+    return found
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_licence(row: Any) -> bool:
+    return isinstance(row, dict) and row.keys() >= set(LICENCE) and all(map(_is_text, row.values()))

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.adapter.checkpoint import SIZES, WEIGHTS, check_weights, read_description, read_tensors
+from model.adapter.checkpoint import SIZES, WEIGHTS, check_weights, read_description, read_history, read_tensors
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
-from model.artefacts import file_digest, new_file, new_folder, read_json, write_json
+from model.artefacts import file_digest, new_file, new_folder, write_json
 from model.errors import UserError
 from model.presets import Preset
 
@@ -72,7 +72,7 @@ def _weights(part: Path, chosen: Preset) -> Path:
 def _history(files: Mapping[str, Path], chosen: Preset) -> dict[str, Any]:
     """The content of training.json: where each branch is from, and what its history lets it be used for."""
     noted = [file.with_name(HISTORY) for file in files.values()]
-    histories = [read_json(file, "licences", "identities") for file in noted if file.is_file()]
+    histories = [read_history(file) for file in noted if file.is_file()]
     licences = [row for history in histories for row in history["licences"]]
     if len(histories) < len(files):
         licences.append(UNKNOWN)

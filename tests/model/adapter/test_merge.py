@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -88,5 +89,18 @@ def test_a_history_without_its_people_is_refused(tmp_path: Path) -> None:
     arc = folder_of("arc", tmp_path / "arc", ["ann"])
     write_json(arc / HISTORY, {"licences": []})
     with pytest.raises(UserError, match=rf"{arc / HISTORY} lacks identities"):
+        merge_branches({"arc": arc}, preset_of_the_tiny_sizes(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+ROW = {"name": "photos", "licence": "CC0-1.0", "use": "as licensed"}
+
+
+@pytest.mark.parametrize("field", ["identities", "licences"])
+@pytest.mark.parametrize("value", [None, 5, "Ada", {"a": 1}, [5], [{"name": "x"}], [ROW | {"use": ["none"]}]])
+def test_a_history_of_other_content_is_refused_by_field(tmp_path: Path, field: str, value: Any) -> None:
+    arc = folder_of("arc", tmp_path / "arc", ["ann"])
+    write_json(arc / HISTORY, read_json(arc / HISTORY) | {field: value})
+    with pytest.raises(UserError, match=rf"{arc / HISTORY}: {field} is no list of "):
         merge_branches({"arc": arc}, preset_of_the_tiny_sizes(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
