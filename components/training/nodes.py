@@ -13,8 +13,9 @@ from typing import IO, Any, Protocol
 from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import GROUP, PLURAL, VERSION, WORKSPACE, train_job
 from model.artefacts import digest_of, folder_digest, new_folder
-from model.errors import UserError
+from model.errors import Preempted, UserError
 from model.locks import turn
+from model.training.preemption import stopped_at_once
 
 SECONDS = 10.0  # between looks at the job
 ENDED = ("Complete", "Failed")  # the conditions of a job that will not change
@@ -36,8 +37,8 @@ def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) ->
     """Train as components.training.step does, on the nodes that `config.job` asks for, and write the folder `model`.
 
     The job is named by its inputs and settings: a step that was killed and is started again finds the one it made, and
-    runs of the same at the same time share it.
-    Raises UserError where the cluster refuses the job, and RuntimeError when it fails.
+    runs of the same at the same time share it. On SIGTERM, as when a run is cancelled, the last of them removes it.
+    Raises UserError where the cluster refuses the job, RuntimeError when it fails, and Preempted on SIGTERM.
     """
     train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
 
@@ -49,24 +50,53 @@ def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, mo
     name, shared = f"withanyone-train-{key}", workspace / key
     with closing(_joined(shared)) as lock:
         trained = shared / "model"  # appears whole
-        with turn(shared / MAKER, "another run of the same training, which starts the job"):
-            for source in (dataset, validation):
-                if not (target := shared / source.name).exists():
-                    with new_folder(target) as draft:
-                        shutil.copytree(source, draft, dirs_exist_ok=True)
-            known = jobs.get(name)
-            if known and _state(known)[0] in ENDED and not trained.exists():
-                jobs.delete(name)
-                known = None
-            if not (known or trained.exists()):
-                arguments = [str(shared / dataset.name), str(shared / validation.name), str(trained)]
-                jobs.create(train_job(config.job, name, [*arguments, settings]))
-        _wait(jobs, name, trained)
+        try:
+            with stopped_at_once("the wait for the nodes"):
+                with turn(shared / MAKER, "another run of the same training, which starts the job"):
+                    sources = [_shown(source, shared) for source in (dataset, validation)]
+                    if not (_usable(jobs, name, trained) or trained.exists()):
+                        arguments = [str(path) for path in (*sources, trained)]
+                        jobs.create(train_job(config.job, name, [*arguments, settings]))
+                _wait(jobs, name, trained)
+        except Preempted:
+            if _last(lock, shared):
+                jobs.delete(name)  # without waiting: who stops this process soon kills it
+            raise
         with new_folder(model) as draft:
             shutil.copytree(trained, draft, dirs_exist_ok=True)
         if _last(lock, shared):
-            jobs.delete(name)
+            _remove(jobs, name)
             _discard(shared)
+
+
+def _shown(source: Path, shared: Path) -> Path:
+    """The folder `source` on the shared volume, which is copied there where it is not yet."""
+    target = shared / source.name
+    if not target.exists():
+        with new_folder(target) as draft:
+            shutil.copytree(source, draft, dirs_exist_ok=True)
+    return target
+
+
+def _usable(jobs: Jobs, name: str, trained: Path) -> bool:
+    """Whether there is a job to wait for; one that ended without a model, or is being removed, is removed first."""
+    known = jobs.get(name)
+    if known is None:
+        return False
+    if "deletionTimestamp" in known["metadata"] or (_state(known)[0] in ENDED and not trained.exists()):
+        _remove(jobs, name)
+        return False
+    return True
+
+
+def _remove(jobs: Jobs, name: str) -> None:
+    """Remove a job, and return when it and its pods are gone."""
+    jobs.delete(name)
+    for _ in range(60):
+        if jobs.get(name) is None:
+            return
+        time.sleep(1)
+    raise RuntimeError(f"the TrainJob {name} is still there a minute after it was removed")
 
 
 def _joined(shared: Path) -> IO[str]:
@@ -173,12 +203,8 @@ class ClusterJobs:
         from kubernetes.client import ApiException
 
         try:
-            self.api.delete_namespaced_custom_object(**self.of, name=name)
+            # In the foreground: the object stays until its pods, which may have a checkpoint to write, are gone.
+            self.api.delete_namespaced_custom_object(**self.of, name=name, propagation_policy="Foreground")
         except ApiException as error:
             if error.status != 404:  # a killed attempt had removed it
                 raise
-        for _ in range(60):
-            if self.get(name) is None:
-                return
-            time.sleep(1)
-        raise RuntimeError(f"the TrainJob {name} is still there a minute after it was removed")

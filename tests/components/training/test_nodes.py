@@ -5,10 +5,12 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import kubernetes_validate
@@ -20,7 +22,7 @@ from components.training import node, nodes
 from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import Job, train_job
 from model import artefacts
-from model.errors import UserError
+from model.errors import PREEMPTED, Preempted, UserError
 from pipelines.cluster import Cluster
 from pipelines.retrain import retrain_pipeline
 from pipelines.runners import cluster_runner
@@ -132,10 +134,13 @@ class Kubernetes:
         self.made: list[dict[str, Any]] = []
         self.courses: list[list[str]] = [["Created", "Complete"]]
         self.refuse = 0
-        self.host = ""
+        self.lingers = 0  # looks at which a job that was removed is still there
 
     def looked(self, name: str) -> dict[str, Any] | None:
         job = self.jobs.get(name)
+        if job and "deletionTimestamp" in job["metadata"]:
+            self.lingers -= 1
+            return self.jobs.pop(name) if not self.lingers else job
         if job and job["course"]:
             kind = job["course"].pop(0)
             job["status"] = {"conditions": [{"type": kind, "status": "True", "message": f"it is {kind}"}]}
@@ -173,7 +178,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kuberne
 
         def name(self) -> str:
             assert self.path.startswith("/apis/trainer.kubeflow.org/v1alpha1/namespaces/team-a/trainjobs"), self.path
-            return self.path.partition("/trainjobs")[2].removeprefix("/")
+            return urlsplit(self.path).path.partition("/trainjobs")[2].removeprefix("/")
 
         def do_GET(self) -> None:
             job = state.looked(self.name())
@@ -187,7 +192,11 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kuberne
             return self.answer(body, 201)
 
         def do_DELETE(self) -> None:
-            job = state.jobs.pop(self.name(), None)
+            job = state.jobs.get(self.name())
+            if job and state.lingers:
+                job["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+            elif job:
+                del state.jobs[self.name()]
             self.answer(job or {"message": "no such job"}, 200 if job else 404)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -315,6 +324,37 @@ def test_other_settings_are_another_job(cluster: Kubernetes, step: dict[str, Any
     nodes.run(**step)
     nodes.run(**{**step, "config": step["config"].model_copy(update={"seed": 8})})
     assert len({job["metadata"]["name"] for job in cluster.made}) == 2
+
+
+@pytest.mark.parametrize("lingers", [0, 1])
+def test_a_step_that_is_asked_to_stop_removes_its_job_and_the_next_makes_it_anew(
+    cluster: Kubernetes, step: dict[str, Any], lingers: int
+) -> None:
+    cluster.courses = [["Running"], ["Running", "Complete"]]
+    child = os.fork()
+    if not child:
+        try:
+            nodes.run(**step)
+        except Preempted:
+            os._exit(PREEMPTED)
+        finally:
+            os._exit(1)
+    wait_until(lambda: any(not job["course"] for job in cluster.jobs.values()))
+    cluster.lingers = lingers
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == PREEMPTED
+    assert all("deletionTimestamp" in job["metadata"] for job in cluster.jobs.values())
+    assert len(cluster.jobs) == lingers
+    nodes.run(**step)
+    assert (step["model"] / "adapter.safetensors").read_text() == "trained"
+    assert (len(cluster.made), cluster.jobs, list(cluster.workspace.iterdir())) == (2, {}, [])
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("status", [403, 404, 422])
