@@ -98,6 +98,7 @@ def _import_part(part: Part, release: Path, draft: Path) -> None:
     with new_file(note) as path, open(path, "w", encoding="utf-8") as lines:
         lines.write(json.dumps({"stamp": stamp}) + "\n")
         lines.writelines(json.dumps(_taken(draft, part, name, sample)) + "\n" for sample in samples_of(part, name))
+        os.sync()  # the photos before the note: after a power cut nobody would look whether they are whole
 
 
 def _taken(draft: Path, part: Part, name: str, sample: Packed | Reject) -> dict[str, Any]:

@@ -5,6 +5,8 @@ import errno
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +240,23 @@ def test_an_import_that_was_killed_goes_on_with_the_next_tar(tmp_path: Path, mon
     for name in files:
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert {path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()} == files
+
+
+def test_the_photos_of_a_part_are_on_the_disk_before_its_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        write_tar(tmp_path / f"r/train_rec/re_{number:06d}.tar", sample(f"k{number}", number))
+    draft, real, synced = tmp_path / ".out.unfinished", artefacts.new_file, [set[Path]()]
+    monkeypatch.setattr(os, "sync", lambda: synced.append(set(draft.glob("*/*/*.jpg"))))
+
+    @contextmanager
+    def noted(path: Path) -> Iterator[Path]:
+        with real(path) as place:
+            yield place
+            assert synced[-1] == set(draft.glob("*/*/*.jpg"))
+
+    monkeypatch.setattr(importer, "new_file", noted)
+    import_release(tmp_path / "r", tmp_path / "out")
+    assert [len(files) for files in synced] == [0, 1, 2]
 
 
 def test_a_file_that_was_mended_in_its_folder_is_read_again(tmp_path: Path) -> None:
