@@ -67,7 +67,14 @@ class Runs:
         run = self.folder / name
         if Path(name).name == name and (run / "run.json").is_file():
             return run.resolve()
-        if name == CHAMPION and not (self.folder / CHAMPION).is_symlink():
+        link = self.folder / CHAMPION
+        if name == CHAMPION and link.is_symlink():
+            raise UserError(
+                f"The champion {link.readlink()} of {self.folder} is gone: make another run the champion with "
+                "`withanyone runs champion RUN`, bring a promoted one back with `withanyone rollback --to VERSION`, or "
+                f"delete the link {link} to judge without a champion."
+            )
+        if name == CHAMPION:
             raise UserError(f"{self.folder} has no champion yet: choose one with `withanyone runs champion RUN`.")
         known = [path.name for path in self._all()]
         if not known:
@@ -91,14 +98,7 @@ class Runs:
 
     def champion(self) -> Path | None:
         """The champion's run, or None while there is no champion. Raises UserError where its folder was deleted."""
-        link = self.folder / CHAMPION
-        if link.is_symlink() and not link.exists():
-            raise UserError(
-                f"The champion {link.readlink()} of {self.folder} is gone: make another run the champion with "
-                "`withanyone runs champion RUN`, bring a promoted one back with `withanyone rollback --to VERSION`, or "
-                f"delete the link {link} to judge without a champion."
-            )
-        return self.find(CHAMPION) if link.is_symlink() else None
+        return self.find(CHAMPION) if (self.folder / CHAMPION).is_symlink() else None
 
     def records(self) -> list[dict[str, Any]]:
         """The records of all runs, oldest first; one that a kill left at `running` is `interrupted`.

@@ -1,9 +1,11 @@
 """The smaller DAGs: what they ask of the command, and when they leave it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dags import nightly
 from tests.dags.conftest import Home, results, try_out
 
 FORGET = {"photos": "/it's {{ here }}", "dataset": "data"}
@@ -48,3 +50,14 @@ def test_a_promotion_passes_the_approval_and_then_deploys(ran: Any) -> None:
 def test_without_a_champion_nothing_is_scored(ran: Any) -> None:
     assert ran[0][5]["tasks"] == {"there_is_a_champion": "success", "score": "skipped", "report": "skipped"}
     assert ran[1][-1][0] != "drift"
+
+
+def test_a_champion_whose_folder_was_deleted_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nightly, "HOME", tmp_path)
+    there_is_a_champion = nightly.there_is_a_champion.function
+    assert not there_is_a_champion()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "champion").symlink_to("20260101-000000")
+    assert there_is_a_champion()
