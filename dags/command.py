@@ -6,6 +6,7 @@ of this file), and WITHANYONE_COMMAND, the program (default: the one beside this
 
 import asyncio
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -90,8 +91,10 @@ class CommandTrigger(BaseTrigger):
 
 
 def job_folder(dag: str, run: str, task: str) -> Path:
-    """Where the output of a task's command lies."""
-    return HOME / "runs" / ".jobs" / re.sub(r"[^\w.+-]", "_", f"{dag}.{run}.{task}")
+    """Where the output of a task's command lies, under a name that is no other task's, however long theirs are."""
+    name = re.sub(r"[^\w.+-]", "_", f"{dag}.{run}.{task}", flags=re.ASCII)
+    digest = hashlib.sha256(json.dumps([dag, run, task]).encode()).hexdigest()
+    return HOME / "runs" / ".jobs" / f"{name[:100]}.{digest[:16]}"
 
 
 def _start(folder: Path, command: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dags.command import CommandTrigger, _held, _start
+from dags.command import CommandTrigger, _held, _start, job_folder
 from dags.retrain import request
 from dags.supervisor import supervise
 
@@ -89,3 +90,12 @@ def test_a_request_holds_verdict_report_and_figures(tmp_path: Path, monkeypatch:
     assert "| better | failed | 0.123 |  |" in text
     monkeypatch.setattr("dags.retrain.REPORTS", "https://reports.example/runs/")
     assert "[Report](https://reports.example/runs/one/decision/report.html)" in request(tmp_path / "one", decision)
+
+
+def test_each_task_has_a_folder_of_its_own_whatever_it_is_called() -> None:
+    names = [("retrain", run, "run") for run in ("a:b", "a b", "a_b", "ü" * 250, "ö" * 250, "x" * 250, "../..")]
+    folders = [job_folder(*name) for name in [*names, ("retrain.a", "b", "run"), ("retrain", "a.b", "run")]]
+    assert len(set(folders)) == len(folders)
+    for folder in folders:
+        assert folder.parent.name == ".jobs"
+        assert len(os.fsencode(folder.name)) <= 255
