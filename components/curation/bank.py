@@ -1,6 +1,7 @@
 """The single-person bank: for each person the photos that show them alone and agree, and the centre of those.
 
-A photo whose face disagrees with the others of its name is refused; so is a near-duplicate of a better one.
+A photo whose face disagrees with the others of its name is refused; so is a near-duplicate of a better one,
+which is larger or looks less edited.
 """
 
 from array import array
@@ -15,18 +16,18 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from components.curation.cluster import density_clusters
-from components.curation.compared import Comparison, compared
+from components.curation.compared import Compared, Comparison, compared
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.vectors import BLOCK, Vectors
-from model.dataset.pairs import quality
 from model.similarity import neighbours
 
 Indices = NDArray[np.intp]
 LEAST_SHARE = 0.6  # of the lone faces in a folder that must be one person for the folder to name them
 NAMELESS_LINK = 0.15  # how much nearer than `link` faces must be where no name says that they belong together
 PEOPLE = 256  # whose sums are held at a time
+SMALLER = 0.15  # log of lengths: a copy whose face is so much smaller is as bad as one deviation in its details
 NEW = "person-"  # begins the names given to people whom nobody named
 
 
@@ -135,23 +136,19 @@ def _nameless(found: Found, alone: Indices, config: CurationConfig, folder: Path
 
 def _agreeing(found: Found, groups: Iterable[Indices], config: CurationConfig, folder: Path) -> Iterator[_Person]:
     """Of the faces of each name those that agree with one another: the largest cluster, without near-duplicates."""
-    ordered, orders = tee(_best_first(found, faces) for faces in groups)
-    people = (Comparison(order, np.zeros(len(order), np.bool_)) for order in orders)
-    for order, same in zip(ordered, compared(found, people, folder), strict=True):
-        yield _person(found, order, same, config)
+    groups, again = tee(groups)
+    people = (Comparison(faces, np.zeros(len(faces), np.bool_)) for faces in again)
+    for faces, told in zip(groups, compared(found, people, folder), strict=True):
+        yield _person(found, faces, told, config)
 
 
-def _best_first(found: Found, faces: Indices) -> Indices:
-    return faces[np.argsort(-quality(found.score[faces], found.box[faces], found.sharpness[faces]), kind="stable")]
-
-
-def _person(found: Found, order: Indices, same: NDArray[np.bool_], config: CurationConfig) -> _Person:
+def _person(found: Found, faces: Indices, told: Compared, config: CurationConfig) -> _Person:
     refused = []
-    copy_of = _copies(order, same)
+    copy_of = _copies(found, faces, told)
     for face, original in copy_of.items():
         path = found.photos[found.photo[original]].item.path
         refused.append((face, "near_duplicate", f"it is a copy of {path}"))
-    distinct = np.array([face for face in np.sort(order) if int(face) not in copy_of], np.intp)
+    distinct = np.array([face for face in faces if int(face) not in copy_of], np.intp)
     if len(distinct) == 1:
         return _Person(distinct, refused)
     labels = density_clusters(found.unit[distinct], config.link, 2 if len(distinct) < 6 else 3)
@@ -165,12 +162,17 @@ def _person(found: Found, order: Indices, same: NDArray[np.bool_], config: Curat
     return _Person(distinct[labels == 0], refused, clusters)
 
 
-def _copies(order: Indices, same: NDArray[np.bool_]) -> dict[int, int]:
-    """The near-duplicates among the faces in `order`, best first, each with the better one that is kept."""
-    _, picture = connected_components(same, directed=False)  # two copies may differ more than each from the original
-    _, best = np.unique(picture, return_index=True)
-    kept = order[best[picture]]
-    return {int(face): int(original) for face, original in zip(order, kept, strict=True) if face != original}
+def _copies(found: Found, faces: Indices, told: Compared) -> dict[int, int]:
+    """The near-duplicates among `faces`, each with the better one that is kept."""
+    count, picture = connected_components(told.same, directed=False)  # copies may differ more than from the original
+    width, height = np.maximum(found.box[faces, 2:] - found.box[faces, :2], 1).T
+    size = np.log(width * height) / 2
+    largest = np.full(count, -np.inf)
+    np.maximum.at(largest, picture, size)
+    order = np.argsort(told.unnatural + ((largest[picture] - size) / SMALLER) ** 2, kind="stable")
+    _, best = np.unique(picture[order], return_index=True)
+    kept = faces[order[best[picture]]]
+    return {int(face): int(original) for face, original in zip(faces, kept, strict=True) if face != original}
 
 
 def _rejects(found: Found, people: dict[str, _Person], bank: Bank, config: CurationConfig) -> list[Reject]:

@@ -1,10 +1,11 @@
-"""Which photos of one person are one picture, for many people side by side; what was found is kept for later runs.
+"""Which photos of one person are one picture, and how natural each looks; what was found is kept for later runs.
 
 To compare photos is to read their pixels, which takes long, and nothing decides it but what the key is made of. So a
 later run compares the photos of those people only of whom photos came, went or changed.
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,16 +15,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from PIL import Image
 
 from components.curation.album import Photo
 from components.curation.found import Found
 from components.curation.kept import KEY, Kept
+from components.curation.measures import unnatural
 from components.curation.parts import results
 from components.curation.registered import same_content
 
-VERSION = 3  # counts up when a change in registered.py may change what is kept
+VERSION = 4  # counts up when a change in registered.py or of `measures.unnatural` may change what is kept
 PEOPLE = 1024  # whose comparisons are kept at a time
-ROWS = pa.schema([(KEY, pa.string()), ("same", pa.string())])
+ROWS = pa.schema([(KEY, pa.string()), ("same", pa.string()), ("unnatural", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -34,29 +37,58 @@ class Comparison:
     apart: NDArray[np.bool_]
 
 
-def compared(found: Found, people: Iterable[Comparison], folder: Path) -> Iterator[NDArray[np.bool_]]:
-    """What `same_content` says of each of `people`, in order; what is known lies in `folder`."""
+@dataclass(frozen=True)
+class Compared:
+    """What `same_content` says of one person's faces [N, N], and `measures.unnatural` [N], 0 where there is no copy."""
+
+    same: NDArray[np.bool_]
+    unnatural: NDArray[np.float64]
+
+
+def compared(found: Found, people: Iterable[Comparison], folder: Path) -> Iterator[Compared]:
+    """Compare the photos of each of `people`, in order; what is known lies in `folder`."""
     waiting = iter(people)
     with Kept(folder / str(VERSION), ROWS) as store:
         while some := list(islice(waiting, PEOPLE)):
             photos = found.photos_of(np.concatenate([one.faces for one in some]))
             keys = [_key(found, one, islice(photos, len(one.faces))) for one in some]
             places = store.missing(keys).tolist()
-            fresh = results((some[place] for place in places), lambda one: _pairs(found, one))
-            rows = [{KEY: keys[place], "same": json.dumps(pairs)} for place, pairs in zip(places, fresh, strict=True)]
+            fresh = results((some[place] for place in places), lambda one: _compare(found, one))
+            rows = [{KEY: keys[place], **_row(one)} for place, one in zip(places, fresh, strict=True)]
             if rows:
                 store.add(rows)
-            for one, pairs in zip(some, store.rows(keys, ["same"])["same"].to_pylist(), strict=True):
-                same = np.zeros((len(one.faces), len(one.faces)), np.bool_)
-                same[tuple(np.array(json.loads(pairs), np.intp).reshape(-1, 2).T)] = True
-                yield same
+            known = store.rows(keys, ["same", "unnatural"]).to_pylist()
+            yield from (_read(row, len(one.faces)) for one, row in zip(some, known, strict=True))
         store.join()
 
 
-def _pairs(found: Found, one: Comparison) -> list[list[int]]:
+def _compare(found: Found, one: Comparison) -> Compared:
     told = found.copies(one.faces, one.faces)
-    pairs: list[list[int]] = np.argwhere(same_content(found, one.faces, told, one.apart[:, None] & one.apart)).tolist()
-    return pairs
+    same = same_content(found, one.faces, told, one.apart[:, None] & one.apart)
+    values = np.zeros(len(one.faces))
+    for place in np.flatnonzero((same & ~np.eye(len(same), dtype=np.bool_)).any(axis=1)):
+        values[place] = unnatural(_face(found, int(one.faces[place])))
+    return Compared(same, values)
+
+
+def _face(found: Found, face: int) -> NDArray[np.uint8]:
+    """The grey pixels of a face's box."""
+    with Image.open(io.BytesIO(found.photos[int(found.photo[face])].jpg())) as picture:
+        grey = np.asarray(picture.convert("L"))
+    edge, corners = grey.shape[::-1], found.box[face].reshape(2, 2)
+    left, top = np.floor(np.clip(corners[0], 0, np.subtract(edge, 1))).astype(int)
+    right, bottom = np.ceil(np.clip(corners[1], (left + 1, top + 1), edge)).astype(int)
+    return grey[top:bottom, left:right]
+
+
+def _row(one: Compared) -> dict[str, str]:
+    return {"same": json.dumps(np.argwhere(one.same).tolist()), "unnatural": json.dumps(one.unnatural.tolist())}
+
+
+def _read(row: dict[str, str], faces: int) -> Compared:
+    same = np.zeros((faces, faces), np.bool_)
+    same[tuple(np.array(json.loads(row["same"]), np.intp).reshape(-1, 2).T)] = True
+    return Compared(same, np.array(json.loads(row["unnatural"]), np.float64))
 
 
 def _key(found: Found, one: Comparison, photos: Iterable[Photo]) -> str:

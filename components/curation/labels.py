@@ -63,8 +63,8 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
     cut: list[tuple[int, int]] = []  # bank photo, photo that shows the same face in the same picture
     ordered, orders = tee(faces[np.argsort(rank[faces], kind="stable")] for _, faces in labels.faces_of())
     people = (Comparison(faces, labels.reference[faces]) for faces in orders)
-    for faces, same in zip(ordered, compared(found, people, folder), strict=True):
-        for later, earlier in np.argwhere(np.tril(same, -1)):
+    for faces, told in zip(ordered, compared(found, people, folder), strict=True):
+        for later, earlier in np.argwhere(np.tril(told.same, -1)):
             photo, original = int(found.photo[faces[later]]), int(found.photo[faces[earlier]])
             if photo != original and not labels.reference[faces[later]]:
                 originals = copied.setdefault(photo, {})

@@ -44,22 +44,14 @@ def reference_choices(faces: pd.DataFrame) -> Choices:
     return choices
 
 
-def quality(
-    score: NDArray[np.floating], box: NDArray[np.floating], sharpness: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """How well faces show a person [N], 0..1: detector score, size up to the recogniser's 112 px, sharpness.
-
-    `score` [N] is 0..1, `box` [N, 4] pixels, `sharpness` [N] as in `records.FACES`.
-    """
-    side = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]).astype(np.float64)
-    return score * np.clip(side / 112, 0, 1) * sharpness / (sharpness + 100.0)
-
-
 def _quality(faces: pd.DataFrame) -> NDArray[np.float64]:
+    """How well faces show a person [N], 0..1: detector score, size up to the recogniser's 112 px, sharpness."""
     if faces.empty:
         return np.zeros(0)
-    boxes = np.stack(faces["box"].to_list())
-    return quality(faces["score"].to_numpy(np.float64), boxes, faces["sharpness"].to_numpy(np.float64))
+    score, sharpness = (faces[name].to_numpy(np.float64) for name in ("score", "sharpness"))
+    box = np.stack(faces["box"].to_list()).astype(np.float64)
+    side = np.minimum(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
+    return score * np.clip(side / 112, 0, 1) * sharpness / (sharpness + 100.0)
 
 
 def _unit(embeddings: NDArray[np.object_]) -> NDArray[np.float32]:

@@ -1,7 +1,10 @@
 """Found faces made of embeddings alone, for tests that look at nothing else."""
 
+import io
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from components.curation.album import Photo
 from components.curation.found import Found
@@ -9,12 +12,19 @@ from components.curation.items import Item
 from components.curation.vectors import Vectors
 
 
+def grey_jpg() -> bytes:
+    """A photo on which nothing is to be seen."""
+    buffer = io.BytesIO()
+    Image.new("L", (9, 9), 128).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
 def found_of(photo: list[int], embedding: NDArray[np.floating]) -> Found:
     """Faces with the given `embedding` [N, d], each in the photo that `photo` [N] numbers; all else says nothing."""
     count = len(photo)
     return Found(
         photos=[
-            Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, (n + 1) * 0x9E3779B97F4A7C15 % 2**64, bytes)
+            Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, (n + 1) * 0x9E3779B97F4A7C15 % 2**64, grey_jpg)
             for n in range(max(photo, default=-1) + 1)
         ],
         photo=np.array(photo, np.intp),

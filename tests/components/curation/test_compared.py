@@ -35,13 +35,14 @@ def people(*groups: list[int]) -> list[Comparison]:
 def test_only_people_whose_photos_changed_are_compared_again(asked: list[list[int]], tmp_path: Path) -> None:
     found = found_of(list(range(6)), np.eye(6)[[0, 0, 0, 1, 1, 1]])
     first = list(compared(found, people([0, 1], [3, 4]), tmp_path))
-    assert first[0].all()  # equal faces with equal fingerprints
+    assert first[0].same.all()  # equal faces with equal fingerprints
     assert sorted(asked) == [[0, 1], [3, 4]]
     asked.clear()
     again = list(compared(found, people([3, 4], [0, 1, 2], []), tmp_path))
     assert sorted(asked) == [[], [0, 1, 2]]
-    assert (again[0] == first[1]).all()
-    assert [same.shape for same in again] == [(2, 2), (3, 3), (0, 0)]
+    assert (again[0].same == first[1].same).all()
+    assert (again[0].unnatural == first[1].unnatural).all()
+    assert [told.same.shape for told in again] == [(2, 2), (3, 3), (0, 0)]
 
 
 @pytest.mark.parametrize("what", ["box", "landmarks", "fingerprint", "photos", "embedding", "apart"])

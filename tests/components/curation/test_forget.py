@@ -54,7 +54,8 @@ def test_nothing_of_the_person_is_left(curate: Curate, album: Photos, tmp_path: 
     assert after["references/part-00002.tar"] == before["references/part-00002.tar"]
     assert "references/part-00000.tar" not in after
     for part in (tmp_path / "cache" / "copies").rglob("*.parquet"):
-        assert pq.read_schema(part).names == ["key", "same"]  # digests, and places among a person's photos
+        # digests, places among a person's photos, and how edited these look
+        assert pq.read_schema(part).names == ["key", "same", "unnatural"]
     for part in (tmp_path / "cache" / "work").rglob("*.parquet"):
         for vector in pq.read_table(part)["embedding"].to_pylist():
             faces = np.array(vector or [], np.float32).reshape(-1, 128)

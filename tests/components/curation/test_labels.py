@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from components.curation import labels
+from components.curation.compared import Compared
 from components.curation.labels import Labels, drop_duplicates
 from tests.components.curation.faces import found_of
 
@@ -57,7 +58,9 @@ def test_a_bank_photo_cut_out_of_a_group_photo_goes_where_the_tables_would_pair_
         np.array([True, False, False]),
     )
     monkeypatch.setattr(
-        labels, "compared", lambda _, people, __: (np.ones((len(one.faces),) * 2, np.bool_) for one in people)
+        labels,
+        "compared",
+        lambda _, people, __: (Compared(np.ones((len(one.faces),) * 2, np.bool_), np.zeros(0)) for one in people),
     )
     kept, rejects = drop_duplicates(before, np.zeros(2, np.bool_), tmp_path)
     assert [photo.item.path for photo in kept.found.photos] == [photo.item.path for photo in found.photos[gone:]]
