@@ -10,10 +10,10 @@ LEAST, MOST = 0.15, 0.6  # sides of an inset: the least by the photo's shorter s
 CORNER = 0.08  # of the photo's shorter side, the most between an inset and the corner of the photo
 ALONG = 0.7  # of a side, and of some stretch as long as the least side, that must be a step
 PART = 0.4  # of the poorest quarter of a side; and beyond its ends, which an edge of a scene passes, it must be less
+CORNERED = (0.8, 0.5)  # the same of the two sides of an inset in the very corner: scenes have such edges, too
 BEYOND = (3, 0.25)  # where that is looked for: from pixels beyond an end to a share of the side
-FREE = 3  # sides of an inset, at least, that are not the photo's rim
 LINES = 10  # strongest columns, and rows, that are tried
-VERSION = "-".join(str(limit) for limit in (1, LEAST, MOST, CORNER, ALONG, PART, *BEYOND, FREE, LINES))
+VERSION = "-".join(str(limit) for limit in (2, LEAST, MOST, CORNER, ALONG, PART, *CORNERED, *BEYOND, LINES))
 
 Steps = NDArray[np.bool_]
 Counts = dict[int, NDArray[np.int64]]  # by a column's place, the steps above each of its pixels
@@ -22,7 +22,7 @@ Counts = dict[int, NDArray[np.int64]]  # by a column's place, the steps above ea
 def insets(upright: Steps, level: Steps) -> list[tuple[int, int, int, int]]:
     """The boxes x1 y1 x2 y2 of insets; [H, W] and [W, H] say where there are upright and level steps, the second lying.
 
-    One side may be on the photo's rim, where there is no step. With two there, a counter or a shelf would do.
+    One or two sides may be on the photo's rim, where there is no step.
     """
     height, width = upright.shape
     least = int(LEAST * min(height, width))
@@ -33,9 +33,10 @@ def insets(upright: Steps, level: Steps) -> list[tuple[int, int, int, int]]:
     for top, bottom in _spans(rows, height, least, corner):
         sides = {x for x, counts in columns.items() if _is_side(counts, top, bottom)}
         for left, right in _spans(sides, width, least, corner):
-            inner = [rows[y] for y in (top, bottom) if y in rows]
-            free = len(inner) + (left in sides) + (right in sides)
-            if free >= FREE and all(_is_side(counts, left, right) for counts in inner):
+            lines = [(rows[y], left, right) for y in (top, bottom) if y in rows]
+            lines += [(columns[x], top, bottom) for x in (left, right) if x in sides]
+            limits = CORNERED if len(lines) == 2 else (ALONG, PART)
+            if all(_is_side(*line, *limits) for line in lines):
                 boxes.append((left, top, right, bottom))
     return boxes
 
@@ -61,13 +62,13 @@ def _spans(places: Counts | set[int], length: int, least: int, corner: int) -> l
     ]
 
 
-def _is_side(counts: NDArray[np.int64], start: int, end: int) -> bool:
+def _is_side(counts: NDArray[np.int64], start: int, end: int, along: float = ALONG, part: float = PART) -> bool:
     """Whether the line with these counts of steps is one from `start` to `end`, and none beyond."""
     length = end - start
     quarters = np.linspace(start, end, 5).astype(int)
-    if counts[end] - counts[start] < ALONG * length:
+    if counts[end] - counts[start] < along * length:
         return False
-    if min((counts[b] - counts[a]) / (b - a) for a, b in pairwise(quarters.tolist())) < PART:
+    if min((counts[b] - counts[a]) / (b - a) for a, b in pairwise(quarters.tolist())) < part:
         return False
     near, far = BEYOND[0], max(2 * BEYOND[0], int(BEYOND[1] * length))
     last = len(counts) - 1

@@ -171,19 +171,22 @@ def laid_on(left: int = 300, top: int = 8, right: int = 390) -> Pixels:
     return picture
 
 
-def before_a_window(left: int, *people: tuple[int, int]) -> Pixels:
+def before_a_window(window: Pixels, *people: tuple[int, int]) -> Pixels:
     """People, from which to which column, before a bright window, whose shoulders cover its sill."""
-    picture = laid_on(left)
+    picture = window.copy()
     for start, end in people:
         picture[50:, start:end] = photo(6, end - start, 250)
     return picture
 
 
-def panes() -> Pixels:
+def panes(window: Pixels) -> Pixels:
     """The upper pane of a window whose frame runs on."""
-    picture = laid_on()
-    picture[88:200, 300:390] = 20
+    picture = window.copy()
+    picture[80:200, 300:390] = 20
     return picture
+
+
+IN_THE_CORNER = laid_on(300, 0, 400)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +195,14 @@ def panes() -> Pixels:
         (laid_on(), (320, 20, 370, 75), "collage"),
         (laid_on(top=0), (320, 20, 370, 75), "collage"),
         (laid_on(), (100, 120, 160, 200), None),  # a flag, a picture of a thing
-        (laid_on(310, 0, 400), (320, 20, 370, 75), None),  # in the very corner: a counter
+        (IN_THE_CORNER, (320, 20, 370, 75), "collage"),
+        (IN_THE_CORNER, (100, 120, 160, 200), None),
+        (before_a_window(IN_THE_CORNER, (338, 362)), (320, 20, 370, 75), None),
+        (panes(IN_THE_CORNER), (320, 20, 370, 75), None),
         (laid_on(160, 60, 250), (180, 70, 230, 130), None),  # far from a corner: a screen
-        (before_a_window(300, (345, 367)), (320, 20, 370, 75), None),
-        (before_a_window(190, (200, 222), (250, 272), (300, 322)), (330, 20, 380, 75), None),
-        (panes(), (320, 20, 370, 75), None),
+        (before_a_window(laid_on(), (345, 367)), (320, 20, 370, 75), None),
+        (before_a_window(laid_on(190), (200, 222), (250, 272), (300, 322)), (330, 20, 380, 75), None),
+        (panes(laid_on()), (320, 20, 370, 75), None),
     ],
 )
 def test_a_small_picture_with_a_face_in_a_corner(picture: Pixels, face: tuple[float, ...], kind: str | None) -> None:
