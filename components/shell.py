@@ -4,12 +4,14 @@ import errno
 import json
 import logging
 import os
+import re
 import select
+import shutil
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +65,25 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
         _tell("done", step=step.name)
 
 
+def _told(error: BaseException) -> Iterator[tuple[int | None, str]]:
+    """The numbers of the system's errors, with the place of each; of a folder that was copied, for each file."""
+    if isinstance(error, shutil.Error) and isinstance(
+        error.args[0], list
+    ):  # which keeps of the files' errors only the words
+        for _, target, why in error.args[0]:
+            number = re.match(r"\[Errno (\d+)\]", str(why))
+            yield int(number[1]) if number else None, str(target)
+    elif isinstance(error, OSError):
+        yield error.errno, str(error.filename2 or error.filename or "")
+
+
 def sentence_of(error: BaseException) -> str | None:
     """The sentence for the user when `error` is something that the user can mend, else None."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        place = f" at {error.filename2 or error.filename}" if error.filename else ""
+    full = [place for number, place in _told(error) if number in NO_SPACE]
+    if full:
+        place = f" at {full[0]}" if full[0] else ""
         return f"The disk is full{place}: free some space and start again; finished steps are not redone."
     if isinstance(error, OSError) and error.errno in NO_PLACE and error.filename:
         place = error.filename2 or error.filename

@@ -1,6 +1,7 @@
 """The process of a step outside a watching runner: as on a cluster."""
 
 import errno
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def test_wrong_settings_are_a_users_mistake(tmp_path: Path, caplog: pytest.LogCa
     assert "The setting size is not valid: Input should be greater than or equal to 1." in caplog.text
 
 
+def copying(number: int, words: str) -> shutil.Error:
+    """What `shutil.copytree` raises for a folder, with what was said of each file."""
+    said = [str(OSError(kind, text, "/from/x", None, "/to/x")) for kind, text in ((errno.EIO, "I/O"), (number, words))]
+    return shutil.Error([(f"/from/{name}", f"/to/{name}", why) for name, why in zip("xy", said, strict=True)])
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
@@ -64,6 +71,8 @@ def test_wrong_settings_are_a_users_mistake(tmp_path: Path, caplog: pytest.LogCa
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: free some space and start again"),
         (OSError(errno.ENOSPC, "No space", "/from/x", None, "/to/x"), "The disk is full at /to/x: free some space"),
         (OSError(errno.EDQUOT, "Quota exceeded", "/home/x"), "The disk is full at /home/x: free some space"),
+        (copying(errno.ENOSPC, "No space left on device"), "The disk is full at /to/y: free some space"),
+        (copying(errno.EIO, "Input/output error"), None),
         (OSError(errno.EACCES, "Permission denied", "/x"), "/x cannot be used (Permission denied): give another place"),
         (OSError(errno.EISDIR, "Is a directory", "/.y.1", None, "/y"), "/y cannot be used (Is a directory)"),
         (OSError(errno.EACCES, "Permission denied"), None),
