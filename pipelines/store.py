@@ -1,6 +1,7 @@
 """The store of a runs folder: artefacts that kfp.local made, each unique and never changed, and its cache of steps."""
 
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Store:
     def discard(self, folder: Path) -> None:
         """Take a folder beside the store away at once; the next sweep deletes it."""
         self._bin.mkdir(parents=True, exist_ok=True)
-        folder.rename(self._bin / folder.name)
+        folder.rename(Path(tempfile.mkdtemp(dir=self._bin)) / folder.name)  # one of its name may lie there already
 
     def keep_only(self, addresses: Iterable[str], since: float) -> None:
         """Drop all results of steps but those at `addresses` and those made `since` a time in seconds of the epoch."""

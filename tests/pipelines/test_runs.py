@@ -229,6 +229,20 @@ def test_a_pruning_that_was_killed_is_made_up_for(runs: Runs, monkeypatch: pytes
     assert not old.exists()
 
 
+def test_a_run_that_came_back_after_a_killed_pruning_can_be_pruned_again(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, _ = (finished(runs) for _ in range(2))
+    copy = shutil.copytree(old, runs.folder.parent / "fetched")
+    monkeypatch.setattr(shutil, "rmtree", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        runs.prune(1)
+    monkeypatch.undo()
+    copy.rename(old)
+    assert runs.prune(1) == [old.name]
+    assert not (runs.store.folder / "discarded").exists()
+
+
 def test_no_run_is_pruned_while_one_is_at_work(runs: Runs) -> None:
     with runs.store.only_user(), pytest.raises(BusyError):
         runs.prune(1)
