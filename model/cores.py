@@ -4,6 +4,8 @@ import math
 import os
 from pathlib import Path
 
+SPINS = 10_000  # looks at whether the others are done before a thread of torch's goes to sleep
+
 CGROUPS = Path("/sys/fs/cgroup")  # of this container, where there is one
 
 
@@ -20,6 +22,16 @@ def limit_threads() -> None:
     """
     if cores() < _allowed():
         os.environ.setdefault("OMP_NUM_THREADS", str(cores()))
+
+
+def limit_waiting() -> None:
+    """Let torch's threads soon sleep where others keep them waiting, unless somebody told them how to wait.
+
+    It must not be imported yet. The library's own 300,000 looks (GOMP_SPINCOUNT) take longer than the scheduler's time
+    slice: beside other programs, a thread that waits so keeps the one that it waits for off the core.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
 
 
 def _allowed() -> int:

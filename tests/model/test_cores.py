@@ -61,3 +61,17 @@ def test_torch_is_told_of_a_limit_unless_somebody_else_told_it() -> None:
     assert threads("100000 100000") == ["1", "1"]
     assert threads("100000 100000", OMP_NUM_THREADS="2")[0] == "2"
     assert threads("max 100000")[0] == "None"
+
+
+def spins(**given: str) -> str:
+    """How long torch's threads wait awake, as their library says itself."""
+    rest = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    command, told = [sys.executable, "-c", "import model, torch"], {"OMP_DISPLAY_ENV": "VERBOSE"}
+    said = subprocess.run(command, env=rest | told | given, capture_output=True, text=True, check=True).stderr
+    return said.partition("GOMP_SPINCOUNT = '")[2].partition("'")[0]
+
+
+def test_threads_that_wait_soon_sleep_unless_somebody_else_told_them() -> None:
+    assert spins() == "10000"
+    assert spins(GOMP_SPINCOUNT="5") == "5"
+    assert spins(OMP_WAIT_POLICY="PASSIVE") == "0"
