@@ -6,20 +6,25 @@ import random
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from components.shell import sentence_of
+from model.artefacts import write_json
 from model.dataset.dataset import Dataset
-from model.errors import PREEMPTED, UserError
+from model.errors import PREEMPTED, Preempted, UserError
 from model.training import checkpoint
 from model.training.checkpoint import checkpoints
+from model.training.preemption import asked_to_stop
+from model.training.watch import Watch
 from tests.model.training.tiny_job import PHASES, same_end, start, tiny_trainer
 
 
@@ -98,6 +103,31 @@ def test_sigterm_saves_after_the_running_step_and_says_preempted(
     assert start(dataset, tmp_path, "term", 5) == PREEMPTED
     resumed = tiny_trainer(dataset, tmp_path)
     assert resumed.progress.step == 5
+    assert resumed.train() == whole.curve
+    assert same_end(whole.work, tmp_path)
+
+
+@pytest.mark.parametrize("moment", ["saving", "drawing samples"])
+def test_sigterm_while_a_checkpoint_is_written_or_samples_are_drawn_is_answered_after_it(
+    dataset: Dataset, tmp_path: Path, whole: Whole, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def write(path: Path, value: dict[str, Any]) -> None:
+        if moment == "saving":
+            os.kill(os.getpid(), signal.SIGTERM)
+        write_json(path, value)
+
+    def sample() -> list[Image.Image]:
+        if moment == "drawing samples":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return [Image.new("RGB", (8, 8))]
+
+    with monkeypatch.context() as patch, asked_to_stop() as stop:
+        patch.setattr(checkpoint, "write_json", write)
+        with closing(Watch(tmp_path / "live", sample, samples_every=4)) as watch, pytest.raises(Preempted):
+            tiny_trainer(dataset, tmp_path).train(stop, watch)
+    assert (tmp_path / "live" / "samples" / "step-0000004.png").is_file()
+    resumed = tiny_trainer(dataset, tmp_path)
+    assert resumed.progress.step == 4
     assert resumed.train() == whole.curve
     assert same_end(whole.work, tmp_path)
 
