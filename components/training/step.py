@@ -44,11 +44,12 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     _refuse_unvalidated(dataset, validation)
     keep_memory()
     config = config.planned()
-    opened, chosen = Dataset.open(dataset), preset(config.preset).with_branches(config.branches)
-    start = find_start(config.start, chosen, config.seed)
-    loop = _loop(config)
-    process = accelerator(loop.accumulate, chosen.dtype)
-    key = _key(opened, chosen, start, config, process)
+    with stopped_at_once("making ready for a training"):
+        opened, chosen = Dataset.open(dataset), preset(config.preset).with_branches(config.branches)
+        start = find_start(config.start, chosen, config.seed)
+        loop = _loop(config)
+        process = accelerator(loop.accumulate, chosen.dtype)
+        key = _key(opened, chosen, start, config, process)
     work, live = work_folder("train", key), cache_folder("live", "train", key)
     with _to_oneself(live, process), asked_to_stop() as stop:
         with stopped_at_once("encoding what is trained on"):

@@ -100,6 +100,24 @@ def test_sigterm_while_photos_are_encoded_ends_at_once_and_keeps_what_is_done(
     assert load_adapter(paths["model"]).sizes == SIZES
 
 
+def test_sigterm_before_anything_is_encoded_is_answered_as_preempted(
+    tmp_path: Path, assets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths, opened = inputs(tmp_path), Dataset.open
+
+    def open_and_stop(folder: Path) -> Dataset:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return opened(folder)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("it would have ended the process"))
+    try:
+        monkeypatch.setattr(Dataset, "open", open_and_stop)
+        with pytest.raises(Preempted, match="start it again to go on"):
+            run(**paths, config=SHORT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_a_training_killed_while_photos_or_texts_are_encoded_ends_as_one_that_was_not(
     tmp_path: Path, assets: Path
 ) -> None:
