@@ -32,7 +32,11 @@ class TrainingConfig(Settings):
     batch: int = Field(16, ge=1, le=4096, description="pictures in a batch")
     accumulate: int = Field(1, ge=1, le=1024, description="batches in an optimiser step")
     seed: int = Field(7, ge=0, lt=2**32, description="seed of the order, the noise and an untrained adapter")
-    checkpoint_every: int = Field(20, ge=1, description="optimiser steps between checkpoints")
+    checkpoint_every: int = Field(
+        20,
+        ge=1,
+        description="most optimiser steps between checkpoints; one is written at each third point of the curve",
+    )
 
     recompute: float = Field(
         0.0,
