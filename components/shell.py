@@ -67,9 +67,8 @@ def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), 
 
 def _told(error: BaseException) -> Iterator[tuple[int | None, str]]:
     """The numbers of the system's errors, with the place of each; of a folder that was copied, for each file."""
-    if isinstance(error, shutil.Error) and isinstance(
-        error.args[0], list
-    ):  # which keeps of the files' errors only the words
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        # Of the files' errors it keeps the words alone.
         for _, target, why in error.args[0]:
             number = re.match(r"\[Errno (\d+)\]", str(why))
             yield int(number[1]) if number else None, str(target)

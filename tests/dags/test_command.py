@@ -37,6 +37,18 @@ def test_a_command_leaves_its_output_and_its_exit_code(tmp_path: Path) -> None:
     assert [(tmp_path / name).read_text() for name in ("out", "log", "code")] == ["out\n", "word\n", "4"]
 
 
+def test_a_command_that_made_room_or_found_another_at_work_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dags.supervisor.PAUSE", 0.01)
+    program = (
+        "import pathlib, sys; tries = pathlib.Path(sys.argv[1]); tries.open('a').write('x'); print(tries.read_text());"
+        "sys.exit(75 if len(tries.read_text()) < 3 else 5)"
+    )
+    assert supervise(tmp_path, [sys.executable, "-c", program, str(tmp_path / "tries")]) == 0
+    assert [(tmp_path / name).read_text() for name in ("out", "code")] == ["xxx\n", "5"]
+
+
 def test_a_command_at_work_is_not_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dags.command.HOME", tmp_path)
     folder = tmp_path / "job"
