@@ -72,12 +72,12 @@ class Dataset:
     @cached_property
     def embeddings(self) -> NDArray[np.float32]:
         """[F, d] raw embeddings in the order of `faces`."""
-        return _matrix(self.faces["embedding"], int(self.manifest["recogniser"]["dim"]))
+        return _matrix(self.faces, "embedding", int(self.manifest["recogniser"]["dim"]))
 
     @cached_property
     def centres(self) -> NDArray[np.float32]:
         """[I, d] unit centres in the order of `identities`."""
-        return _matrix(self.identities["centre"], int(self.manifest["recogniser"]["dim"]))
+        return _matrix(self.identities, "centre", int(self.manifest["recogniser"]["dim"]))
 
     def faces_of(self, image_id: str) -> pd.DataFrame:
         """The faces of one photo, by index."""
@@ -111,7 +111,10 @@ class Dataset:
         return frame
 
 
-def _matrix(column: "pd.Series[Any]", dim: int) -> NDArray[np.float32]:
-    if column.empty:
+def _matrix(frame: pd.DataFrame, column: str, dim: int) -> NDArray[np.float32]:
+    """The vectors of a column, which shares the matrix from now on: beside its own they would be held twice."""
+    if frame.empty:
         return np.zeros((0, dim), np.float32)
-    return np.stack([np.asarray(value, np.float32) for value in column])
+    matrix = np.stack([np.asarray(value, np.float32) for value in frame[column]])
+    frame[column] = list(matrix)
+    return matrix

@@ -28,6 +28,19 @@ def test_tables_photos_and_embeddings_are_there(folder: Path) -> None:
     assert dataset.sample("b1").record == {"image_id": "b1"}
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "matrix"), [("faces", "embedding", "embeddings"), ("identities", "centre", "centres")]
+)
+def test_vectors_are_held_once(folder: Path, table: str, column: str, matrix: str) -> None:
+    dataset = Dataset.open(folder)
+    before = np.stack(list(getattr(dataset, table)[column]))
+    vectors = getattr(dataset, matrix)
+    assert np.array_equal(vectors, before)
+    after = getattr(dataset, table)[column]
+    assert np.array_equal(np.stack(list(after)), before)
+    assert all(np.shares_memory(vector, vectors) for vector in after)
+
+
 def test_the_digest_names_the_content(folder: Path) -> None:
     before = Dataset.open(folder).digest
     assert Dataset.open(folder).digest == before
