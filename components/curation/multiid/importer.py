@@ -20,6 +20,7 @@ from components.curation.items import Reject
 from components.curation.multiid.layout import Part, parts_of, plain_name
 from components.curation.multiid.record import Labelled, RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed, samples_of
+from components.curation.places import Places, column
 from components.curation.sources.listing import COLUMNS, LISTING
 from components.files import ABOUT, write_files
 from components.files import NAME as FILES
@@ -161,14 +162,26 @@ def _join(draft: Path, parts: list[Part], refused: list[Reject]) -> dict[str, in
 
 def _once(draft: Path, parts: list[Part]) -> Iterator[dict[str, Any]]:
     """What the notes of all parts say of photos and rejects; a content that came before is a reject."""
-    first: dict[str, str] = {}
+    digests = Places(column(said["photo"]["digest"] for said in _said(draft, parts) if "photo" in said))
+    copied = dict.fromkeys(digests.first[digests.again].tolist(), "")  # the paths of those that others copy
+    number = -1
+    for said in _said(draft, parts):
+        if "photo" not in said:
+            yield said
+            continue
+        number += 1
+        path, original = said["photo"]["row"]["path"], int(digests.first[number])
+        if original == number:
+            if number in copied:
+                copied[number] = path
+            yield said
+        else:
+            (draft / path).unlink(missing_ok=True)
+            copy = Reject(path, "source", "duplicate", f"it has the same bytes as {copied[original]}")
+            yield {"reject": asdict(copy)}
+
+
+def _said(draft: Path, parts: list[Part]) -> Iterator[dict[str, Any]]:
+    """The lines of all parts' notes but for the stamps."""
     for part in parts:
-        for said in islice(_noted(_note(draft, part)), 1, None):
-            path = said["photo"]["row"]["path"] if "photo" in said else ""
-            original = first.setdefault(said["photo"]["digest"], path) if path else path
-            if original == path:
-                yield said
-            else:
-                (draft / path).unlink(missing_ok=True)
-                copy = Reject(path, "source", "duplicate", f"it has the same bytes as {original}")
-                yield {"reject": asdict(copy)}
+        yield from islice(_noted(_note(draft, part)), 1, None)

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from components.curation.multiid import importer, samples
 from components.curation.multiid.importer import import_release
+from components.curation.multiid.layout import parts_of
 from components.curation.multiid.record import RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed
 from components.curation.sources.folder import scan
@@ -290,6 +292,26 @@ def test_an_import_that_failed_behind_its_last_part_begins_no_part_anew(
     assert import_release(tmp_path / "r", tmp_path / "out") == {"photos": 3, "duplicate": 1}
     assert artefacts.folder_digest(tmp_path / "out") == artefacts.folder_digest(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "r", "whole"]
+
+
+def test_finding_the_same_bytes_takes_little_memory_of_each_photo(tmp_path: Path) -> None:
+    count = 10_000
+    write_tar(tmp_path / "r/train_rec/re_000000.tar", sample("0", 1))
+    [part], _ = parts_of(tmp_path / "r")
+    lines = [
+        {"photo": {"row": {"path": f"{n}.jpg"}, "truth": {}, "digest": f"{n % (count - 1):032x}"}} for n in range(count)
+    ]
+    note = importer._note(tmp_path, part)
+    note.parent.mkdir()
+    note.write_text("".join(json.dumps(line) + "\n" for line in [{"stamp": ""}, *lines]), "utf-8")
+    del lines
+    tracemalloc.start()
+    said = importer._join(tmp_path, [part], [])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert said == {"photos": count - 1, "duplicate": 1}
+    assert read_table(tmp_path, "rejects")["detail"].to_pylist() == ["it has the same bytes as 0.jpg"]
+    assert peak < 120 * count
 
 
 @settings(deadline=None, max_examples=60)
