@@ -4,7 +4,7 @@ import ctypes
 
 import pyarrow as pa
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8  # of mallopt(3)
 LARGE = 2**20  # bytes
 LARGEST = 2**30  # bytes; a larger piece is given back when it is free
 
@@ -23,11 +23,13 @@ def keep_memory() -> None:
 def give_back_memory() -> None:
     """Let the C library give back each large array when it is freed, where it is glibc, and what is free now.
 
-    For steps that hold many rows. By default, the larger the arrays that were freed the larger are those that are put
-    among small ones, up to 32 MB, and then a small one that stays keeps the whole.
+    For steps that hold many rows; again wherever much was freed. By default, the larger the arrays that were freed the
+    larger are those that are put among small ones, up to 32 MB, and then a small one that stays keeps the whole; and
+    each thread keeps what is free of its own.
     """
     _change(M_MMAP_THRESHOLD, LARGE)
-    pa.default_memory_pool().release_unused()
+    _change(M_ARENA_MAX, 1)
+    pa.default_memory_pool().release_unused()  # of the C library, too
 
 
 def _change(setting: int, value: int) -> None:

@@ -109,14 +109,15 @@ def gather(
     """
     keys = Places(photos[KEY].combine_chunks())
     seen, refused, dim = _photos(kept, keys)
-    counts = seen["faces"].astype(np.intp)
-    matrix = MatrixFile(folder, dim)
-    faces = _faces(kept, keys, np.cumsum(counts) - counts, counts, matrix)
     stays = np.ones(len(seen), np.bool_)
     stays[list(refused)] = False
     paths = photos["path"]
     rejects = [Reject(paths[place].as_py(), "decode", *why) for place, why in sorted(refused.items())]
     lines = Lines(folder, LINE, _lines(photos, seen))
+    counts = seen["faces"].astype(np.intp)
+    del seen
+    matrix = MatrixFile(folder, dim)
+    faces = _faces(kept, keys, np.cumsum(counts) - counts, counts, matrix)
     found = Found(
         photos=Album(source(lines), np.flatnonzero(stays)),
         photo=np.repeat(np.cumsum(stays) - 1, counts),

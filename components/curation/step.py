@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.curation.bank import build_bank
@@ -50,6 +49,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     `looks` are folders with what other tasks have seen in photos; photos that are in none are looked at here. Raises
     `UserError` when no pair of photos of one person can be made of them.
     """
+    give_back_memory()
     about, folder = read_about(photos)
     items, rejects = scan(folder)
     if not len(items):
@@ -62,7 +62,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     known, spared = forgotten.spare(listed(items, file_table(photos)))
     count = len(items)
     del items  # here and below: what is not needed any more would take memory to the end
-    pa.default_memory_pool().release_unused()
+    give_back_memory()
     with Looks(work_folder("curate", look)) as kept:
         for share in looks:
             kept.take(share)
@@ -93,7 +93,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         with new_folder(dataset) as draft:
             counts = _write(draft, named, rejects, facts, config, _earlier(dataset, config))
         del named
-        pa.default_memory_pool().release_unused()
+        give_back_memory()
         kept.finish()
         if again or spared:
             kept.forget(set(again.values()) | {reject.path for reject in spared})
@@ -117,6 +117,7 @@ def _write(
     held = hold_out(named.labels, named.threshold, config, before)
     splits = photo_splits(named.labels, held, named.threshold, config)
     made = captions(named.labels.found, config, partial(examine, kept=cache_folder("marks")))
+    give_back_memory()
     return write_dataset(
         draft, named.labels, held, splits, made, rejects, facts, config, _lender(earlier, facts["look"])
     )
@@ -166,7 +167,9 @@ def label(found: Found, config: CurationConfig) -> Named:
     bank, refused = build_bank(found, good, config, cache_folder("copies"))
     give_back_memory()  # here too: threads take memory of their own
     calibration = calibrate(found, bank, config)
+    give_back_memory()
     identity = retrieve(found, bank, good, calibration.threshold, config)
+    give_back_memory()
     doubts, total = doubtful_names(bank, config)
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
     del found, bank
@@ -176,6 +179,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     labels = labels.keep(stays)
     copied = np.array([verdict is not None for verdict in verdicts], np.bool_)[stays]
     labels, copies = drop_duplicates(labels, copied, cache_folder("copies"))
+    give_back_memory()
     labels, unpaired = drop_unpaired(labels)
     facts = {"calibration": calibration.as_json(), "doubtful_names": doubts, "doubtful_names_total": total}
     refusals = [*rejects, *unusable, *unwanted, *marked, *refused, *copies, *unpaired]

@@ -1,9 +1,8 @@
 """The validate step: hold a dataset to its expectations, write result and page, stop the run if they fail."""
 
+import gc
 import logging
 from pathlib import Path
-
-import pyarrow as pa
 
 from components.validation.config import ValidationConfig
 from model.artefacts import new_folder, write_json
@@ -25,7 +24,8 @@ def run(*, dataset: Path, validation: Path, config: ValidationConfig) -> None:
     give_back_memory()
     opened = Dataset.open(dataset)
     outcomes = validate(dataset, opened.manifest, config)
-    pa.default_memory_pool().release_unused()  # the page needs room that the frames had
+    gc.collect()  # what the library made of the frames refers to itself
+    give_back_memory()  # the page needs room that they had
     # A dataset without one of its tables has no digest; the suite's first expectation says so.
     whole = all((dataset / f"{name}.parquet").is_file() for name in TABLES)
     result = {**as_json(outcomes), "dataset": {"digest": opened.digest if whole else None}}

@@ -27,11 +27,10 @@ print(given_back, faults())
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the C library is asked, and only glibc has mallopt")
 
 
-def said(program: str) -> tuple[int, int]:
-    """The two numbers that the program prints."""
-    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    first, second = map(int, printed.split())
-    return first, second
+def said(program: str, *words: str) -> list[int]:
+    """The numbers that the program prints."""
+    command = [sys.executable, "-c", program, *words]
+    return list(map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()))
 
 
 def test_what_is_freed_is_not_asked_for_again() -> None:
@@ -67,3 +66,40 @@ def test_a_large_array_is_given_back_whatever_small_ones_stay() -> None:
     kept, given_back = said(AMONG)
     assert kept > 100
     assert given_back < 10
+
+
+THREADS = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+import numpy as np
+from model.memory import give_back_memory
+
+def resident():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS")) // 1024
+
+def small_ones(_):
+    large, small = [], []
+    together.wait()
+    for _ in range(100):
+        large.append(np.ones(25_000))  # 0.2 MB
+        small.append(np.ones(500))
+    together.wait()
+    return small
+
+together = Barrier(4)
+if sys.argv[1:]:
+    give_back_memory()
+with ThreadPoolExecutor(4) as pool:
+    stays = list(pool.map(small_ones, range(4)))
+before = resident()
+again = [np.ones(25_000) for _ in range(400)]  # 80 MB, as all threads had
+print(resident() - before)
+"""
+
+
+def test_what_one_thread_freed_serves_others() -> None:
+    [kept], [shared] = said(THREADS), said(THREADS, "give back")
+    assert kept > 60
+    assert shared < 50

@@ -21,6 +21,7 @@ from model.dataset.pairs import reference_choices
 from model.dataset.records import TABLES
 from model.errors import UserError
 from model.matrix_file import MatrixFile
+from model.memory import give_back_memory
 from model.similarity import Rows, look_at_tiles
 from validation.dataset.leaks import leaked_faces, lookalikes
 from validation.dataset.limits import Limits, face_leak
@@ -82,25 +83,29 @@ def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits, scratch:
     images, identities = tables["images"], tables["identities"]
     faces = _measure_faces(folder / "faces.parquet", tables["faces"], images, identities)
     faces["embedding_finite"], faces["norm"] = embeddings.finite, embeddings.norm
-    pa.default_memory_pool().release_unused()  # the pool would keep what was read but for the columns
+    give_back_memory()  # what was read but for the columns
     people, centres = _measure_identities(identities, faces, embeddings, stored, MatrixFile(scratch, dim))
+    alike = lookalikes(identities, centres, limits.maximum_leak)
+    leaked = leaked_faces(faces, embeddings.unit, identities, centres, face_leak(manifest, limits))
+    images, faces = images.drop(columns="path"), faces.drop(columns="photo_path")  # only leaks were called by them
+    give_back_memory()
     pairs = _pairs(faces, embeddings)
     known = faces["identity"].notna() & (faces["image_split"] != "mixed")
     frames = {
-        "images": images.drop(columns="path"),
-        "faces": faces.drop(columns=["image_id", "photo_path"]),
+        "images": images,
+        "faces": faces.drop(columns="image_id"),
         "identities": people,
         "rejects": tables["rejects"],
         "known faces": faces.loc[known, ["face_id", "side", "image_split", "identity_split"]],
         "pairs": pairs,
         "people paired": identities[(identities["split"] == "train") & identities["identity"].isin(pairs["identity"])],
         "people held out": identities[identities["split"] == "heldout"],
-        "lookalikes": lookalikes(identities, centres, limits.maximum_leak),
-        "training faces": leaked_faces(faces, embeddings.unit, identities, centres, face_leak(manifest, limits)),
+        "lookalikes": alike,
+        "training faces": leaked,
         "shards": _shards(folder, manifest),
         "counts": _counts(tables, manifest),
     }
-    pa.default_memory_pool().release_unused()  # the checks need room that is free by now
+    give_back_memory()  # the checks need room that is free by now
     return Frames(frames, dim)
 
 
