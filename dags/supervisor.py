@@ -1,9 +1,9 @@
 """Runs one command to its end, whatever becomes of who started it: python supervisor.py FOLDER COMMAND...
 
 FOLDER gets `out` (stdout), `log` (stderr) and at last `code` (the exit status). A command that ends with 75, because it
-made room or another process has what it needs, is started again. Until it ends otherwise, `lock` is held by this process
-and by the command itself, so that neither can be started twice. It is taken as in model/locks.py, which an environment
-of Airflow alone lacks.
+made room or another process has what it needs, is started again. Until it ends otherwise, `lock` is held by this
+process and by the command itself, so that neither can be started twice. It is taken as in model/locks.py, which an
+environment of Airflow alone lacks.
 """
 
 import fcntl
