@@ -46,9 +46,16 @@ class Bank:
 
 @dataclass(frozen=True)
 class _Person:
+    """One person's lone faces: `members` of the bank, `copies` [C, 2] each with what it copies, and `others`.
+
+    `clusters` are the photos of the face that they show most often, and of the next. Why a face is no member is put
+    into words at the end: texts made among what goes again would keep the memory of all of it.
+    """
+
     members: Indices
-    refused: list[tuple[int, str, str]]  # face, reason, detail
-    clusters: tuple[int, int] = (0, 0)  # photos of the face that they show most often, and of the next
+    copies: Indices
+    others: Indices
+    clusters: tuple[int, int] = (0, 0)
 
 
 def build_bank(
@@ -114,7 +121,7 @@ def _named(
     people, torn = {}, {}
     groups = (np.array(indices, np.intp) for indices in faces.values())
     for (name, named_by), person in zip(faces, _agreeing(found, groups, config, folder), strict=True):
-        agreeing, others = len(person.members), sum(reason != "near_duplicate" for _, reason, _ in person.refused)
+        agreeing, others = len(person.members), len(person.others)
         if named_by == "csv" or (agreeing >= 2 and agreeing >= LEAST_SHARE * (agreeing + others)):
             people[name] = person
         elif sum(person.clusters) >= LEAST_SHARE * (agreeing + others):
@@ -143,27 +150,19 @@ def _agreeing(found: Found, groups: Iterable[Indices], config: CurationConfig, f
 
 
 def _person(found: Found, faces: Indices, told: Compared, config: CurationConfig) -> _Person:
-    refused = []
-    copy_of = _copies(found, faces, told)
-    for face, original in copy_of.items():
-        path = found.photos[found.photo[original]].item.path
-        refused.append((face, "near_duplicate", f"it is a copy of {path}"))
-    distinct = np.array([face for face in faces if int(face) not in copy_of], np.intp)
+    kept = _best(found, faces, told)
+    distinct = faces[kept == faces]
+    copies = np.stack([faces, kept], axis=1)[kept != faces]
     if len(distinct) == 1:
-        return _Person(distinct, refused)
+        return _Person(distinct, copies, distinct[:0])
     labels = density_clusters(found.unit[distinct], config.link, 2 if len(distinct) < 6 else 3)
     sizes = np.bincount(labels[labels >= 0], minlength=2)
-    clusters = (int(sizes[0]), int(sizes[1]))
-    if sizes[0] == sizes[1]:  # also where nothing clusters
-        detail = f"its person's {len(distinct)} photos show no one face most often: name them apart"
-        return _Person(distinct[:0], refused + [(int(face), "inconsistent", detail) for face in distinct], clusters)
-    detail = "its face is not the one that most photos of this person show"
-    refused += [(int(face), "outlier", detail) for face in distinct[labels != 0]]
-    return _Person(distinct[labels == 0], refused, clusters)
+    agree = (labels == 0) & (sizes[0] > sizes[1])  # nobody where two faces are as frequent, or nothing clusters
+    return _Person(distinct[agree], copies, distinct[~agree], (int(sizes[0]), int(sizes[1])))
 
 
-def _copies(found: Found, faces: Indices, told: Compared) -> dict[int, int]:
-    """The near-duplicates among `faces`, each with the better one that is kept."""
+def _best(found: Found, faces: Indices, told: Compared) -> Indices:
+    """For each of `faces` the best of those that are one picture with it, itself where there is no better one."""
     count, picture = connected_components(told.same, directed=False)  # copies may differ more than from the original
     width, height = np.maximum(found.box[faces, 2:] - found.box[faces, :2], 1).T
     size = np.log(width * height) / 2
@@ -171,24 +170,34 @@ def _copies(found: Found, faces: Indices, told: Compared) -> dict[int, int]:
     np.maximum.at(largest, picture, size)
     order = np.argsort(told.unnatural + ((largest[picture] - size) / SMALLER) ** 2, kind="stable")
     _, best = np.unique(picture[order], return_index=True)
-    kept = faces[order[best[picture]]]
-    return {int(face): int(original) for face, original in zip(faces, kept, strict=True) if face != original}
+    return faces[order[best[picture]]]
 
 
 def _rejects(found: Found, people: dict[str, _Person], bank: Bank, config: CurationConfig) -> list[Reject]:
     rejects = []
     known = set(bank.names)
     for name, person in people.items():
-        refused = np.array([face for face, _, _ in person.refused], np.intp)
-        for (face, reason, detail), photo in zip(person.refused, found.photos_of(refused), strict=True):
-            shown = _shown(found, face, bank, config) if reason == "outlier" else None
-            why = ("mislabelled", f"it is named {name} but shows {shown}") if shown else (reason, detail)
-            rejects.append(Reject(photo.item.path, "bank", *why))
+        pictures = (found.photos_of(column) for column in person.copies.T)
+        for photo, original in zip(*pictures, strict=True):
+            detail = f"it is a copy of {original.item.path}"
+            rejects.append(Reject(photo.item.path, "bank", "near_duplicate", detail))
+        for face, photo in zip(person.others.tolist(), found.photos_of(person.others), strict=True):
+            rejects.append(Reject(photo.item.path, "bank", *_odd(found, name, person, face, bank, config)))
         if name not in known:
             detail = f"{name} has {len(person.members)} bank photos, min_references={config.min_references}"
             paths = [photo.item.path for photo in found.photos_of(person.members)]
             rejects += [Reject(path, "bank", "few_references", detail) for path in paths]
     return rejects
+
+
+def _odd(found: Found, name: str, person: _Person, face: int, bank: Bank, config: CurationConfig) -> tuple[str, str]:
+    """Why a face that is no copy is no member: reason and detail."""
+    if not len(person.members):
+        detail = f"its person's {len(person.others)} photos show no one face most often: name them apart"
+        return "inconsistent", detail
+    if shown := _shown(found, face, bank, config):
+        return "mislabelled", f"it is named {name} but shows {shown}"
+    return "outlier", "its face is not the one that most photos of this person show"
 
 
 def _shown(found: Found, face: int, bank: Bank, config: CurationConfig) -> str | None:
