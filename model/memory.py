@@ -20,15 +20,23 @@ def keep_memory() -> None:
     _change(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def share_memory() -> None:
+    """Let the threads share one store of what is free, where the C library is glibc: by default each has its own.
+
+    For steps that hold many rows, before their threads begin.
+    """
+    _change(M_ARENA_MAX, 1)
+
+
 def give_back_memory() -> None:
     """Let the C library give back each large array when it is freed, where it is glibc, and what is free now.
 
     For steps that hold many rows; again wherever much was freed. By default, the larger the arrays that were freed the
-    larger are those that are put among small ones, up to 32 MB, and then a small one that stays keeps the whole; and
-    each thread keeps what is free of its own.
+    larger are those that are put among small ones, up to 32 MB, and then a small one that stays keeps the whole. Work
+    that makes and frees large arrays all the time, as looking at photos does, took 8 % longer for it.
     """
+    share_memory()
     _change(M_MMAP_THRESHOLD, LARGE)
-    _change(M_ARENA_MAX, 1)
     pa.default_memory_pool().release_unused()  # of the C library, too
 
 

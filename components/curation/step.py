@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.curation.bank import build_bank
@@ -38,7 +39,7 @@ from model.artefacts import cache_folder, new_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.dataset.records import read_table
 from model.errors import UserError
-from model.memory import give_back_memory
+from model.memory import give_back_memory, share_memory
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     `looks` are folders with what other tasks have seen in photos; photos that are in none are looked at here. Raises
     `UserError` when no pair of photos of one person can be made of them.
     """
-    give_back_memory()
+    share_memory()
     about, folder = read_about(photos)
     items, rejects = scan(folder)
     if not len(items):
@@ -62,13 +63,13 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
     known, spared = forgotten.spare(listed(items, file_table(photos)))
     count = len(items)
     del items  # here and below: what is not needed any more would take memory to the end
-    give_back_memory()
+    pa.default_memory_pool().release_unused()
     with Looks(work_folder("curate", look)) as kept:
         for share in looks:
             kept.take(share)
         found, refused = find_faces(folder, known, config, lambda: load(config), kept)
         del known
-        give_back_memory()  # what was freed lies between what stays
+        give_back_memory()  # what was freed lies between what stays; before this it would slow the networks
         shown = forgotten.shown(found, networks["digest"])
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
         digests = read_files(photos) if paths else {}
