@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from dags.command import job_folder
 from dags.servers import Servers
 from pipelines.registry import STORE, Registry
 from pipelines.runs import Runs
@@ -45,7 +46,7 @@ class Place:
         return Registry(self.home / "registry")
 
     def job(self, run: str) -> Path:
-        return self.home / "runs" / ".jobs" / f"retrain.{run}.run"
+        return self.home / "runs" / ".jobs" / job_folder("retrain", run, "run").name
 
     def kill(self, server: str) -> None:
         """End a server and its workers as a power cut would, and start it again."""
