@@ -24,7 +24,9 @@ BODY = """{{ ti.xcom_pull(task_ids="read_decision")["body"] }}"""
 
 @dag(
     schedule=AssetOrTimeSchedule(
-        timetable=CronTriggerTimetable("0 0 * * 0", timezone="UTC"), assets=(PHOTOS | DELETIONS)
+        # By default a DAG that is new on a Sunday begins at once, as if it had been there at midnight.
+        timetable=CronTriggerTimetable("0 0 * * 0", timezone="UTC", run_immediately=timedelta(0)),
+        assets=(PHOTOS | DELETIONS),
     ),
     catchup=False,
     max_active_runs=1,

@@ -31,6 +31,22 @@ print("RESULT " + json.dumps({{
     "runs": sorted({{dag.max_active_runs for dag in bag.dags.values()}}),
     "catchup": sorted({{dag.catchup for dag in bag.dags.values()}})}}))
 """
+FIRST = """
+import json
+from pathlib import Path
+import airflow.sdk
+import pendulum
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables import trigger
+from airflow.timetables.base import TimeRestriction
+trigger.utcnow = lambda: pendulum.datetime(2026, 11, 29, 15)  # a Sunday
+dag = DagBag(Path({dags!r}, "retrain.py")).dags["retrain"]
+timetable = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+ever = TimeRestriction(earliest=None, latest=None, catchup=False)
+first = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=ever)
+print("RESULT " + json.dumps({{"first": str(first.run_after.date())}}))
+"""
 MENDABLE = {"settings": ["train.seed=13"]}
 REJECTED = {"settings": ["train.seed=5"]}
 PLAIN = {"photos": '/it\'s "here" {{ run_id }} $HOME', "settings": ["train.seed=7", "curate.pack='a b'"]}
@@ -57,6 +73,11 @@ def test_the_dags_load_within_a_second_each(home: Home) -> None:
     assert ["hand_over", "promote"] in loaded["edges"]
     assert loaded["assets"] == ["deletions", "photos"]
     assert (loaded["runs"], loaded["catchup"]) == ([1], [False])
+
+
+def test_a_new_schedule_waits_for_its_day(home: Home) -> None:
+    (first,) = results(home.python("-c", FIRST.format(dags=str(DAGS))))
+    assert first == {"first": "2026-12-06"}
 
 
 def test_what_people_must_mend_fails_at_once_with_its_sentence(printed: str) -> None:
