@@ -1,4 +1,4 @@
-"""The photo that an editing backbone is shown: resized, its faces blurred, so that it tells nobody's identity."""
+"""The photo that an editing backbone is shown, its faces blurred, and how small a face may be, for that and at all."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from model.dataset.buckets import Size
 from model.errors import UserError
 
 LEAST = 100  # pixels of a face's shorter side from which on it is blurred; smaller ones tell too little
+PERSON = 20  # the same below which a face is nobody: neither the training nor a recogniser sees it
 RADIUS = 15  # of the Gaussian blur, pixels
 FULL = 512  # pixels of a picture's shorter side to which both belong; in smaller pictures they shrink with it
 SQUARE = (0.9, 1.1)  # width over height of the photos that the published editing model takes
@@ -31,6 +32,14 @@ def fitted(photo: Image.Image, size: Size) -> NDArray[np.uint8]:
 def least_face(size: Size) -> float:
     """Pixels of a face's shorter side from which on it is blurred in a picture of `size`."""
     return LEAST * _share(size)
+
+
+def least_person(size: Size, *, edits: bool) -> float:
+    """Pixels of a face's shorter side from which on it is one of the people of a picture of `size`.
+
+    For a backbone that `edits` they are those who are blurred: another face would tell who it is.
+    """
+    return max(PERSON, least_face(size)) if edits else PERSON
 
 
 def blurred_faces(boxes: NDArray[np.float32], size: Size) -> NDArray[np.float32]:

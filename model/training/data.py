@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from model.dataset.buckets import Placement, Size, place
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
-from model.editing import least_face
+from model.editing import least_person
 from model.errors import UserError
 
-LEAST_FACE = 20
 SPLIT = "train"
 log = logging.getLogger(__name__)
 
@@ -80,7 +79,7 @@ def training_set(dataset: Dataset, buckets: Sequence[Size], *, edits: bool = Fal
     if not targets:
         raise UserError(
             f"the dataset {dataset.folder}: none of its {len(found)} training photos has a face of "
-            f"{min(_least(size, edits) for size in buckets):g} pixels "
+            f"{min(least_person(size, edits=edits) for size in buckets):g} pixels "
             "in a training-size crop; curate photos with larger faces."
         )
     in_bank = (frame["role"] == "reference") & frame["identity"].isin(known)
@@ -123,7 +122,7 @@ def _target(photo: Any, faces: _Faces, buckets: Sequence[Size], edits: bool) -> 
     if placement is None:
         return None
     fitted = placement.boxes(faces.boxes[rows])
-    seen = np.flatnonzero((fitted[:, 2:] - fitted[:, :2]).min(1) >= _least(placement.size, edits))
+    seen = np.flatnonzero((fitted[:, 2:] - fitted[:, :2]).min(1) >= least_person(placement.size, edits=edits))
     if not len(seen):
         return None
     own = tuple(rows[seen].tolist())
@@ -138,8 +137,3 @@ def _target(photo: Any, faces: _Faces, buckets: Sequence[Size], edits: bool) -> 
         tuple(faces.identities[row] for row in own),
         tuple(faces.references[row] for row in own),
     )
-
-
-def _least(size: Size, edits: bool) -> float:
-    """Pixels of a face's shorter side from which on it is one of a picture's people."""
-    return max(LEAST_FACE, least_face(size)) if edits else LEAST_FACE

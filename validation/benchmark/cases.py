@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from model.dataset.buckets import Placement, Size, place
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import Choices, dataset_pairs
-from model.editing import least_face
+from model.editing import least_person
 from model.errors import UserError
 
 SPLIT = "heldout"
-LEAST_FACE = 20  # px after fitting: below it neither the training nor a recogniser sees a face
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def _case(dataset: Dataset, image_id: str, buckets: Sequence[Size], choices: Cho
     if placement is None:
         return "faces that no picture size holds"
     fitted = placement.boxes(boxes)
-    least = max(LEAST_FACE, least_face(placement.size)) if edits else LEAST_FACE
+    least = least_person(placement.size, edits=edits)
     if (fitted[:, 2:] - fitted[:, :2]).min() < least:
         return f"a face below {least:g} px"
     # People stand from left to right, as a reader of the page names them.

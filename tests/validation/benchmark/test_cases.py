@@ -18,6 +18,18 @@ def folder(tmp_path: Path) -> Path:
     return sound_dataset(tmp_path / "dataset", people=8, heldout=3, singles=3, groups=4)
 
 
+def shrink_a_face(folder: Path, side: float) -> None:
+    """Make one held-out face so small, pixels of a photo of 160."""
+
+    def shrink(frame: Frame) -> Frame:
+        row = frame.index[frame["identity"] == "p06"][0]
+        frame["box"] = frame["box"].astype(object)
+        frame.at[row, "box"] = [10.0, 10.0, 10.0 + side, 10.0 + side]
+        return frame
+
+    edit(folder, "faces", shrink)
+
+
 def test_cases_show_heldout_people_with_another_photo_of_each(folder: Path) -> None:
     dataset = Dataset.open(folder)
     cases = build_cases(dataset, BUCKETS, 100).chosen
@@ -49,24 +61,12 @@ def test_the_same_dataset_gives_the_same_cases(folder: Path) -> None:
 
 
 def test_photos_that_cannot_be_a_case_are_counted_by_reason(folder: Path) -> None:
-    def shrink(frame: Frame) -> Frame:
-        row = frame.index[frame["identity"] == "p06"][0]
-        frame["box"] = frame["box"].astype(object)
-        frame.at[row, "box"] = [10.0, 10.0, 22.0, 22.0]
-        return frame
-
-    edit(folder, "faces", shrink)
+    shrink_a_face(folder, 12)
     assert build_cases(Dataset.open(folder), BUCKETS, 100).left_out == {"a face below 20 px": 1}
 
 
 def test_an_editor_gets_no_case_with_a_face_that_would_stay_unblurred(folder: Path) -> None:
-    def shrink(frame: Frame) -> Frame:
-        row = frame.index[frame["identity"] == "p06"][0]
-        frame["box"] = frame["box"].astype(object)
-        frame.at[row, "box"] = [10.0, 10.0, 40.0, 40.0]
-        return frame
-
-    edit(folder, "faces", shrink)
+    shrink_a_face(folder, 30)
     dataset = Dataset.open(folder)
     drawn, edited = build_cases(dataset, BUCKETS, 100), build_cases(dataset, BUCKETS, 100, edits=True)
     assert drawn.left_out == {}
