@@ -1,11 +1,11 @@
-"""Prints the peak memory of curation and validation as folders grow: python -m benchmarks.memory PORTRAITS [--seen].
+"""Prints the peak memory of curation and validation as folders grow: python -m benchmarks.memory PORTRAITS [--new N].
 
 PORTRAITS has one sub-folder of photos a person. They are shrunk to `SIDE` pixels and repeated: person k of a made
 folder has `EACH` photos of portrayed person k modulo their number, each file made another by a comment in it. So the
 more people there are, the more look alike. The commands `curate` and `validate` run in processes of their own, whose
-peaks are what the kernel counts as resident. With --seen the faces pass finds what it saw in the portraits under the
-keys of all files, so that the networks rest, all else is done, and stored photos are decoded once more; embeddings are
-turned with each repetition then, so that all people are different ones.
+peaks are what the kernel counts as resident. With --new the networks look at the last N photos of each folder only; of
+the others they find what they saw in the portraits, all else is done, and stored photos are decoded once more.
+Embeddings are turned with each repetition then, so that all people are different ones. With --new 0 networks rest.
 """
 
 import argparse
@@ -26,7 +26,9 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from components.curation.examine import ROWS as MARKS
 from components.curation.faces_pass import PART
+from components.curation.items import ID_DIGITS
 from components.curation.kept import KEY, Kept
 from components.curation.looked import ROW
 from components.files import read_files
@@ -38,7 +40,7 @@ from model.progress import track
 SIDE = 160  # pixels
 EACH = 8  # photos a person
 LIMITS = {"maximum_separation": "1.0", "maximum_leak": "1.0", "maximum_face_leak": "1.0", "minimum_spread": "-1.0"}
-SETTINGS = {"kinds": "false", "text": "keep", "max_nsfw": "1.0", "min_face": "24"}  # of curate: the faces pass alone
+SETTINGS = {"min_face": "24"}  # of curate: a face of a small photo is small
 
 # A small program between: the kernel counts what a process was before it became the command, which is what started it.
 WATCH = """
@@ -55,14 +57,13 @@ sys.exit(os.waitstatus_to_exitcode(status))
 class Peak:
     """What a folder of so many photos took: `memory` is the peak of curating, then of validating, in bytes.
 
-    `images` and `faces` are what came into the dataset, `seconds` those of both.
+    `images` are those that came into the dataset, `seconds` those of both commands.
     """
 
     photos: int
     memory: tuple[int, int]
     seconds: tuple[float, float]
     images: int
-    faces: int
 
 
 def portraits(folder: Path) -> list[list[bytes]]:
@@ -109,7 +110,7 @@ def passes(photos: Path, place: Path) -> Peak:
     validated = _run(["validate", "--dataset", dataset, "--out", result, *limits], place)
     counts = read_json(place / "dataset" / "manifest.json")["counts"]
     memory, seconds = (curated[0], validated[0]), (curated[1], validated[1])
-    return Peak(counts["photos"], memory, seconds, counts["images"], counts["faces"])
+    return Peak(counts["photos"], memory, seconds, counts["images"])
 
 
 def _run(command: list[str], place: Path) -> tuple[int, float]:
@@ -123,17 +124,22 @@ def _run(command: list[str], place: Path) -> tuple[int, float]:
     return int(done.stdout) * 1024, time.perf_counter() - start
 
 
-def fill(store: Path, unique: Path, photos: Path, place: Path) -> None:
-    """Keep in the cache of `place` what `store` has of the photos `unique`, under the keys of all `photos`."""
-    known, wanted = read_files(unique), read_files(photos)
-    with Kept(store, ROW) as source:
-        rows = source.rows([known[path_of(number)] for number in range(len(known))]).to_pylist()
-    keys = [wanted[path_of(number)] for number in range(len(wanted))]
-    with Kept(place / "cache" / store.relative_to(store.parents[3]), ROW) as target:
-        for start in track(range(0, len(keys), PART["cpu"]), "rows", unit="part"):
-            numbers = range(start, min(start + PART["cpu"], len(keys)))
-            again = [(rows[number % len(rows)], number // len(rows)) for number in numbers]
-            target.add([row | {KEY: keys[n], "embedding": turned(row, turn)} for n, (row, turn) in zip(numbers, again)])
+def fill(source: Path, target: Path, known: list[str], wanted: list[str]) -> None:
+    """Keep in the cache `target` what the cache `source` has of photos with the digests `known`, under `wanted`."""
+    rows = next(source.glob("work/curate/*/rows"))
+    with Kept(rows, ROW) as store:
+        seen = store.rows(known).to_pylist()
+    for start in track(range(0, len(wanted), PART["cpu"]), "rows", unit="part"):
+        numbers = range(start, min(start + PART["cpu"], len(wanted)))
+        again = [(wanted[n], seen[n % len(seen)], n // len(seen)) for n in numbers]
+        with Kept(target / rows.relative_to(source), ROW) as store:
+            store.add([row | {KEY: key, "embedding": turned(row, turn)} for key, row, turn in again])
+    for folder in source.glob("marks/*/*"):
+        with Kept(folder, MARKS) as store:
+            marks = {row[KEY][:ID_DIGITS]: row for table in store.scan(["marks"]) for row in table.to_pylist()}
+        said = [(key, marks.get(known[n % len(known)][:ID_DIGITS])) for n, key in enumerate(wanted)]
+        with Kept(target / folder.relative_to(source), MARKS) as store:
+            store.add([row | {KEY: key[:ID_DIGITS] + row[KEY][ID_DIGITS:]} for key, row in said if row])
 
 
 def turned(row: dict[str, Any], turn: int) -> NDArray[np.float32]:
@@ -144,20 +150,25 @@ def turned(row: dict[str, Any], turn: int) -> NDArray[np.float32]:
     return np.asarray((np.array(row["embedding"], np.float32).reshape(-1, dim)[:, order] * signs).ravel())
 
 
-def measure(people: Sequence[Sequence[bytes]], counts: Sequence[int], seen: bool, scratch: Path) -> list[Peak]:
+def measure(people: Sequence[Sequence[bytes]], counts: Sequence[int], new: int | None, scratch: Path) -> list[Peak]:
     """Curate folders of so many photos, each in a cache of its own that shares the networks' weights."""
-    weights = cache_folder("weights")
     peaks: list[Peak] = []
-    for count in (sum(map(len, people)), *counts) if seen else counts:
+    for count in counts if new is None else (sum(map(len, people)), *counts):
         place = scratch / str(len(peaks))
         (place / "cache").mkdir(parents=True)
-        (place / "cache" / "weights").symlink_to(weights)
+        (place / "cache" / "weights").symlink_to(cache_folder("weights"))
         photos = make(people, count, place)
-        if peaks and seen:
-            store = next((scratch / "0" / "cache" / "work" / "curate").glob("*/rows"))
-            fill(store, scratch / "0" / "photos", photos, place)
+        if peaks and new is not None:
+            known, wanted = digests(scratch / "0" / "photos"), digests(photos)
+            fill(scratch / "0" / "cache", place / "cache", known, wanted[: count - new])
         peaks.append(passes(photos, place))
-    return peaks[1:] if seen else peaks
+    return peaks if new is None else peaks[1:]
+
+
+def digests(photos: Path) -> list[str]:
+    """Those of the files of a made folder, in the order of their numbers."""
+    files = read_files(photos)
+    return [files[path_of(number)] for number in range(len(files))]
 
 
 def main() -> None:
@@ -165,16 +176,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("portraits", type=Path)
     parser.add_argument("--counts", type=int, nargs="+", default=[1000, 10_000, 100_000])
-    parser.add_argument("--seen", action="store_true", help="rest the networks")
+    parser.add_argument("--new", type=int, metavar="N", help="photos that the networks look at; none: all")
     parser.add_argument("--scratch", type=Path, help="where folders are made")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.scratch) as scratch:
-        peaks = measure(portraits(given.portraits), given.counts, given.seen, Path(scratch))
-    way = "faces pass seen before" if given.seen else "networks at work"
-    columns = [f"{step}: {figure}" for step in ("curate", "validate") for figure in ("seconds", "peak, MB", "times")]
-    table = Table("photos", "images", "faces", *columns, title=f"peak memory, {way}; times that of the row above")
+        peaks = measure(portraits(given.portraits), given.counts, given.new, Path(scratch))
+    way = "all photos new" if given.new is None else f"{given.new} photos new"
+    columns = [f"{step}{figure}" for step in ("curate", "validate") for figure in (", s", ", MB", ", times")]
+    table = Table("photos", "images", *columns, title=f"peak memory, {way}; times that of the row above")
     for before, peak in zip([None, *peaks], peaks, strict=False):
-        row = [f"{peak.photos:,}", f"{peak.images:,}", f"{peak.faces:,}"]
+        row = [f"{peak.photos:,}", f"{peak.images:,}"]
         for step in range(2):
             more = f"{peak.memory[step] / before.memory[step]:.2f}" if before else ""
             row += [f"{peak.seconds[step]:,.0f}", f"{peak.memory[step] / 1e6:,.0f}", more]

@@ -52,11 +52,9 @@ def measure(home: Path, photos: int, size: int) -> dict[str, float]:
     with registry.opened() as repo:
         add = timed(lambda: repo.add([str(registry.root / "dataset")]))
         push = timed(repo.push)
-    bytes_of = [
-        sum(f.stat().st_size for f in place.rglob("*") if f.is_file()) for place in (home / "copy", home / STORE)
-    ]
-    assert bytes_of[1] >= bytes_of[0], "not all was pushed"
-    return {"MiB": bytes_of[0] / 2**20, "copy": copy, "add": add, "push": push, "push / copy": push / copy}
+    copied = bytes_in(home / "copy")
+    assert bytes_in(home / STORE) >= copied, "not all was pushed"
+    return {"MiB": copied / 2**20, "copy": copy, "add": add, "push": push, "push / copy": push / copy}
 
 
 def main() -> None:
