@@ -37,7 +37,8 @@ def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) ->
     """Train as components.training.step does, on the nodes that `config.job` asks for, and write the folder `model`.
 
     The job is named by its inputs and settings: a step that was killed and is started again finds the one it made, and
-    runs of the same at the same time share it. On SIGTERM, as when a run is cancelled, the last of them removes it.
+    runs of the same at the same time share it. On SIGTERM the last of them removes it: a cancelled run and an eviction
+    look the same from here, and a job made anew goes on from the checkpoints of the one before.
     Raises UserError where the cluster refuses the job, RuntimeError when it fails, and Preempted on SIGTERM.
     """
     train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
@@ -56,7 +57,7 @@ def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, mo
                     sources = [_shown(source, shared) for source in (dataset, validation)]
                     if not (_usable(jobs, name, trained) or trained.exists()):
                         arguments = [str(path) for path in (*sources, trained)]
-                        jobs.create(train_job(config.job, name, [*arguments, settings]))
+                        jobs.create(train_job(config.job, name, [*arguments, settings], str(shared / "cache")))
                 _wait(jobs, name, trained)
         except Preempted:
             if _last(lock, shared):

@@ -33,11 +33,13 @@ class Job(BaseModel):
     node_selector: dict[str, str] = Field({}, description="labels of the nodes")
 
 
-def train_job(job: Job, name: str, arguments: list[str]) -> dict[str, Any]:
+def train_job(job: Job, name: str, arguments: list[str], unfinished: str) -> dict[str, Any]:
     """The TrainJob `name`, whose processes all run components.training.node with `arguments`.
 
-    Torch's launcher takes its place among the nodes from the variables that the runtime sets.
+    Torch's launcher takes its place among the nodes from the variables that the runtime sets. Without a claim for a
+    cache the folder `unfinished` of the workspace is it: a checkpoint must outlive its pod and be seen by every node.
     """
+    kept = [] if job.cache else [{"name": "WITHANYONE_CACHE", "value": unfinished}]
     limits = {"cpu": job.cpu, "memory": job.memory} | ({job.accelerator: str(job.gpu)} if job.gpu else {})
     return {
         "apiVersion": f"{GROUP}/{VERSION}",
@@ -54,8 +56,11 @@ def train_job(job: Job, name: str, arguments: list[str]) -> dict[str, Any]:
                 "numProcPerNode": job.processes,
                 "resourcesPerNode": {"limits": limits, "requests": limits},
                 "env": [
-                    {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
-                    for variable, (secret, key) in sorted(job.secrets.items())
+                    *kept,
+                    *(
+                        {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+                        for variable, (secret, key) in sorted(job.secrets.items())
+                    ),
                 ],
             },
             "runtimePatches": [{"manager": "withanyone.dev/train", "trainingRuntimeSpec": _patch(_pod(job))}],
@@ -72,9 +77,9 @@ def _patch(pod: dict[str, Any]) -> dict[str, Any]:
 def _pod(job: Job) -> dict[str, Any]:
     """What the nodes' pods have beside the runtime's own: volumes, a user that is not root, where they may run."""
     scratch = {"emptyDir": {"sizeLimit": job.scratch}}
+    claims = {"workspace": (WORKSPACE, job.workspace)} | ({"cache": ("/cache", job.cache)} if job.cache else {})
     volumes: dict[str, tuple[str, dict[str, Any]]] = {
-        "workspace": (WORKSPACE, {"persistentVolumeClaim": {"claimName": job.workspace}}),
-        "cache": ("/cache", {"persistentVolumeClaim": {"claimName": job.cache}} if job.cache else scratch),
+        **{name: (place, {"persistentVolumeClaim": {"claimName": claim}}) for name, (place, claim) in claims.items()},
         "scratch": ("/tmp", scratch),  # noqa: S108  (inside the container)
         "work": ("/work", scratch),
     }

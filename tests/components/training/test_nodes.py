@@ -238,14 +238,25 @@ def test_a_step_that_is_asked_to_stop_removes_its_job_and_the_next_makes_it_anew
         finally:
             os._exit(1)
     wait_until(lambda: any(not job["course"] for job in cluster.jobs.values()))
+    checkpoint = cache_of(cluster.made[0]) / "checkpoint"
+    checkpoint.parent.mkdir()
+    checkpoint.write_text("of the nodes")
     cluster.lingers = lingers
     os.kill(child, signal.SIGTERM)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == PREEMPTED
     assert all("deletionTimestamp" in job["metadata"] for job in cluster.jobs.values())
     assert len(cluster.jobs) == lingers
+    assert checkpoint.read_text() == "of the nodes"
     nodes.run(**step)
+    assert cache_of(cluster.made[1]) == checkpoint.parent
     assert (step["model"] / "adapter.safetensors").read_text() == "trained"
     assert (len(cluster.made), cluster.jobs, list(cluster.workspace.iterdir())) == (2, {}, [])
+
+
+def cache_of(job: dict[str, Any]) -> Path:
+    """Where the processes of a job keep unfinished work, without a volume for a cache."""
+    (place,) = (one["value"] for one in job["spec"]["trainer"]["env"] if one["name"] == "WITHANYONE_CACHE")
+    return Path(place)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

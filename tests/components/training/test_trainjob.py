@@ -42,7 +42,7 @@ def job() -> Job:
 
 
 def test_the_object_holds_what_the_cluster_file_says(job: Job) -> None:
-    spec = train_job(job, "withanyone-train-1", ["a", "b"])["spec"]
+    spec = train_job(job, "withanyone-train-1", ["a", "b"], "/w/cache")["spec"]
     trainer = spec["trainer"]
     assert (trainer["numNodes"], trainer["numProcPerNode"]) == (3, 8)
     assert trainer["image"] == f"registry.example/team/{TRAIN.image}"
@@ -59,13 +59,19 @@ def test_the_object_holds_what_the_cluster_file_says(job: Job) -> None:
     assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"]
 
 
+def test_without_a_claim_for_a_cache_the_nodes_keep_unfinished_work_on_their_workspace(job: Job) -> None:
+    made = train_job(job.model_copy(update={"cache": None}), "withanyone-train-1", [], "/w/cache")
+    assert {"name": "WITHANYONE_CACHE", "value": "/w/cache"} in made["spec"]["trainer"]["env"]
+    assert {one["name"] for one in pod_of(made)["spec"]["volumes"]} == {"workspace", "scratch", "work"}
+
+
 @pytest.mark.parametrize(
     "change", [{}, {"gpu": 0, "cache": None, "secrets": {}, "tolerations": (), "pull_secrets": ()}]
 )
 def test_the_object_obeys_its_crd_and_is_read_without_loss_by_kubeflows_own_models(
     job: Job, change: dict[str, Any]
 ) -> None:
-    made = train_job(job.model_copy(update=change), "withanyone-train-1", ["/w/dataset", "{}"])
+    made = train_job(job.model_copy(update=change), "withanyone-train-1", ["/w/dataset", "{}"], "/w/cache")
     jsonschema.validate(made, TRAIN_JOB)
     read = models.TrainerV1alpha1TrainJob.from_dict(made)
     assert read is not None
@@ -74,7 +80,7 @@ def test_the_object_obeys_its_crd_and_is_read_without_loss_by_kubeflows_own_mode
 
 
 def test_a_field_that_is_not_of_the_kind_would_be_found(job: Job) -> None:
-    made = train_job(job, "withanyone-train-1", [])
+    made = train_job(job, "withanyone-train-1", [], "/w/cache")
     made["spec"]["trainer"]["nodes"] = 3
     read = models.TrainerV1alpha1TrainJob.from_dict(made)
     assert read is not None
