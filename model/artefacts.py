@@ -79,8 +79,9 @@ def new_folder(path: Path) -> Iterator[Path]:
     with _draft(path) as place:
         draft = place / "new"
         draft.mkdir()
+        mode = draft.stat().st_mode
         yield draft
-        draft.chmod(0o755)
+        draft.chmod(mode)  # another folder, with the mode of its source, may have been put there
         _sync_tree(draft)
         _replace_folder(draft, path, place)
 
@@ -145,7 +146,7 @@ def new_file(path: Path, durable: bool = True) -> Iterator[Path]:
     with _draft(path) as place:
         draft = place / "new"
         yield draft
-        draft.chmod(0o644)
+        draft.chmod((place / LOCK).stat().st_mode)  # as the umask has it, where safetensors lets its owner alone read
         if durable:
             with open(draft, "rb") as written:
                 os.fsync(written.fileno())

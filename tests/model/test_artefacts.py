@@ -1,6 +1,7 @@
 """Artefacts appear whole or not at all, and digests depend on names and contents alone."""
 
 import errno
+import os
 import resource
 import subprocess
 import sys
@@ -206,3 +207,20 @@ def test_a_kept_folder_is_found_again_and_written_by_one_at_a_time(tmp_path: Pat
     with kept_folder(tmp_path / "out") as draft:
         assert (draft / "half").read_text() == "1"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755), (2, 0o664, 0o775)])
+def test_who_may_read_what_is_written_is_for_the_umask_to_say(
+    tmp_path: Path, umask: int, file: int, folder: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        with new_folder(tmp_path / "made") as draft:
+            write_json(draft / "a.json", {})
+            (draft / "b.txt").write_text("b")
+            with new_file(draft / "c.safetensors") as path:
+                path.touch(0o600)  # as safetensors makes its own
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "made", *(tmp_path / "made").iterdir())}
+    assert modes == {"made": folder, "a.json": file, "b.txt": file, "c.safetensors": file}
