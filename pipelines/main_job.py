@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import platform
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
@@ -52,7 +53,7 @@ def run_main_job(
     with runs.store.only_user():
         boxes = containers(steps, settings, runs.store) if in_containers else None
         runner = boxes.runner if boxes else LOCAL
-        run = runs.begin(facts)
+        run, begun = runs.begin(facts), time.monotonic()
         console.print(f"run {run.name}: {run}", markup=False, highlight=False, soft_wrap=True)
         (run / LOG).write_text(f"{runner.notice()}\n", encoding="utf-8")
         try:
@@ -65,7 +66,8 @@ def run_main_job(
                 "busy": False,
             }
             asked = isinstance(error, Preempted | KeyboardInterrupt)
-            runs.finish(run, {}, {"status": "interrupted" if asked else "failed", "failure": failure})
+            status = "interrupted" if asked else "failed"
+            runs.finish(run, {}, {"status": status, "seconds": _since(begun), "failure": failure})
             raise
         failed = outcome.failure
         return runs.finish(
@@ -73,11 +75,17 @@ def run_main_job(
             outcome.artefacts,
             {
                 "status": "failed" if failed else "done",
+                "seconds": _since(begun),
                 "failure": failed and asdict(failed),
                 "steps": {name: _report(report) for name, report in outcome.steps.items()},
                 "verdict": _verdict(outcome.artefacts),
             },
         )
+
+
+def _since(begun: float) -> float:
+    """Seconds by the clock that nobody sets."""
+    return round(time.monotonic() - begun, 1)
 
 
 def _complete(runs: Runs, settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:

@@ -47,10 +47,8 @@ class Runs:
             with new_folder(run / name) as draft:
                 draft.rmdir()
                 link_tree(source, draft)
-        ended = datetime.now(UTC)
         record = read_json(run / "run.json")
-        seconds = (ended - datetime.fromisoformat(record["started"])).total_seconds()
-        record |= {"finished": ended.isoformat(timespec="seconds"), "seconds": round(seconds, 1), **facts}
+        record |= {"finished": datetime.now(UTC).isoformat(timespec="seconds"), **facts}
         record["stored"] = self.store.addresses(artefacts.values())
         write_json(run / "run.json", record)
         return dict(record)

@@ -1,5 +1,6 @@
 """What the main job fills in before it runs: the champion, and the tombstones of the photo folder."""
 
+import datetime as dt
 import io
 import shutil
 from pathlib import Path
@@ -53,6 +54,27 @@ def test_a_run_that_was_asked_to_stop_was_interrupted_and_has_not_failed(
     record = runs.records()[0]
     assert record["status"] == status
     assert record["failure"]["sentence"].startswith(f"The run was stopped: {type(stopped).__name__}")
+
+
+def test_a_clock_that_is_set_back_meanwhile_gives_no_run_negative_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Earlier(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> "Earlier":
+            return cls(2000, 1, 1, tzinfo=tz)
+
+    def work(*_: Any) -> None:
+        monkeypatch.setattr("pipelines.runs.datetime", Earlier)
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("pipelines.local.run_pipeline", work)
+    runs = Runs(tmp_path / "runs")
+    with pytest.raises(RuntimeError, match="odd"):
+        run_main_job(runs, load_settings(None, []), Console(file=io.StringIO()))
+    record = runs.records()[0]
+    assert record["finished"] < record["started"]
+    assert record["seconds"] >= 0
 
 
 def champions(folder: Path, *changes: str) -> tuple[str, str]:
