@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 import shutil
 import subprocess
@@ -53,7 +54,8 @@ class Registry:
         with quiet_dvc(), Repo.init(str(self.root), force=True) as repo, repo.config.edit() as config:
             config["core"].update(analytics=False, check_update=False, autostage=False, remote="store")
             config["cache"]["type"] = ["hardlink", "copy"]  # a version costs no second copy of the run's files
-            config["remote"] = {"store": {"url": str(self.root.resolve().with_name(STORE))}}
+            store = os.path.relpath(self.root.resolve().with_name(STORE))  # DVC writes ASCII, and this may be moved
+            config["remote"] = {"store": {"url": store}}
         self.commit(START)
 
     def _refuse_another(self) -> None:

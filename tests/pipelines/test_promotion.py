@@ -135,6 +135,22 @@ def test_going_back_restores_champion_and_a_run_that_is_gone(runs: Runs, registr
         registry.previous()
 
 
+def test_a_home_of_any_name_may_be_moved_with_its_versions(tmp_path: Path) -> None:
+    here, there = tmp_path / "Häuser und Höfe", tmp_path / "elsewhere" / "Höhle"
+    first = decided_run(here, seed=1)
+    model = promote(Runs(here / "runs"), "latest", Registry(here / "registry"), ADA)["model"]
+    there.parent.mkdir()
+    here.rename(there)
+    runs, registry = Runs(there / "runs"), Registry(there / "registry")
+    decided_run(there, seed=2, champion=model)
+    promote(runs, "latest", registry, ADA)
+    assert not here.exists()
+    shutil.rmtree(there / "runs" / first.name)
+    shutil.rmtree(registry.root / ".dvc" / "cache")
+    put_back(runs, registry, registry.previous(), "worse")
+    assert read_json(runs.find("champion") / "scores" / "scores.json")["model"]["digest"] == model
+
+
 def test_a_repository_of_other_work_is_never_taken_for_the_registry(runs: Runs, tmp_path: Path) -> None:
     """A promotion would reset it and replace its model/: a clone of this project has both."""
     decided_run(runs.folder.parent)
