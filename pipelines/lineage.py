@@ -19,15 +19,15 @@ def lineage(thing: str, registry: Registry) -> dict[str, Any]:
     """The chain of each version that `thing` is or went into, newest first.
 
     `thing` is a version, a run's id, a digest (or its first digits) of a dataset, model, scores, validation or
-    decision, or the path of a Bento, a decision or a folder of such. Raises UserError where no version has it.
+    decision, or the path of a run, a Bento, a decision or a folder of such. Raises UserError where no version has it.
     """
     versions = registry.versions()
     kind, digest = _kind(thing)
     found = {name: record for name, record in versions.items() if _is_of(name, record, thing, digest)}
     if not found:
         raise UserError(
-            f"Nothing in the registry {registry.root} is or was made of {thing!r}: name a version "
-            f"({', '.join(versions) or 'there is none yet'}), a run, a digest, a Bento or an artefact's folder."
+            f"Nothing in the registry {registry.root} is or was made of {thing!r}: name a version ("
+            f"{', '.join(versions) or 'there is none yet'}), a run, digest or the folder of a run, Bento or artefact."
         )
     history = registry.history()
     chains = [_chain(name, record, history) for name, record in reversed(found.items())]
@@ -41,8 +41,10 @@ def _chain(name: str, record: dict[str, Any], history: list[dict[str, str]]) -> 
 
 
 def _kind(thing: str) -> tuple[str | None, str]:
-    """What a path holds, and the digest to look for; None and the word itself where it is no path."""
+    """What a path holds, and the digest or run to look for; None and the word itself where it is no path."""
     path = Path(thing)
+    if (path / "run.json").is_file():
+        return "run", str(read_json(path / "run.json", "id")["id"])
     for name, kind in ((LINEAGE, "bento"), (LINEAGE.relative_to("src"), "bento")):
         if (path / name).is_file():
             return kind, str(read_json(path / name)["decision"])
@@ -69,7 +71,7 @@ def _kind_of_digest(thing: str, found: dict[str, dict[str, Any]]) -> str:
 
 def _is_of(name: str, record: dict[str, Any], thing: str, digest: str) -> bool:
     names = {name, name.partition(".")[0], f"{NAME}@{name}", record["run"]}
-    return thing in names or any(_named(str(record[part]), digest) for part in PARTS)
+    return not names.isdisjoint({thing, digest}) or any(_named(str(record[part]), digest) for part in PARTS)
 
 
 def _named(digest: str, word: str) -> bool:

@@ -121,7 +121,7 @@ def rollback(
 
 
 def lineage(
-    thing: Annotated[str, typer.Argument(help="Version, run, digest, Bento or the folder of an artefact.")],
+    thing: Annotated[str, typer.Argument(help="Version, run, digest, or the folder of a run, Bento or artefact.")],
     registry: RegistryFolder = REGISTRY,
     as_json: Json = False,
 ) -> None:

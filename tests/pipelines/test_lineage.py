@@ -40,6 +40,12 @@ def test_a_version_a_run_a_decision_and_a_model_lead_to_their_version(home: Path
         assert versions(home, str(home / "runs" / record["run"] / part)) == ["v1.0.0"]
 
 
+def test_the_folder_of_a_run_leads_to_its_version(home: Path) -> None:
+    assert versions(home, str(home / "runs" / "champion")) == ["v2.0.0"]
+    found = lineage(str(home / "runs" / Registry(home / "registry").find("v1")["run"]), Registry(home / "registry"))
+    assert (found["kind"], [chain["version"] for chain in found["versions"]]) == ("run", ["v1.0.0"])
+
+
 def test_a_dataset_leads_to_all_that_was_made_of_it(home: Path) -> None:
     record = Registry(home / "registry").find("v1")
     assert versions(home, str(home / "runs" / record["run"] / "dataset")) == ["v2.0.0", "v1.0.0"]
