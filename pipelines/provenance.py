@@ -15,6 +15,8 @@ def version_record(run: Path) -> dict[str, Any]:
     """What the run folder's artefacts say of themselves. Raises UserError where they are not what was decided on."""
     from components.tombstones import name_digest
 
+    if not (run / "decision" / "decision.json").is_file():
+        raise UserError(f"The run {run.name} came to no decision: name one that did, `withanyone runs` lists them.")
     found, decided = decided_on(run, run.name), read_json(run / "decision" / "decision.json")
     ran, training, scores = (
         read_json(run / name) for name in ("run.json", "model/training.json", "scores/scores.json")

@@ -96,6 +96,13 @@ def test_a_truncated_shard_is_not_promoted(runs: Runs, registry: Registry) -> No
         promote(runs, "latest", registry, ADA)
 
 
+def test_a_run_that_came_to_no_decision_is_named_with_the_way_to_another(runs: Runs, registry: Registry) -> None:
+    run = runs.begin({})
+    with pytest.raises(UserError, match=f"The run {run.name} came to no decision: .*`withanyone runs` lists them"):
+        promote(runs, "latest", registry, ADA)
+    assert not registry.root.exists()
+
+
 def test_a_decision_against_another_champion_is_stale(runs: Runs, registry: Registry) -> None:
     decided_run(runs.folder.parent, seed=1)
     first = promote(runs, "latest", registry, ADA)
