@@ -57,6 +57,13 @@ class Deployment:
                 put_back(self.runs, self.registry, earlier, f"{version} failed: {str(error)[:120]}")
                 return {"version": earlier, "rolled_back": version, "why": str(error), **served}
 
+    def stop(self) -> bool:
+        """End what is served, whatever version it is; whether there was anything."""
+        with self._only_user():
+            served = bool(self.server.processes())
+            self.server.stop()
+        return served
+
     def go_back(self, version: str | None) -> dict[str, Any]:
         """Put `version`, or else the champion before this one, back into production, and serve it where one serves."""
         with self._only_user(), self.registry.only_user():

@@ -59,9 +59,15 @@ def deploy(
     registry: RegistryFolder = REGISTRY,
     deployment: DeploymentFolder = DEPLOYMENT,
     port: Port = PORT,
+    stop: Annotated[bool, typer.Option("--stop", help="End what is served here, and nothing else.")] = False,
     as_json: Json = False,
 ) -> None:
     """Serve the champion here and prove it by requests; one that fails them is rolled back (exit code 6)."""
+    if stop:
+        served = _deployment(deployment, port, runs, registry).stop()
+        words = "ended; `withanyone deploy` starts it again" if served else "nothing was served"
+        _tell({"ended": served}, words, as_json)
+        return
     done = _deployment(deployment, port, runs, registry).reconcile()
     failed = done["rolled_back"]
     words = f"{done['version']} serves at {done['url']}"

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from components.packaging import serve
 from model.artefacts import read_json, write_json
 from model.errors import UserError
 from pipelines.bentos import LINEAGE
+from pipelines.cli import app
 from pipelines.deployment import Deployment
 from pipelines.promotion import Approval, promote
 from pipelines.registry import Registry
@@ -79,6 +81,16 @@ def test_the_champion_is_served_and_a_second_call_leaves_it_running(deployment: 
     assert deployment.server.processes() == running
     assert deployment.server.model() == first["model"]
     assert read_json(deployment.folder / "forgotten.json") == {"people": []}
+
+
+def test_what_is_served_ends_when_it_is_asked_to(deployment: Deployment) -> None:
+    version = promoted(deployment, 1)
+    deployment.reconcile()
+    words = ["deploy", "--stop", "--deployment", str(deployment.folder), "--registry", str(deployment.registry.root)]
+    for told in ("ended; `withanyone deploy` starts it again\n", "nothing was served\n"):
+        assert CliRunner().invoke(app, words).stdout == told
+        assert deployment.server.processes() == set()
+    assert deployment.registry.production() == version
 
 
 def test_a_version_that_fails_its_requests_is_rolled_back_by_itself(deployment: Deployment) -> None:
