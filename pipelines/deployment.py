@@ -47,6 +47,7 @@ class Deployment:
         with self._only_user(), self.registry.only_user():
             version = self.registry.champion()
             self._references(self.registry.find(version))  # a remote that is out of reach is no fault of the version
+            self.server.refuse_taken_port()  # nor is this
             try:
                 return {"version": version, "rolled_back": None, **self._serve(version)}
             except UserError as error:

@@ -52,8 +52,7 @@ class Server:
         from components.tombstones import FORGOTTEN, Tombstones
 
         self.stop()
-        if self._answers():
-            raise UserError(f"The port {self.port} is taken by another program: name another one.")
+        self.refuse_taken_port()
         denied = self.folder / FORGOTTEN  # the service reads it again when it changes
         if not denied.exists():
             Tombstones().write(self.folder)
@@ -81,6 +80,11 @@ class Server:
             f"The server of {bento.name} was not ready within {self.packaging.ready_seconds:g} s; "
             f"{self.folder / 'server.log'} says why: mend it, or raise package.ready_seconds."
         )
+
+    def refuse_taken_port(self) -> None:
+        """Raise UserError where another program has the port, whatever is to be served."""
+        if self._answers() and not self.processes():
+            raise UserError(f"The port {self.port} is taken by another program: name another one.")
 
     def stop(self) -> None:
         """End the server and its workers; nothing where none runs."""

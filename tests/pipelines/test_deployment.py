@@ -83,6 +83,13 @@ def test_the_champion_is_served_and_a_second_call_leaves_it_running(deployment: 
     assert read_json(deployment.folder / "forgotten.json") == {"people": []}
 
 
+def test_a_port_that_another_program_has_blames_no_version(deployment: Deployment) -> None:
+    promoted(deployment, 1)
+    with socket.create_server(("127.0.0.1", deployment.port)), pytest.raises(UserError) as refused:
+        deployment.reconcile()
+    assert str(refused.value) == f"The port {deployment.port} is taken by another program: name another one."
+
+
 def test_what_is_served_ends_when_it_is_asked_to(deployment: Deployment) -> None:
     version = promoted(deployment, 1)
     deployment.reconcile()
