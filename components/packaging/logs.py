@@ -5,11 +5,13 @@ import re
 import sys
 import time
 import uuid
+from collections.abc import Collection
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from components.packaging.metrics import REQUEST
 from components.packaging.refusals import fault
 
 HEADER = "X-Request-ID"
@@ -49,10 +51,13 @@ def write_json_lines() -> None:
 
 
 class Named:
-    """ASGI middleware that gives each request an id, its own if it brings a plain one, and logs how it was answered."""
+    """ASGI middleware that gives each request an id, its own if it brings a plain one, and tells how it was answered.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    The log has each answer, and the metrics how many there were of each of `paths`; all others count as one.
+    """
+
+    def __init__(self, app: ASGIApp, paths: Collection[str] = ()) -> None:
+        self.app, self.paths = app, paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,4 +84,12 @@ class Named:
                 if scope["path"] not in QUIET:
                     path = _TASK.sub("/tasks/*", scope["path"][:100])  # who knows a number may fetch the pictures
                     facts = {"method": scope["method"], "path": path, "status": status}
-                    log.info("answered", extra={**facts, "seconds": round(time.perf_counter() - start, 4)})
+                    seconds = time.perf_counter() - start
+                    log.info("answered", extra={**facts, "seconds": round(seconds, 4)})
+                    REQUEST.labels(self._counted(path), status).observe(seconds)
+
+    def _counted(self, path: str) -> str:
+        """What the metrics call a path: there must not be more of them the more requests come."""
+        if path.startswith("/tasks/"):
+            return "/tasks/*"
+        return path if path in self.paths else "other"

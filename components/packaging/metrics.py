@@ -5,6 +5,9 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 240)
 _COSINES = (-0.1, 0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 
+REQUEST = Histogram(
+    "withanyone_request_seconds", "Seconds of a request, by path and status", ["path", "status"], buckets=_SECONDS
+)
 STAGE = Histogram("withanyone_stage_seconds", "Seconds of a request, by stage", ["stage"], buckets=_SECONDS)
 WAITING = Gauge("withanyone_waiting", "Requests in line or being answered", multiprocess_mode="livesum")
 TOGETHER = Histogram(

@@ -41,6 +41,7 @@ BUNDLE = Path(__file__).resolve().parents[2] / "bundle"
     workers=1,  # one line before one device
     traffic={"timeout": 300},  # longer than any request lives; how many may wait is the line's to say
     logging={"access": {"enabled": False}},  # our own has request ids
+    metrics={"enabled": False},  # they would have a series for each path that was ever asked for, numbers of tasks too
     image=image(),
     http={"host": "127.0.0.1", "port": 3000},  # BENTOML_HOST or --host opens it to others
     envs=[
@@ -132,7 +133,7 @@ def _several(files: list[bytes]) -> JSONResponse:
 
 # A class decorator gives another type than its class, which the type checker does not follow.
 _service = cast("bentoml.Service[Any]", WithAnyone)
-_service.add_asgi_middleware(Named)
+_service.add_asgi_middleware(Named, paths=(*FORMS, *FREE, "/model"))
 _service.add_asgi_middleware(Guard, free=FREE)
 _service.add_asgi_middleware(Door, forms=FORMS)
 _service.mount_asgi_app(page(_service), path="/", name="page")

@@ -1,11 +1,12 @@
-"""The service's page and schema, made of files of the service alone: the framework's own page calls an advertiser."""
+"""The service's page, schema and metrics, of the service's own: the framework's page calls an advertiser."""
 
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from components.packaging.openapi import described
@@ -23,13 +24,17 @@ POLICY = (
 
 
 def page(service: Any) -> Starlette:
-    """The page, the schema and the tasks as an application for the root of the service."""
+    """The page, the schema, the metrics and the tasks as an application for the root of the service."""
 
     async def schema(_: Request) -> JSONResponse:
         return JSONResponse(described(service.openapi_spec.asdict()))
 
     files = [Route(path, _file) for path in FILES]
-    return Starlette(routes=[*files, Route("/docs.json", schema), *task_routes()])
+    return Starlette(routes=[*files, Route("/docs.json", schema), Route("/metrics", _metrics), *task_routes()])
+
+
+async def _metrics(_: Request) -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)  # of this process: it is the only one that works
 
 
 async def _file(request: Request) -> FileResponse:

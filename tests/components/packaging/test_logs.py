@@ -33,6 +33,17 @@ def test_a_request_keeps_its_id(client: TestClient, handlers: None, capsys: pyte
     assert line["seconds"] >= 0
 
 
+def test_metrics_tell_neither_numbers_of_tasks_nor_paths_that_were_made_up(client: TestClient) -> None:
+    for path in ("/tasks/0123456789", "/tasks/0123456789/pictures/0", "/made-up-1", "/made-up-2"):
+        assert client.get(path).status_code == 404
+    client.post("/layout", json={"people": 1})
+    told = client.get("/metrics").text
+    assert "0123456789" not in told
+    assert "made-up" not in told
+    for path, status in (("/tasks/*", 404), ("other", 404), ("/layout", 200)):
+        assert f'withanyone_request_seconds_count{{path="{path}",status="{status}"}}' in told
+
+
 def test_other_ids_are_replaced(client: TestClient) -> None:
     for brought in ("", "a b", "x" * 65, "<script>", "\u00e4"):
         given = client.get("/livez", headers=[(b"x-request-id", brought.encode())]).headers["x-request-id"]
