@@ -30,7 +30,11 @@ class Door:
         self.held = 0  # bytes of all bodies that are being read or answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        send = _in_our_form(scope, receive, send)
+        if scope["method"] in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
         body = bytearray()
@@ -38,11 +42,12 @@ class Door:
             _check_headers(Headers(scope=scope))
             async with _in_time():
                 await self._read(receive, body)
-            form = self.forms.get(scope["path"])
+            form = self.forms.get(scope["path"]) if scope["method"] == "POST" else None
             if form is not None:
                 parse(bytes(body), form)
             async with _watched(receive) as gone:
-                await self.app(scope, _replay(bytes(body), gone), send)
+                # What takes no form is given no body: the framework would log what it cannot read.
+                await self.app(scope, _replay(bytes(body) if form else b"", gone), send)
         except RefusalError as refusal:
             response = refusal.response()
             response.headers["connection"] = "close"  # what is left of the body is not read
@@ -98,6 +103,39 @@ def _too_large() -> RefusalError:
         f"is larger than {limits.REQUEST_BYTES} bytes",
         "send fewer or smaller references",
     )
+
+
+def _in_our_form(scope: Scope, receive: Receive, send: Send) -> Send:
+    """A `send` that refuses as all else does where the framework says in bare words that there is no such thing."""
+    replaced = False
+
+    async def told(message: Message) -> None:
+        nonlocal replaced
+        refusal = _not_there(scope["method"], message) if message["type"] == "http.response.start" else None
+        if refusal is not None:
+            replaced = True
+            response = refusal.response()
+            response.raw_headers += [(name, value) for name, value in message["headers"] if name == b"allow"]
+            await response(scope, receive, send)
+        elif not replaced:
+            await send(message)
+
+    return told
+
+
+def _not_there(method: str, start: Message) -> RefusalError | None:
+    headers = Headers(raw=start["headers"])
+    if not headers.get("content-type", "").startswith("text/plain"):
+        return None
+    if start["status"] == HTTPStatus.NOT_FOUND:
+        remedy = "/schema shows those that are"
+        return RefusalError(HTTPStatus.NOT_FOUND, "The path", "is not known", remedy)
+    if start["status"] == HTTPStatus.METHOD_NOT_ALLOWED:
+        remedy = f"use {headers.get('allow', 'another')}"
+        return RefusalError(
+            HTTPStatus.METHOD_NOT_ALLOWED, f"The method {method[:10]}", "is not taken at this path", remedy
+        )
+    return None
 
 
 @asynccontextmanager

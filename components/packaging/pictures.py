@@ -43,9 +43,8 @@ def read_base64(text: str, name: str) -> NDArray[np.uint8]:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise _unfit(
-            name, "is not base64", "send the bytes of the picture file in standard base64, without a prefix"
-        ) from None
+        remedy = "send the bytes of the picture file in standard base64, without a prefix or line breaks"
+        raise _unfit(name, "is not base64", remedy) from None
     return read_bytes(data, name)
 
 

@@ -196,6 +196,33 @@ def test_only_json_comes_in(client: TestClient, kind: str) -> None:
         assert (answer.status_code, answer.json()["remedy"]) == (415, "send it with Content-Type: application/json")
 
 
+def test_what_takes_nothing_reads_nothing(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    answer = client.post("/model", content=b'{"prompt": "Ada, privately', headers={"content-type": "application/json"})
+    assert (answer.status_code, "lineage" in answer.json()) == (200, True)
+    assert "privately" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "words"),
+    [
+        ("GET", "/generate", 405, "The method GET is not taken at this path; use POST."),
+        ("DELETE", "/generate", 405, "The method DELETE is not taken at this path; use POST."),
+        ("OPTIONS", "/faces", 405, "The method OPTIONS is not taken at this path; use POST."),
+        ("GET", "/tasks", 405, "The method GET is not taken at this path; use POST."),
+        ("GET", "/model", 405, "The method GET is not taken at this path; use POST."),
+        ("GET", "/generated", 404, "The path is not known; /schema shows those that are."),
+        ("POST", "/generated", 404, "The path is not known; /schema shows those that are."),
+    ],
+)
+def test_paths_and_methods_that_are_not_there(
+    client: TestClient, method: str, path: str, status: int, words: str
+) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert answer.json()["detail"] == words
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
+
+
 def test_compressed_bodies_are_refused(client: TestClient) -> None:
     assert client.post("/generate", content=b"x", headers={"content-encoding": "gzip"}).status_code == 415
 
