@@ -22,7 +22,7 @@ class Guard:
     """ASGI middleware that answers 401 to everybody else. `free` are paths that anybody may read: probes and the page.
 
     Without tokens a request has to come from the loopback to the loopback by one of its names: one that a proxy passed
-    on, or a web page by a name that its owner lets point here, is refused.
+    on, or a web page of somewhere else, also by a name that its owner lets point here, is refused.
     """
 
     def __init__(self, app: ASGIApp, free: Collection[str], tokens: Path | None = None) -> None:
@@ -77,7 +77,10 @@ def _is_local(scope: Scope, headers: Headers) -> bool:
     if headers.get("host", "").endswith("]"):
         name = headers["host"]
     ends = [scope.get(end) for end in ("client", "server")]
-    return not forwarded and name in LOCAL_NAMES and all(end is not None and _is_loopback(end[0]) for end in ends)
+    ours = headers.get("origin", f"http://{headers.get('host')}") == f"http://{headers.get('host')}"  # browsers tell it
+    return (
+        not forwarded and ours and name in LOCAL_NAMES and all(end is not None and _is_loopback(end[0]) for end in ends)
+    )
 
 
 def _is_loopback(address: str) -> bool:

@@ -42,6 +42,10 @@ def status(guard: Guard, client: tuple[str, int], base_url: str, **headers: str)
         ("127.0.0.1", "http://127.0.0.1", {"host": "localhost.evil.example:3000"}, 401),
         ("127.0.0.1", "http://127.0.0.1", {"x_forwarded_for": "127.0.0.1"}, 401),
         ("127.0.0.1", "http://127.0.0.1", {"forwarded": "for=127.0.0.1"}, 401),
+        ("127.0.0.1", "http://127.0.0.1:3000", {"origin": "http://127.0.0.1:3000"}, 200),
+        ("127.0.0.1", "http://127.0.0.1:3000", {"origin": "http://127.0.0.1:8080"}, 401),
+        ("127.0.0.1", "http://127.0.0.1:3000", {"origin": "https://evil.example"}, 401),
+        ("127.0.0.1", "http://127.0.0.1:3000", {"origin": "null"}, 401),
     ],
 )
 def test_without_tokens(address: str, url: str, headers: dict[str, str], expected: int) -> None:
