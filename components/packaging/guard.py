@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from components.packaging.orphans import or_end_the_server
 from components.packaging.refusals import RefusalError
 from components.packaging.settings import PREFIX, ServiceSettings
 from model.errors import UserError
@@ -26,10 +27,11 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, free: Collection[str], tokens: Path | None = None) -> None:
-        """Reads the tokens' file, that of the settings unless given; raises UserError where it holds none."""
+        """Reads the tokens' file, that of the settings unless given; ends the server where it holds none."""
         self.app, self.free = app, free
-        file = tokens or ServiceSettings.read().tokens
-        self.digests = None if file is None else read_tokens(file)
+        with or_end_the_server():
+            file = tokens or ServiceSettings.read().tokens
+            self.digests = None if file is None else read_tokens(file)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not (scope["method"] in ("GET", "HEAD") and scope["path"] in self.free):

@@ -1,15 +1,23 @@
-"""A worker ends with the server that started it: one whose server was killed would keep the port and answer on."""
+"""A worker and the server that started it end together: neither keeps a port at which nothing can be had."""
 
+import logging
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from model.errors import UserError
 
 SECONDS = 1.0  # between two looks
 
+log = logging.getLogger(__name__)
+
 
 def end_with_parent() -> None:
-    """From now on, end this process as SIGTERM does once its parent is gone."""
+    """From now on, end this process as SIGTERM does once its parent is gone, which would leave it answering on."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -18,3 +26,15 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+@contextmanager
+def or_end_the_server() -> Iterator[None]:
+    """Where a UserError is raised, log its sentence and end this process and its parent, which would start it anew."""
+    try:
+        yield
+    except UserError as error:
+        log.error("%s", error)
+        sys.stdout.flush()
+        os.kill(os.getppid(), signal.SIGTERM)
+        os._exit(1)

@@ -16,7 +16,7 @@ from components.packaging.guard import Guard
 from components.packaging.image import image
 from components.packaging.line import Line, Ticket
 from components.packaging.logs import Named, write_json_lines
-from components.packaging.orphans import end_with_parent
+from components.packaging.orphans import end_with_parent, or_end_the_server
 from components.packaging.page import FILES, page
 from components.packaging.refusals import answer_refusals
 from components.packaging.requests import FacesRequest, GenerateRequest, LayoutRequest
@@ -68,15 +68,17 @@ class WithAnyone:
         from components.packaging.desk import Desk
         from components.packaging.shadow import load_shadow
 
-        settings, line = ServiceSettings.read(), Line(limits.WAITING, limits.SECONDS, limits.TOGETHER)
+        line = Line(limits.WAITING, limits.SECONDS, limits.TOGETHER)
 
         def load() -> Desk:
+            settings = ServiceSettings.read()
             engine = loading.load_engine(BUNDLE, settings)
             desk = Desk(engine, line, settings.sample, load_shadow(settings, BUNDLE, engine))
             engine.warm_up()
             return desk
 
-        self.desk = line.first(load)
+        with or_end_the_server():
+            self.desk = line.first(load)
 
     @bentoml.api
     @answer_refusals
