@@ -74,6 +74,9 @@ def reason(outcomes: Iterable[Outcome]) -> str:
 def _more(unproven: Sequence[Outcome]) -> str:
     """How many more cases would decide the rules that more cases can decide."""
     numbers = [outcome.more_cases for outcome in unproven if outcome.more_cases]
-    if not numbers:
-        return ""
-    return f"; about {max(numbers)} more cases of as many people each would decide"
+    return would_decide(max(numbers)) if numbers else ""
+
+
+def would_decide(more: int) -> str:
+    """How many more cases would decide, to be put behind a sentence."""
+    return f"; about {more} more {'case' if more == 1 else 'cases'} of as many people each would decide"

@@ -16,7 +16,7 @@ from typing import Literal
 from validation.benchmark.bootstrap import Figure
 from validation.benchmark.metrics import CHAMPION, METRICS
 from validation.gate.comparison import Comparison, Slice
-from validation.gate.outcome import Outcome, State
+from validation.gate.outcome import Outcome, State, would_decide
 from validation.gate.shadow import Trial
 from validation.gate.statistics import LEVEL, Estimate, holm
 from validation.gate.thresholds import Thresholds
@@ -222,7 +222,7 @@ def _evidence(found: Estimate) -> str:
 def _plan(more: int | None) -> str:
     if more is None:
         return "; it lies so near the bound that no number of cases worth having would decide"
-    return f"; about {more} more cases of as many people each would decide"
+    return would_decide(more)
 
 
 def _state(rule: Rule, figure: Estimate | Figure) -> State:

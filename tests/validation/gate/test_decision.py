@@ -151,6 +151,11 @@ def test_a_failed_suite_rejects(made: Made) -> None:
     assert states(decided(made))["dataset proved good"] == "failed"
 
 
+def test_a_suite_that_expected_nothing_proves_nothing(made: Made) -> None:
+    rewrite(made.validation / "result.json", lambda result: result.update(expectations=[]))
+    assert states(decided(made))["dataset proved good"] == "failed"
+
+
 def test_people_that_were_trained_on_reject(made: Made) -> None:
     rewrite(made.model / "training.json", lambda training: training["identities"].append("q06"))
     rule = next(rule for rule in decided(made)["rules"] if rule["name"] == "no leakage")
