@@ -3,17 +3,20 @@
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import bentoml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from components.packaging.desk import Desk
 from components.packaging.refusals import answer_refusals
 from components.packaging.requests import GenerateRequest, parse
 
-Endpoint = Callable[[Request, Desk], Awaitable[Response]]
+if TYPE_CHECKING:
+    from components.packaging.desk import Desk  # torch and the model, which the server's first process does without
+
+Endpoint = Callable[[Request, "Desk"], Awaitable[Response]]
 
 
 def task_routes() -> list[Route]:
@@ -35,20 +38,20 @@ def _at_desk(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     return answer
 
 
-async def _add(request: Request, desk: Desk) -> Response:
+async def _add(request: Request, desk: "Desk") -> Response:
     number = desk.tasks.add(desk.order(parse(await request.body(), GenerateRequest)))
     place = {"Location": f"/tasks/{number}"}
     return JSONResponse(desk.tasks.told(number), HTTPStatus.ACCEPTED, place)
 
 
-async def _look(request: Request, desk: Desk) -> Response:
+async def _look(request: Request, desk: "Desk") -> Response:
     return JSONResponse(desk.tasks.told(request.path_params["number"]))
 
 
-async def _cancel(request: Request, desk: Desk) -> Response:
+async def _cancel(request: Request, desk: "Desk") -> Response:
     return JSONResponse(desk.tasks.cancel(request.path_params["number"]))
 
 
-async def _fetch(request: Request, desk: Desk) -> Response:
+async def _fetch(request: Request, desk: "Desk") -> Response:
     picture = desk.tasks.picture(request.path_params["number"], request.path_params["index"])
     return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
