@@ -27,7 +27,7 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, free: Collection[str], tokens: Path | None = None) -> None:
-        """Reads the tokens' file, that of the settings unless given; ends the server where it holds none."""
+        """Reads the tokens' file, that of the settings unless given; one that holds none ends the server."""
         self.app, self.free = app, free
         with or_end_the_server():
             file = tokens or ServiceSettings.read().tokens

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bentoml import server_context
+
 from model.errors import UserError
 
 SECONDS = 1.0  # between two looks
@@ -30,10 +32,15 @@ def end_with_parent() -> None:
 
 @contextmanager
 def or_end_the_server() -> Iterator[None]:
-    """Where a UserError is raised, log its sentence and end this process and its parent, which would start it anew."""
+    """Where a UserError is raised, log its sentence and end this process and its parent, which would start it anew.
+
+    In a process that no server started it goes on, as the parent is somebody else's.
+    """
     try:
         yield
     except UserError as error:
+        if server_context.worker_index is None:
+            raise
         log.error("%s", error)
         sys.stdout.flush()
         os.kill(os.getppid(), signal.SIGTERM)

@@ -10,8 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from components.packaging.orphans import or_end_the_server
 from components.packaging.proof import serving
 from components.packaging.serve import command, environment
+from model.errors import UserError
 
 
 def alive(process: psutil.Process) -> bool:
@@ -58,3 +60,8 @@ def test_a_service_that_cannot_be_ends_with_the_sentence(
     assert words in told
     assert told.count(words) == 1  # it was not started again and again
     assert "Traceback" not in told
+
+
+def test_who_no_server_started_ends_nobody() -> None:
+    with pytest.raises(UserError, match="unusable"), or_end_the_server():
+        raise UserError("unusable")
