@@ -43,6 +43,16 @@ def test_sum_and_gradient_are_those_of_all_logits_at_once(kind: torch.dtype, tol
     assert ((gradient - expected).norm(dim=-1) < share * expected.norm(dim=-1)).all()
 
 
+def test_in_32_bits_a_logit_may_be_eighty_below_the_highest_there_can_be() -> None:
+    queries, _, _ = case(1)
+    long = 4 * queries[:1].float()
+    opposite = IdentityBank.of(-long, torch.tensor([9]))
+    found = log_sum_exp(long.requires_grad_(), torch.tensor([0]), opposite)
+    torch.testing.assert_close(found, torch.tensor([-40.0]))
+    (gradient,) = torch.autograd.grad(found.sum(), long)
+    torch.testing.assert_close(gradient, opposite.embeddings)
+
+
 def test_the_gradient_across_blocks_agrees_with_differences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK", 3)
     queries, identities, bank = case(10)
