@@ -19,7 +19,7 @@ from model.errors import UserError
 from model.progress import track
 from model.training.cache import weights_digest
 
-CHECKPOINT_EVERY = 100
+CHECKPOINT_EVERY, NOTE_EVERY = 100, 10
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def pretrain(network: nn.Module, loss: Loss, plan: Plan, folder: Path) -> dict[s
     optimiser = torch.optim.AdamW(trained, plan.learning_rate, betas=(0.9, 0.99), weight_decay=plan.weight_decay)
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     first = _resume(folder / "state.safetensors", began, network, optimiser, average)
+    _cut(folder / "curve.jsonl", len(range(0, first, NOTE_EVERY)))
     for step in track(_steps(first, plan.steps), "pretraining", plan.steps - first, "step"):
         for group in optimiser.param_groups:
             group["lr"] = plan.learning_rate * _rate(step, plan)
@@ -61,7 +62,7 @@ def pretrain(network: nn.Module, loss: Loss, plan: Plan, folder: Path) -> dict[s
         norm = nn.utils.clip_grad_norm_(trained, 1.0, error_if_nonfinite=True)
         optimiser.step()
         _blend(average, network, min(plan.average, (step + 1) / (step + 10)))
-        if step % 10 == 0:
+        if step % NOTE_EVERY == 0:
             _note(folder / "curve.jsonl", step, parts, float(norm))
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == plan.steps:
             _save(folder / "state.safetensors", {"step": step + 1, "began": began}, network, optimiser, average)
@@ -91,6 +92,14 @@ def _note(path: Path, step: int, parts: dict[str, torch.Tensor], norm: float) ->
     }
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def _cut(path: Path, rows: int) -> None:
+    """Leave the first `rows` of the curve: those after them are of steps that are done again."""
+    if path.exists():
+        kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:rows]
+        with new_file(path) as draft:
+            draft.write_text("".join(kept), encoding="utf-8")
 
 
 def _save(

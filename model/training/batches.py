@@ -152,9 +152,9 @@ class Batches:
 
     def _negatives(self, phase: Phase, draws: np.random.Generator) -> Tensor | None:
         """Rows of the bank: identities evenly with replacement, then one embedding of each (method paper)."""
-        if not phase.negatives or phase.contrastive == 0:
-            return None
         codes = self.data.bank_codes
+        if not phase.negatives or phase.contrastive == 0 or not len(codes):
+            return None
         order = np.argsort(codes, kind="stable")
         _, first, count = np.unique(codes[order], return_index=True, return_counts=True)
         people = draws.integers(len(first), size=phase.negatives)

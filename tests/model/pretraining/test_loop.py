@@ -56,6 +56,8 @@ def test_a_broken_run_resumes_bit_for_bit(tmp_path: Path, monkeypatch: pytest.Mo
     found = pretrain(resumed, _fit(resumed), PLAN, tmp_path / "broken")
     for name in expected:
         assert torch.equal(found[name], expected[name]), name
+    rows = [json.loads(line) for line in (tmp_path / "broken" / "curve.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [0, 10, 20, 30]
 
 
 @pytest.mark.parametrize("change", [{"steps": 60}, {"learning_rate": 0.01}, {"seed": 6}])

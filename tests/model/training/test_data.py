@@ -244,6 +244,12 @@ def test_negatives_are_drawn_by_identity_and_the_rest_of_the_batch_stays(data: T
     assert batches.batch(3, PAIRED.model_copy(update={"negatives": 9, "contrastive": 0.0})).negatives is None
 
 
+def test_a_dataset_without_references_has_no_negatives_to_draw(data: TrainingSet, features: Features) -> None:
+    none = replace(data, bank_rows=data.bank_rows[:0], bank_codes=data.bank_codes[:0])
+    batch = Batches(none, features, size=4, seed=1).batch(3, PAIRED.model_copy(update={"negatives": 9}))
+    assert batch.negatives is None
+
+
 def test_a_damaged_file_of_features_is_named(data: TrainingSet, features: Features, tmp_path: Path) -> None:
     prompt = data.targets[0].caption
     damaged = [tmp_path / name for name in ("picture", "prompt")]
