@@ -1,7 +1,7 @@
 """Checkpoints of a running training: whole or absent, without pickles, and enough to go on bit for bit.
 
 Batches, noise and learning rates are functions of the seed and the step number, so weights, optimiser moments, the step
-number and the measures that no point of the curve holds yet are the complete state.
+number, the measures that no point of the curve holds yet and the trend of the loss are the complete state.
 """
 
 import logging
@@ -19,6 +19,7 @@ from model.artefacts import UnreadableError, new_folder, read_json, write_json
 from model.errors import UserError
 from model.training import zero
 from model.training.shards import like, whole
+from model.training.trend import Trend
 
 KEPT = 2
 WEIGHTS = "weights.safetensors"
@@ -51,11 +52,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is: optimiser steps done, its loss curve (plain JSON rows) and the measures since its end."""
+    """How far a training is: steps done, its loss curve (plain JSON rows), the measures since its end and its trend."""
 
     step: int
     curve: list[dict[str, Any]]
     window: Window = field(default_factory=Window)
+    trend: Trend = field(default_factory=Trend)
 
 
 def save_checkpoint(
@@ -111,10 +113,10 @@ def _read(file: Path) -> dict[str, Tensor]:
 
 def _read_progress(file: Path) -> Progress:
     try:
-        saved = read_json(file, "step", "curve", "window")
+        saved = read_json(file, "step", "curve", "window", "trend")
     except UnreadableError as error:
         raise UserError(f"checkpoint {file}: it is damaged or gone; {_remedy(file)}.") from error
-    return Progress(saved["step"], saved["curve"], Window(**saved["window"]))
+    return Progress(saved["step"], saved["curve"], Window(**saved["window"]), Trend(**saved["trend"]))
 
 
 def _remedy(file: Path) -> str:

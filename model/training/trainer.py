@@ -26,7 +26,6 @@ from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
 from model.training.zero import by_zero, set_up
 
-DIVERGED = 3.0  # times the best point of the phase, or of those before: a flow loss there does not come back
 log = logging.getLogger(__name__)
 
 
@@ -80,8 +79,8 @@ class Trainer:
         """Run the remaining steps and return the loss curve: one row each `report_every` steps.
 
         `stop` is asked after each step; where it says so in any process, a checkpoint is written and Preempted raised.
-        Raises UserError at the first step whose losses or gradients are not finite, and at the first point of the curve
-        whose flow loss has run away; the last checkpoint before is kept.
+        Raises UserError at the first step whose losses or gradients are not finite, or with which the flow loss has run
+        away (trend.py); the last checkpoint before is kept.
         """
         last = total_steps(self.loop.phases)
         steps: Iterable[int] = range(self.progress.step, last)
@@ -134,7 +133,7 @@ class Trainer:
                 if self.accelerator.sync_gradients:
                     norm = torch.as_tensor(self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip))
                     measures = self._means(window) | {"gradient": float(whole({"norm": norm}, keep=True)["norm"])}
-                    self._refuse_nonsense(step, measures)
+                    self._refuse_nonsense(step, phase, measures)
                 self.prepared.step()
                 self.prepared.zero_grad()
         return measures
@@ -156,18 +155,14 @@ class Trainer:
         for part in range(self.loop.accumulate):
             yield (step * self.loop.accumulate + part) * world + rank
 
-    def _refuse_nonsense(self, step: int, measures: dict[str, float]) -> None:
+    def _refuse_nonsense(self, step: int, phase: Phase, measures: dict[str, float]) -> None:
         odd = sorted(name for name, value in measures.items() if not torch.isfinite(torch.tensor(value)))
         if odd:
             raise self._refusal(f"{', '.join(odd)} is not finite at step {step + 1}")
-
-    def _refuse_divergence(self, point: dict[str, Any]) -> None:
-        curve = self.progress.curve
-        # A phase's first point has only other phases': at nano what is shown and weighed moves the loss by a quarter.
-        before = [row["flow"] for row in curve if row["phase"] == point["phase"]] or [row["flow"] for row in curve]
-        if before and point["flow"] > DIVERGED * min(before):
-            flow, best = point["flow"], min(before)
-            raise self._refusal(f"the flow loss runs away, {flow:.3g} at step {point['step']} after {best:.3g}")
+        pictures = self.batches.size * self.loop.accumulate * self.accelerator.num_processes
+        trend = self.progress.trend
+        if best := trend.left_behind(phase.name, measures["flow"], pictures):
+            raise self._refusal(f"the flow loss runs away, {trend.mean:.3g} at step {step + 1} after {best:.3g}")
 
     def _refusal(self, what: str) -> UserError:
         return UserError(
@@ -181,7 +176,6 @@ class Trainer:
         if done % self.loop.report_every == 0 or done == last:
             means = {name: round(value, 6) for name, value in window.means().items()}
             point = {"step": done, "phase": phase.name, **means}
-            self._refuse_divergence(point)
             self.progress.curve.append(point)
             if self.accelerator.is_main_process:
                 log.info("step %d of %d: %s", done, last, ", ".join(f"{k} {v:.4f}" for k, v in means.items()))

@@ -148,8 +148,10 @@ def start(
 
 
 def same_end(one: Path, other: Path) -> bool:
-    """Whether two jobs ended with the same weights and moments, bit for bit."""
+    """Whether two jobs ended with the same weights, moments and measures, bit for bit."""
     last = "checkpoints/step-0000016"
+    if (one / last / "progress.json").read_text() != (other / last / "progress.json").read_text():
+        return False
     pairs = [
         (load_file(one / last / file), load_file(other / last / file))
         for file in ("weights.safetensors", "optimiser.safetensors")
