@@ -53,7 +53,7 @@ class WithAnyonePipeline(DiffusionPipeline):
     name) of the insightface pack that reads references.
     """
 
-    model_cpu_offload_seq = "text_encoder->text_encoder_2->image_encoder->transformer->vae"
+    model_cpu_offload_seq = "image_encoder->text_encoder_2->text_encoder->transformer->vae"  # as they are run
     _optional_components: ClassVar[list[str]] = ["image_encoder"]
     _exclude_from_cpu_offload: ClassVar[list[str]] = ["adapter"]  # it works inside the transformer
 

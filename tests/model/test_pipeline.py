@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate.hooks import CpuOffload
 from diffusers import DiffusionPipeline
 from PIL import Image
+from torch import nn
 
 from model import pipeline as module
 from model.adapter.checkpoint import SIZES, WEIGHTS, save_adapter
@@ -108,6 +110,21 @@ def test_the_branches_are_weighted(pipe: WithAnyonePipeline) -> None:
     assert (both != picture(pipe, id_weight=0)).any()
     off = {"id_weight": 0, "siglip_weight": 0}
     assert (picture(pipe, **off) == picture(pipe, photo(2), **off)).all()
+
+
+def test_offloaded_networks_make_room_for_each_other(pipe: WithAnyonePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {id(network): name for name, network in pipe.components.items()}
+    expected, ran, begin = picture(pipe), list[str](), CpuOffload.pre_forward
+
+    def begins(hook: CpuOffload, network: nn.Module, *inputs: Any, **options: Any) -> Any:
+        ran.append(names[id(network)])
+        return begin(hook, network, *inputs, **options)
+
+    monkeypatch.setattr(CpuOffload, "pre_forward", begins)
+    pipe.enable_model_cpu_offload(device="cpu")
+    assert (picture(pipe) == expected).all()
+    # A network sends away the one before it in this order, so it has to be the order in which they run.
+    assert list(dict.fromkeys(ran)) == pipe.model_cpu_offload_seq.split("->")
 
 
 def test_a_generator_makes_the_same_picture_again(pipe: WithAnyonePipeline) -> None:
