@@ -19,7 +19,7 @@ class Live:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.rows = [row for row in _read(folder / CURVE) if int(row["step"]) <= done]
-        self.events = SummaryWriter(str(folder), purge_step=done + 1 if done else None, flush_secs=FLUSH_SECONDS)
+        self.events = SummaryWriter(str(folder), purge_step=done + 1, flush_secs=FLUSH_SECONDS)
 
     def add(self, step: int, phase: str, measures: dict[str, float]) -> None:
         """A point: into `metrics.json` (the newest), `curve.csv` (all) and the TensorBoard events."""

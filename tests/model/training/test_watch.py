@@ -24,15 +24,19 @@ from tests.model.training.tiny_job import tiny_trainer
 
 
 def scalars(folder: Path) -> list[tuple[str, int]]:
-    """Names and steps of the scalars in a folder's event files, whose records are checked as TensorBoard does."""
+    """Names and steps of the scalars in a folder's event files."""
+    return [(value.tag, event.step) for event in events(folder) for value in event.summary.value]
+
+
+def events(folder: Path) -> list[Event]:
+    """What a folder's event files hold; their records are checked as TensorBoard does."""
     found = []
     for file in sorted(folder.glob("events.out.tfevents.*")):
         data = file.read_bytes()
         while data:
             length = int.from_bytes(data[:8], "little")
             assert int.from_bytes(data[8:12], "little") == masked_crc32c(data[:8])
-            event = Event.FromString(data[12 : 12 + length])
-            found += [(value.tag, event.step) for value in event.summary.value]
+            found.append(Event.FromString(data[12 : 12 + length]))
             data = data[16 + length :]
     return found
 
@@ -70,6 +74,13 @@ def test_a_resumed_training_goes_on_with_its_files(tmp_path: Path) -> None:
         ("4", "0.25", ""),
         ("6", "9.0", "0.5"),
     ]
+
+
+@pytest.mark.parametrize("done", [0, 4], ids=["before its first checkpoint", "later"])
+def test_points_of_a_start_that_was_killed_are_taken_back_where_they_come_again(tmp_path: Path, done: int) -> None:
+    live = Live(tmp_path, done)
+    live.events.close()
+    assert [event.step for event in events(tmp_path) if event.HasField("session_log")] == [done + 1]
 
 
 def test_operations_are_two_a_multiplication_with_its_addition() -> None:
