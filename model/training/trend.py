@@ -7,7 +7,7 @@ adapter is ruined does not come back and stays at 1.3 to 2; what is shown and we
 from dataclasses import dataclass
 
 PICTURES, STEPS = 64, 4  # the mean goes back as many pictures, and no fewer steps
-FIRST = 8  # pictures whose mean may be the best: a phase's first ones, before its learning rate can ruin anything
+FIRST = 4  # pictures whose mean may be the best: a phase's first ones, before its learning rate can ruin anything
 WITHIN, BETWEEN = 2.0, 3.0  # times the best of the phase, and of one before, which may have had easier pictures
 
 
