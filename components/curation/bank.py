@@ -4,6 +4,7 @@ A photo whose face disagrees with the others of its name is refused; so is a nea
 which is larger or looks less edited.
 """
 
+import logging
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ NAMELESS_LINK = 0.15  # how much nearer than `link` faces must be where no name 
 PEOPLE = 256  # whose sums are held at a time
 SMALLER = 0.15  # log of lengths: a copy whose face is so much smaller is as bad as one deviation in its details
 NEW = "person-"  # begins the names given to people whom nobody named
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,12 @@ def build_bank(
 
     Comparisons of photos are kept in `folder`.
 
-    Where no photo of the whole folder carries a name, lone faces that are close together become nameless people.
+    Where no name holds, as none is given or those of folders are of places and years, lone faces that are close
+    together become nameless people.
     """
     alone = np.flatnonzero((found.counts == 1)[found.photo] & good)
-    torn: dict[str, _Person] = {}
-    if any(photo.item.person for photo in found.photos):
-        people, torn = _named(found, alone, config, folder)
-    else:
+    people, torn = _named(found, alone, config, folder)
+    if not people:
         people = _nameless(found, alone, config, folder)
     kept = {name: person for name, person in sorted(people.items()) if len(person.members) >= config.min_references}
     member = np.full(len(found.photo), -1, np.intp)
@@ -126,6 +127,12 @@ def _named(
             people[name] = person
         elif sum(person.clusters) >= LEAST_SHARE * (agreeing + others):
             torn[name] = person
+    if faces and not people:
+        log.warning(
+            "no folder shows mostly one person, so none of %d names one: people are told apart by their faces alone; "
+            "to name them, list them in photos.csv or put the photos of each right into a folder",
+            len(faces),
+        )
     return people, torn
 
 

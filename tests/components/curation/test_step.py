@@ -168,6 +168,16 @@ def test_people_without_any_name_are_found_by_their_faces(curate: Curate, painte
     assert all(name.startswith("person-") for name in dataset.identities.index)
 
 
+def test_where_folders_are_years_and_places_people_are_found_by_their_faces(
+    curate: Curate, painted: Paint, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos = {f"{folder}/{k}{n}.png": painted(k, seed=n) for k in (1, 2, 3) for n, folder in enumerate("xyz")}
+    identities = Dataset.open(curate(photos)).identities
+    assert "none of 3 names one" in caplog.text
+    assert list(identities["references"]) == [3, 3, 3]
+    assert all(name.startswith("person-") for name in identities.index)
+
+
 @pytest.mark.parametrize(
     ("people", "message"),
     [
