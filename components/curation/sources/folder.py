@@ -103,7 +103,8 @@ def _listed(folder: Path, paths: pa.Array, refused: Collection[str], rejects: li
         asked = pa.array([path or "" for _, path in rows], pa.string())  # no file is called ""
         normal = pc.utf8_normalize(asked, "NFC")
         bare = pc.utf8_trim_whitespace(normal)
-        places = np.stack([exact.of(asked), exact.of(normal), composed.of(normal), composed.of(bare)])
+        slashed = pc.replace_substring(bare, "\\", "/")  # written on Windows
+        places = np.stack([exact.of(asked), exact.of(normal), *map(composed.of, (normal, bare, slashed))])
         best = places[np.argmax(places >= 0, axis=0), np.arange(len(rows))]
         for (row, path), place in zip(rows, best.tolist(), strict=True):
             if place < 0:

@@ -190,6 +190,14 @@ def test_blanks_around_a_path_are_no_part_of_it_unless_there_is_such_a_file(tmp_
     assert {item.path: item.person for item in scan(tmp_path)[0]} == {"a.jpg": "Ada", " b.jpg": "Bo", "b.jpg": ""}
 
 
+def test_paths_as_windows_writes_them_name_files_unless_there_is_such_a_file(tmp_path: Path) -> None:
+    touch(tmp_path, "a/b.jpg", "c/d.jpg", "c\\d.jpg")
+    (tmp_path / "photos.csv").write_text("path,person\na\\b.jpg,Ada\nc\\d.jpg,Bo\n..\\out.jpg,Cy\n")
+    items, rejects = scan(tmp_path)
+    assert {item.path: item.person for item in items} == {"a/b.jpg": "Ada", "c\\d.jpg": "Bo", "c/d.jpg": ""}
+    assert [reject.reason for reject in rejects] == ["missing"]
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         scan(tmp_path / "nowhere")
