@@ -2,7 +2,11 @@
 
 import gc
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from components.validation.config import ValidationConfig
 from model.artefacts import new_folder, write_json
@@ -10,7 +14,7 @@ from model.dataset.dataset import Dataset
 from model.dataset.records import TABLES
 from model.errors import FailedValidationError
 from model.memory import give_back_memory
-from validation.dataset.suite import as_json, validate
+from validation.dataset.suite import Outcome, as_json, validate
 from validation.report.dataset_page import dataset_page
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,7 @@ def run(*, dataset: Path, validation: Path, config: ValidationConfig) -> None:
     # A dataset without one of its tables has no digest; the suite's first expectation says so.
     whole = all((dataset / f"{name}.parquet").is_file() for name in TABLES)
     result = {**as_json(outcomes), "dataset": {"digest": opened.digest if whole else None}}
+    result["photos"] = _paths(dataset / "images.parquet", outcomes)
     with new_folder(validation) as draft:
         write_json(draft / "result.json", result)
         (draft / "report.html").write_text(dataset_page(result, opened.manifest), encoding="utf-8")
@@ -39,3 +44,14 @@ def run(*, dataset: Path, validation: Path, config: ValidationConfig) -> None:
             f"read {validation / 'report.html'} and mend the photos or the limits in the section validate"
         )
     log.info("all %d expectations hold", len(outcomes))
+
+
+def _paths(images: Path, outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Where each photo or face that broke an expectation comes from: to people its key alone says nothing."""
+    broken = {row: row.split("-")[0] for outcome in outcomes if not outcome.success for row in outcome.rows}
+    if not broken or not outcomes[0].success:  # whose columns are others
+        return {}
+    wanted = pc.field("image_id").isin(sorted(set(broken.values())))
+    known = pq.read_table(images, columns=["image_id", "path"], filters=wanted).to_pylist()
+    paths = {row["image_id"]: row["path"] for row in known}
+    return {row: paths[photo] for row, photo in sorted(broken.items()) if photo in paths}

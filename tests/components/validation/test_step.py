@@ -78,6 +78,20 @@ def test_a_leak_is_told_with_both_people_and_the_cosine_in_result_and_page(tmp_p
     assert all(row in page for row in listed)
 
 
+def test_photos_that_broke_an_expectation_are_told_by_their_paths(tmp_path: Path, dataset: Path) -> None:
+    images = Dataset.open(dataset).images
+    photo, other = images.index[:2]
+    edit(dataset, "faces", lambda frame: frame.assign(score=frame["score"].mask(frame["image_id"] == photo, 1.5)))
+    edit(dataset, "images", lambda frame: frame.assign(exposure=frame["exposure"].mask(frame["image_id"] == other, 2)))
+    with pytest.raises(UserError, match="exposure, detection scores"):
+        run(dataset=dataset, validation=tmp_path / "validation", config=ValidationConfig())
+    told = read_json(tmp_path / "validation" / "result.json")["photos"]
+    assert told == {f"{photo}-0": images["path"][photo], other: images["path"][other]}
+    page = (tmp_path / "validation" / "report.html").read_text()
+    assert f"<code>{other}</code> {images['path'][other]}" in page
+    assert f"<code>{photo}-0</code> {images['path'][photo]}" in page
+
+
 def test_a_missing_table_is_a_failed_expectation(tmp_path: Path, dataset: Path) -> None:
     (dataset / "rejects.parquet").unlink()
     with pytest.raises(UserError, match="column types"):
