@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from components.curation.cluster import density_clusters
-from components.curation.compared import Compared, Comparison, compared
+from components.curation.compared import Compared, Comparison, compared, pictures
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
@@ -28,7 +27,6 @@ Indices = NDArray[np.intp]
 LEAST_SHARE = 0.6  # of the lone faces in a folder that must be one person for the folder to name them
 NAMELESS_LINK = 0.15  # how much nearer than `link` faces must be where no name says that they belong together
 PEOPLE = 256  # whose sums are held at a time
-SMALLER = 0.15  # log of lengths: a copy whose face is so much smaller is as bad as one deviation in its details
 NEW = "person-"  # begins the names given to people whom nobody named
 log = logging.getLogger(__name__)
 
@@ -170,12 +168,8 @@ def _person(found: Found, faces: Indices, told: Compared, config: CurationConfig
 
 def _best(found: Found, faces: Indices, told: Compared) -> Indices:
     """For each of `faces` the best of those that are one picture with it, itself where there is no better one."""
-    count, picture = connected_components(told.same, directed=False)  # copies may differ more than from the original
-    width, height = np.maximum(found.box[faces, 2:] - found.box[faces, :2], 1).T
-    size = np.log(width * height) / 2
-    largest = np.full(count, -np.inf)
-    np.maximum.at(largest, picture, size)
-    order = np.argsort(told.unnatural + ((largest[picture] - size) / SMALLER) ** 2, kind="stable")
+    picture, loss = pictures(told.same, found.length[faces], told.unnatural)
+    order = np.argsort(loss, kind="stable")
     _, best = np.unique(picture[order], return_index=True)
     return faces[order[best[picture]]]
 

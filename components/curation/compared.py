@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 
 from components.curation.album import Photo
 from components.curation.found import Found
@@ -25,6 +27,7 @@ from components.curation.parts import results
 from components.curation.registered import same_content
 
 VERSION = 4  # counts up when a change in registered.py or of `measures.unnatural` may change what is kept
+SMALLER = 0.15  # log of lengths: a copy whose face is so much smaller is as bad as one deviation in its details
 PEOPLE = 1024  # whose comparisons are kept at a time
 ROWS = pa.schema([(KEY, pa.string()), ("same", pa.string()), ("unnatural", pa.string())])
 
@@ -60,6 +63,20 @@ def compared(found: Found, people: Iterable[Comparison], folder: Path) -> Iterat
             known = store.rows(keys, ["same", "unnatural"]).to_pylist()
             yield from (_read(row, len(one.faces)) for one, row in zip(some, known, strict=True))
         store.join()
+
+
+def pictures(
+    same: NDArray[np.bool_] | csr_array, length: NDArray[np.float32], unnatural: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """[N] the picture that each shows, as a number, and how much worse it does so than a large and plain one would.
+
+    By which are the `same` [N, N], also through others: copies may differ more than from the original. `length` [N] is
+    that of a face in pixels.
+    """
+    count, picture = connected_components(same, directed=False)
+    largest = np.zeros(count)
+    np.maximum.at(largest, picture, length)
+    return picture, unnatural + (np.log(largest[picture] / length) / SMALLER) ** 2
 
 
 def _compare(found: Found, one: Comparison) -> Compared:

@@ -36,6 +36,12 @@ class Found:
         """[N] shorter side of the boxes, pixels."""
         return np.minimum(self.box[:, 2] - self.box[:, 0], self.box[:, 3] - self.box[:, 1])
 
+    @property
+    def length(self) -> NDArray[np.float32]:
+        """[N] the root of the boxes' areas, pixels, at least 1."""
+        width, height = np.maximum(self.box[:, 2:] - self.box[:, :2], 1).T
+        return np.asarray(np.sqrt(width * height))
+
     @cached_property
     def counts(self) -> NDArray[np.intp]:
         """[photos] faces per photo."""

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
-from components.curation.compared import Comparison, compared
+from components.curation.compared import Comparison, compared, pictures
 from components.curation.found import Found
 from components.curation.items import Reject
 from model.dataset.fingerprint import near_duplicates
@@ -50,40 +51,62 @@ class Labels:
 
 
 def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) -> tuple[Labels, list[Reject]]:
-    """Without photos that copy an earlier one or a bank photo: all known faces near-duplicates, all laid out alike.
+    """Without photos that copy a better one or a bank photo: all known faces near-duplicates, all laid out alike.
 
     A bank photo cut out of a photo that stays goes too, where `model.dataset.pairs` could not tell by the tables.
     The marked photos, `refused` already as copies of bank photos, go too; what copies them is a copy all the same.
     Comparisons of photos are kept in `folder`.
     """
     found = labels.found
-    rank = np.where(labels.reference, 0, np.where(refused[found.photo], 1, 2))
-    known = np.bincount(found.photo[labels.identity >= 0], minlength=len(found.photos))
-    copied: dict[int, dict[int, int]] = {}  # photo -> original -> faces copied from it
+    rank = np.where(refused, 1, 2)
+    rank[found.photo[labels.reference]] = 0
+    shared: dict[tuple[int, int], int] = {}  # two photos -> faces that one copied from the other
+    edited = np.zeros(len(found.photos))  # how far faces are from those of plain photos, in all
     cut: list[tuple[int, int]] = []  # bank photo, photo that shows the same face in the same picture
-    ordered, orders = tee(faces[np.argsort(rank[faces], kind="stable")] for _, faces in labels.faces_of())
+    ordered, orders = tee(faces[np.argsort(rank[found.photo[faces]], kind="stable")] for _, faces in labels.faces_of())
     people = (Comparison(faces, labels.reference[faces]) for faces in orders)
     for faces, told in zip(ordered, compared(found, people, folder), strict=True):
+        np.add.at(edited, found.photo[faces], told.unnatural)
         for later, earlier in np.argwhere(np.tril(told.same, -1)):
             photo, original = int(found.photo[faces[later]]), int(found.photo[faces[earlier]])
             if photo != original and not labels.reference[faces[later]]:
-                originals = copied.setdefault(photo, {})
-                originals[original] = originals.get(original, 0) + 1
+                shared[photo, original] = shared.get((photo, original), 0) + 1
                 if labels.reference[faces[earlier]] and _cut(found, faces[[later]], faces[[earlier]]):
                     cut.append((original, photo))
     keep = ~refused
     rejects = []
-    for photo, originals in sorted(copied.items()):
-        whole = [other for other, faces in originals.items() if faces >= known[photo]]
-        whole = [other for other in whole if _same_layout(found, photo, other)]
-        if whole and keep[photo]:
-            keep[photo] = False
-            rejects.append(_copy(found, photo, whole[0]))
+    for worse, better in _copies(labels, shared, rank, edited):
+        if keep[worse]:
+            keep[worse] = False
+            rejects.append(_copy(found, worse, better))
     for bank, photo in sorted(cut):
         if keep[bank] and keep[photo]:
             keep[bank] = False
             rejects.append(_copy(found, bank, photo))
     return labels.keep(keep), rejects
+
+
+def _copies(
+    labels: Labels, shared: dict[tuple[int, int], int], rank: NDArray[np.intp], edited: NDArray[np.float64]
+) -> Iterator[tuple[int, int]]:
+    """Each photo that has a better copy, also through others, and the best: by `rank`, known faces, then `pictures`.
+
+    `shared` says how many faces two photos have in common, `edited` [photos] how far from plain their faces are in all.
+    """
+    found = labels.found
+    photo, count = found.photo[labels.identity >= 0], len(found.photos)
+    known = np.bincount(photo, minlength=count)
+    pairs = [pair for pair, faces in sorted(shared.items()) if faces >= known[list(pair)].min()]
+    pairs = [pair for pair in pairs if _same_layout(found, *pair)]
+    rows, columns = np.array(pairs, np.intp).reshape(-1, 2).T
+    length = np.bincount(photo, found.length[labels.identity >= 0], count) / np.maximum(known, 1)
+    same = csr_array((np.ones(len(pairs), np.bool_), (rows, columns)), shape=(count, count))
+    picture, loss = pictures(same, np.maximum(length, 1), edited / np.maximum(known, 1))
+    order = np.lexsort((loss, -known, rank))
+    _, first = np.unique(picture[order], return_index=True)
+    best = order[first[picture]]
+    for worse in np.flatnonzero((best != np.arange(count)) & (rank > 0)).tolist():
+        yield worse, int(best[worse])
 
 
 def _cut(found: Found, face: NDArray[np.intp], other: NDArray[np.intp]) -> bool:

@@ -1,4 +1,4 @@
-"""Of copies of a picture the bank keeps the one that nobody worked on, and the largest of such."""
+"""Of copies of a picture the one is kept that nobody worked on, and the largest of such: in the bank and of groups."""
 
 import io
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from components.curation.bank import build_bank
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Item
+from components.curation.labels import Labels, drop_duplicates
 from components.curation.measures import grey_of, sharpness
 from model.faces.geometry import TEMPLATE, align
 from tests.components.curation.faces import found_of
@@ -83,6 +84,57 @@ def kept(pictures: list[Picture], folder: Path) -> list[int]:
     named = {f"it is a copy of {place}" for place in stays}
     assert {(reject.reason, reject.detail) for reject in rejects} <= {("near_duplicate", detail) for detail in named}
     return stays
+
+
+def groups_left(pictures: list[Picture], folder: Path, known: int = 2) -> list[str]:
+    """Which of the pictures stay where each is a group photo of two people, who are known but for those after `known`.
+
+    Only the last picture shows somebody who is not known.
+    """
+    count, halves = len(pictures), photos_of_one([half for picture in pictures for half in parts(picture)])
+    photos = photos_of_one(pictures).photos
+    shift = np.array([[0, 0], [1, 0]] * count) * np.repeat([[picture.width / 2] for picture in pictures], 2, 0)
+    found = replace(
+        halves,
+        photos=photos,
+        photo=np.repeat(np.arange(count), 2),
+        box=halves.box + np.tile(shift, 2).astype("f4"),
+        landmarks=halves.landmarks + np.tile(shift, 5).astype("f4"),
+        embedding=found_of([0] * 2 * count, np.tile(np.eye(8)[:2], (count, 1))).embedding,
+    )
+    identity = np.tile([0, 1], count)
+    identity[len(identity) - 2 + known :] = -1
+    labels = Labels(found, ["a", "b"], np.eye(8, dtype="f4")[:2], identity, np.zeros(2 * count, np.bool_))
+    left, rejects = drop_duplicates(labels, np.zeros(count, np.bool_), folder)
+    stays = [photo.item.path for photo in left.found.photos]
+    assert {reject.detail for reject in rejects} <= {f"it is a copy of {path}" for path in stays}
+    return stays
+
+
+def parts(picture: Picture) -> list[Picture]:
+    half = picture.width // 2
+    return [picture.crop((left, 0, left + half, picture.height)) for left in (0, half)]
+
+
+def pair_of(seed: int) -> Picture:
+    picture = Image.new("RGB", (2 * SIDE, SIDE))
+    picture.paste(scene(seed), (0, 0))
+    picture.paste(scene(seed + 50), (SIDE, 0))
+    return picture
+
+
+@pytest.mark.parametrize("edit", [noisy, dithered, sharpened, blurred, pressed])
+@pytest.mark.parametrize("first", [True, False])
+def test_of_group_photos_the_original_is_kept(edit: Callable[[Picture], Picture], first: bool, tmp_path: Path) -> None:
+    original = pair_of(1)
+    pictures = [original, edit(original)] if first else [edit(original), original]
+    assert groups_left(pictures, tmp_path) == ["0" if first else "1"]
+
+
+def test_a_group_photo_of_more_known_people_is_kept_whatever_was_done_to_it(tmp_path: Path) -> None:
+    original = pair_of(2)
+    assert groups_left([noisy(original), original], tmp_path / "all") == ["1"]
+    assert groups_left([noisy(original), original], tmp_path / "one", known=1) == ["0"]
 
 
 @pytest.mark.parametrize("edit", [noisy, dithered, sharpened, blurred, pressed, smaller])

@@ -42,6 +42,10 @@ def test_a_photo_is_a_copy_where_every_face_of_it_stands_in_the_other(
     assert [reject.reason for reject in rejects] == (["near_duplicate"] if copy else [])
 
 
+def all_alike(faces: int) -> Compared:
+    return Compared(np.ones((faces, faces), np.bool_), np.zeros(faces))
+
+
 @pytest.mark.parametrize(("apart", "gone"), [(0.5, True), (0.9, True), (0.0, False)])
 def test_a_bank_photo_cut_out_of_a_group_photo_goes_where_the_tables_would_pair_them(
     apart: float, gone: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -57,11 +61,7 @@ def test_a_bank_photo_cut_out_of_a_group_photo_goes_where_the_tables_would_pair_
         np.array([0, 0, 1]),
         np.array([True, False, False]),
     )
-    monkeypatch.setattr(
-        labels,
-        "compared",
-        lambda _, people, __: (Compared(np.ones((len(one.faces),) * 2, np.bool_), np.zeros(0)) for one in people),
-    )
+    monkeypatch.setattr(labels, "compared", lambda _, people, __: (all_alike(len(one.faces)) for one in people))
     kept, rejects = drop_duplicates(before, np.zeros(2, np.bool_), tmp_path)
     assert [photo.item.path for photo in kept.found.photos] == [photo.item.path for photo in found.photos[gone:]]
     assert [reject.reason for reject in rejects] == ["near_duplicate"] * gone
