@@ -35,6 +35,7 @@ NEAREST_CUT = 16  # the same of photos of several people, for one that may be cu
 MIRRORED = (1, 0, 2, 4, 3)  # the landmarks' order in a mirrored face
 STEPS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-4)  # in which turns and stretches are sought
 LEAST = 8  # pixels: what is smaller says nothing
+PLAIN = 3  # most grey levels by which a row or column of one tone varies: a JPEG's
 ROUNDING = 1e-5  # of the lengths of both pictures, by which products of theirs may differ from OpenCV's
 
 Grey = NDArray[np.uint8] | NDArray[np.float32]
@@ -119,9 +120,10 @@ def _view(found: Found, face: int, spread: float, shown: float) -> _View:
     with Image.open(io.BytesIO(found.photos[int(found.photo[face])].jpg())) as picture:
         grey = np.asarray(picture.convert("L"))
     corners, landmarks = found.box[face].reshape(2, 2), found.landmarks[face].reshape(5, 2)
-    middle, half, edge = corners.mean(axis=0), shown / 2 * np.ptp(corners, axis=0).max(), np.array(grey.shape[::-1])
-    left, top = np.floor(np.clip(middle - half, 0, edge - 1)).astype(int)
-    right, bottom = np.ceil(np.clip(middle + half, 1, edge)).astype(int)
+    middle, half = corners.mean(axis=0), shown / 2 * np.ptp(corners, axis=0).max()
+    first, last = _unframed(grey, corners)
+    left, top = np.floor(np.clip(middle - half, first, last - 1)).astype(int)
+    right, bottom = np.ceil(np.clip(middle + half, first + 1, last)).astype(int)
     part = grey[top:bottom, left:right]
     scale = SIDE / max(part.shape)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -130,6 +132,23 @@ def _view(found: Found, face: int, spread: float, shown: float) -> _View:
         (points - np.array([left, top], np.float32)) * np.float32(scale) for points in (corners, landmarks)
     )
     return _View(np.asarray(small, np.uint8), corners.ravel(), landmarks, spread * scale)
+
+
+def _unframed(grey: NDArray[np.uint8], corners: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The first and the last corner of a photo without the frame or the page that it lies on, around a face's box.
+
+    These begin with the nearest row, and then column, that is of one tone all along, seen from the middle of the box
+    [2, 2]: the box of a face that is cut reaches over them.
+    """
+    first, last = np.zeros(2, np.intp), np.array(grey.shape[::-1], np.intp)
+    middle, least = np.clip(corners.mean(axis=0), 0, last - 1).astype(np.intp), np.ptp(corners, axis=0) / 2
+    for axis in (1, 0):
+        plain = np.flatnonzero(np.ptp(grey[first[1] : last[1], first[0] : last[0]], axis=axis) <= PLAIN)
+        begin = plain[plain < middle[axis]].max(initial=-1) + 1
+        end = plain[plain > middle[axis]].min(initial=last[axis])
+        if end - begin >= least[axis]:  # less is a blank photo
+            first[axis], last[axis] = begin, end
+    return first, last
 
 
 def _one_picture(less: _View, more: _View) -> bool | None:

@@ -68,6 +68,27 @@ def test_crops_and_mirrored_pictures_are_found_and_the_quick_look_changes_nothin
     assert not same[:3, 3:].any()
 
 
+def page(pixels: Pixels) -> tuple[Pixels, tuple[int, int]]:
+    """The pixels on a white page between lines of writing, and by how much they are shifted there."""
+    height, width = pixels.shape
+    sheet = np.full((height + 90, width + 12), 255, np.uint8)
+    sheet[40 : 40 + height, 6 : 6 + width] = pixels
+    for row in (12, height + 60, height + 75):
+        sheet[row : row + 8, 10:90] = np.random.default_rng(row).integers(0, 256, 80, np.uint8)
+    return sheet, (6, 40)
+
+
+@pytest.mark.parametrize(("left", "top"), [(45, 5), (45, 40), (54, 5)])
+def test_a_picture_is_known_on_a_page_where_its_rim_is_near_the_face_or_cuts_it(left: int, top: int) -> None:
+    one, other = painting(1), painting(2)
+    sheets, shifts = zip(*(page(pixels[top : 130 - top, left:]) for pixels in (one, other)), strict=True)
+    moved = [(left - across, top - down) for across, down in shifts]
+    pictures = [one, *sheets]
+    found = shown(pictures, [(0, 0), *moved], [partial(jpg, picture) for picture in pictures])
+    same = same_content(found, np.arange(3), np.zeros((3, 3), np.bool_))
+    assert same.tolist() == [[False, True, False], [True, False, False], [False, False, False]]
+
+
 def test_a_photo_is_decoded_once_however_many_it_is_compared_with() -> None:
     decoded: list[int] = []
 
