@@ -107,6 +107,11 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
 
 
+def newest_step(folder: Path) -> int:
+    """The step after which the newest checkpoint of `folder` was written; 0 where there is none yet."""
+    return max((int(place.name.removeprefix("step-")) for place in checkpoints(folder)), default=0)
+
+
 def _read(file: Path) -> dict[str, Tensor]:
     return read_tensors(file, "checkpoint", _remedy(file))
 

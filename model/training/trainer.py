@@ -18,7 +18,14 @@ from model.errors import Preempted, UserError
 from model.progress import track
 from model.training.ahead import Ahead
 from model.training.batches import Batch, Batches
-from model.training.checkpoint import Progress, Window, load_checkpoint, newest_weights, save_checkpoint
+from model.training.checkpoint import (
+    Progress,
+    Window,
+    load_checkpoint,
+    newest_step,
+    newest_weights,
+    save_checkpoint,
+)
 from model.training.phases import Phase, phase_at, total_steps
 from model.training.processes import accelerator
 from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
@@ -73,6 +80,7 @@ class Trainer:
             self.autocast = set_up(self.accelerator, batches.size, loop.accumulate, loop.clip)
         self.model, self.prepared = self.accelerator.prepare(self.whole, self.optimiser)
         gather_for_keys(adapter)
+        self._refuse_apart()
         self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
 
     def train(self, stop: Callable[[], bool] = lambda: False, watch: Watch | None = None) -> list[dict[str, Any]]:
@@ -154,6 +162,16 @@ class Trainer:
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         for part in range(self.loop.accumulate):
             yield (step * self.loop.accumulate + part) * world + rank
+
+    def _refuse_apart(self) -> None:
+        """The first process alone writes checkpoints: machines that share no folder would go on from other steps."""
+        step = torch.tensor([newest_step(self.work)], device=self.accelerator.device)
+        begin = sorted(set(self.accelerator.gather(step).tolist()))
+        if len(begin) > 1:
+            raise UserError(
+                f"training: its processes would go on from different steps ({', '.join(map(str, begin))}), as the "
+                f"folder {self.work} is not the same on all machines: let WITHANYONE_CACHE name one that they share."
+            )
 
     def _refuse_nonsense(self, step: int, phase: Phase, measures: dict[str, float]) -> None:
         odd = sorted(name for name, value in measures.items() if not torch.isfinite(torch.tensor(value)))

@@ -132,9 +132,25 @@ def test_sigterm_while_a_checkpoint_is_written_or_samples_are_drawn_is_answered_
     assert same_end(whole.work, tmp_path)
 
 
+PAIR = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+
+
+def test_processes_that_would_go_on_from_different_steps_are_refused(
+    dataset: Dataset, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert start(dataset, tmp_path, "term", 5, PAIR) != 0
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "features").symlink_to(tmp_path / "features")
+    capfd.readouterr()
+    assert start(dataset, tmp_path, "never", 0, PAIR, "apart") != 0
+    told = capfd.readouterr().err
+    assert "would go on from different steps (0, 5)" in told
+    assert f"{tmp_path / 'checkpoints'} is not the same on all machines" in told
+    assert tiny_trainer(dataset, tmp_path).progress.step == 5
+
+
 def test_two_processes_learn_what_one_learns_with_twice_the_accumulation(dataset: Dataset, tmp_path: Path) -> None:
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
-    assert start(dataset, tmp_path / "two", "never", 0, launcher) == 0
+    assert start(dataset, tmp_path / "two", "never", 0, PAIR) == 0
     two = tiny_trainer(dataset, tmp_path / "two")
     one = tiny_trainer(dataset, tmp_path / "one", accumulate=2)
     for left, right in zip(two.progress.curve, one.train(), strict=True):

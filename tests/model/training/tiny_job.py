@@ -139,7 +139,7 @@ def start(
     launcher: Sequence[str] = ("-m",),
     *flags: str,
 ) -> int:
-    """The job in a process of its own, with 'edits' or 'uneven' where told so; its exit code."""
+    """The job in a process of its own, with 'edits', 'uneven' or 'apart' where told so; its exit code."""
     command = [sys.executable, *launcher, "tests.model.training.tiny_job"]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
@@ -189,8 +189,11 @@ def job(dataset: Path, work: Path, moment: str, number: int, flags: Sequence[str
     """Train, and be killed or asked to stop in a step, or killed while the checkpoint of step `number` is written.
 
     'spoiled' has no finite gradient in a step; 'watched' trains to the end with live metrics and sample pictures.
+    With 'apart' each process but the first has a folder of its own for checkpoints.
     """
     torch.set_num_threads(1)
+    if "apart" in flags and os.environ["RANK"] != "0":
+        work = work / "elsewhere"
     phases = UNEVEN if "uneven" in flags else PHASES
     trainer = tiny_trainer(Dataset.open(dataset), work, phases, edits="edits" in flags)
     assert trainer.sharded == all(isinstance(parameter, DTensor) for parameter in trainer.whole.parameters())
