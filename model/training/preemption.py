@@ -25,10 +25,17 @@ def stopped_at_once(work: str) -> Iterator[None]:
     """Let SIGTERM end the block with `Preempted`, for `work` that keeps each part when it is done."""
 
     def stop() -> None:
-        raise Preempted(f"{work} was stopped, as asked; what is done is kept: start it again to go on.")
+        raise _Stopped
 
-    with _answered_by(stop):
-        yield
+    try:
+        with _answered_by(stop):
+            yield
+    except _Stopped:
+        raise Preempted(f"{work} was stopped, as asked; what is done is kept: start it again to go on.") from None
+
+
+class _Stopped(BaseException):
+    """What begins anywhere in a block must get out of it: logging, for one, keeps every `Exception` to itself."""
 
 
 @contextmanager
