@@ -96,8 +96,9 @@ class Sampler:
             )
         self.preset, self.backbone, self.autoencoder = preset, backbone.eval(), autoencoder.eval()
         self.encode_text, self.adapter = encode_text, adapter.eval()
-        self._layers = [m for network in (backbone, adapter) for m in network.modules() if isinstance(m, nn.Linear)]
         self.device = torch.device(device) if device else next(backbone.parameters()).device
+        networks = (backbone, adapter) if self.device.type == "cpu" else ()  # a GPU would be slower by it
+        self._steady = [m for network in networks for m in network.modules() if isinstance(m, nn.Linear)]
 
     @classmethod
     def load(cls, model: Path, device: str = "cpu") -> Self:
@@ -156,7 +157,7 @@ class Sampler:
         )
         pictures: dict[int, Image.Image] = {}
         for size, numbers in _batches(requests):
-            with steady(self._layers):
+            with steady(self._steady):
                 made = self._sample([requests[n] for n in numbers], size, way)
             pictures |= zip(numbers, made, strict=True)
         return [pictures[number] for number in range(len(requests))]

@@ -1,6 +1,6 @@
-"""A row of a linear layer is the same alone and among many; so is a picture of the shipped networks."""
+"""A picture is the same alone and in company: in a linear layer, and drawn by the shipped networks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -9,20 +9,31 @@ from torch import Tensor, nn
 
 from model.presets import load_autoencoder, load_backbone, nano
 from model.sampler import Request, Sampler
-from model.steady import ROWS, steady
+from model.steady import steady
 from model.training.assemble import new_adapter
 
 
-@pytest.mark.parametrize("sizes", [(192, 1152), (384, 192)])
-def test_a_row_is_the_same_however_many_are_beside_it(sizes: tuple[int, int]) -> None:
-    layer, rows = nn.Linear(*sizes), torch.randn(3 * ROWS, sizes[0])
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Torch's threads: how rows are multiplied depends on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("shape", [(192, 1152), (80, 384, 192), (141, 960, 192)])
+def test_rows_of_a_picture_are_the_same_whatever_is_beside_them(shape: tuple[int, ...]) -> None:
+    layer, batch = nn.Linear(shape[-2], shape[-1]), torch.randn(5, *shape[:-1])
+    plain = layer(batch)
     with torch.inference_mode(), steady([layer]):
-        together = layer(rows)
-        for count in range(1, len(rows)):
-            assert torch.equal(layer(rows[:count]), together[:count])
-        assert layer(rows[:6].unflatten(0, (2, 1, 3))).shape == (2, 1, 3, sizes[1])
-    assert torch.equal(layer(rows), together)
-    assert not layer._forward_hooks | layer._forward_pre_hooks
+        together = layer(batch)
+        for count in range(1, len(batch)):
+            assert torch.equal(layer(batch[:count]), together[:count])
+    torch.testing.assert_close(together, plain)
+    assert torch.equal(layer(batch), plain)
+    assert "forward" not in vars(layer)
 
 
 def encode_text(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -32,6 +43,7 @@ def encode_text(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     return torch.stack(states), torch.stack([state.mean(0) for state in states])
 
 
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("people", [1, 3])
 def test_a_picture_of_the_real_networks_is_the_same_alone_and_in_company(people: int) -> None:
     adapter = new_adapter(nano(), 0)
