@@ -84,6 +84,10 @@ def sentence_of(error: BaseException) -> str | None:
     if full:
         place = f" at {full[0]}" if full[0] else ""
         return f"The disk is full{place}: free some space and start again; finished steps are not redone."
+    large = [place for number, place in _told(error) if number == errno.EFBIG]
+    if large:
+        file = f"The file {large[0]}" if large[0] else "A file"
+        return f"{file} grew past what this shell or file system allows: raise `ulimit -f`, or give another place."
     if isinstance(error, OSError) and error.errno in NO_PLACE and error.filename:
         place = error.filename2 or error.filename
         return f"{place} cannot be used ({error.strerror}): give another place, or free and open this one."

@@ -183,10 +183,8 @@ class Trainer:
             raise self._refusal(f"the flow loss runs away, {trend.mean:.3g} at step {step + 1} after {best:.3g}")
 
     def _refusal(self, what: str) -> UserError:
-        return UserError(
-            f"training: {what}; the checkpoint before it is kept in {self.work}; lower learning_rate of the phase, or "
-            "start from another adapter."
-        )
+        kept = f"; the checkpoint before it is kept in {self.work}" if newest_step(self.work) else ""
+        return UserError(f"training: {what}{kept}; lower learning_rate of the phase, or start from another adapter.")
 
     def _record(self, done: int, phase: Phase, last: int, watch: Watch | None) -> None:
         """A point of the curve and a checkpoint, where they are due."""

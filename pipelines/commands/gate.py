@@ -42,6 +42,8 @@ def gate(
         _replay(replay, inputs, params, changes, as_json)
         return
     missing = [f"--{name}" for name, path in inputs.items() if path is None and override is None]
+    if override is not None:
+        missing += [f"--{name}" for name, words in (("by", by), ("reason", reason)) if not words.strip()]
     if out is None:
         missing.append("--out")
     if missing or out is None:

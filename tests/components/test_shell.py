@@ -71,6 +71,8 @@ def copying(number: int, words: str) -> shutil.Error:
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full: free some space and start again"),
         (OSError(errno.ENOSPC, "No space", "/from/x", None, "/to/x"), "The disk is full at /to/x: free some space"),
         (OSError(errno.EDQUOT, "Quota exceeded", "/home/x"), "The disk is full at /home/x: free some space"),
+        (OSError(errno.EFBIG, "File too large"), "A file grew past what this shell or file system allows"),
+        (OSError(errno.EFBIG, "File too large", "/home/x"), "The file /home/x grew past what this shell"),
         (copying(errno.ENOSPC, "No space left on device"), "The disk is full at /to/y: free some space"),
         (copying(errno.EIO, "Input/output error"), None),
         (OSError(errno.EACCES, "Permission denied", "/x"), "/x cannot be used (Permission denied): give another place"),

@@ -39,8 +39,7 @@ def decide(inputs: Inputs, limits: Thresholds, further: Further = ()) -> dict[st
             "not_measured": not_measured(limits, evidence.comparison) if evidence.comparison.has_champion else [],
         }
     except UNREADABLE as error:
-        words = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        broken = Outcome("evidence readable", "failed", inputs.without_paths(words))
+        broken = Outcome("evidence readable", "failed", inputs.without_paths(_words(error)))
         return _decision("reject", broken.why, [broken], None, limits)
     found, words = verdict(outcomes), reason(outcomes)
     if reigning is None:
@@ -48,6 +47,15 @@ def decide(inputs: Inputs, limits: Thresholds, further: Further = ()) -> dict[st
     elif reigning == evidence.scores.model:
         found, words = "hold", "the model is the champion itself: there is nothing to promote"
     return _decision(found, words, outcomes, reigning, limits, **rest)
+
+
+def _words(error: Exception) -> str:
+    """What is wrong with the evidence, and what to do where the error itself does not say."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, KeyError):
+        return f"the evidence has no {error}: run the step again that made it"
+    return f"{type(error).__name__}: {error}"
 
 
 def _outcomes(evidence: Evidence, limits: Thresholds) -> list[Outcome]:

@@ -186,21 +186,26 @@ def test_a_phase_without_identity_losses_decodes_nothing(dataset: Dataset, tmp_p
     assert trainer.train() == curve
 
 
-def test_nonsense_stops_the_training_and_keeps_the_last_good_checkpoint(dataset: Dataset, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bad", "kept"), [(7, ["step-0000004"]), (2, [])])
+def test_nonsense_stops_the_training_and_keeps_the_last_good_checkpoint(
+    dataset: Dataset, tmp_path: Path, bad: int, kept: list[str]
+) -> None:
     trainer = tiny_trainer(dataset, tmp_path)
     calls = 0
 
     def spoil(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
         nonlocal calls
         calls += 1
-        return output * float("nan") if calls == 7 else output
+        return output * float("nan") if calls == bad else output
 
     trainer.model.backbone.proj_out.register_forward_hook(spoil)
-    with pytest.raises(UserError, match="flow, gradient, total is not finite at step 7"):
+    with pytest.raises(UserError, match=f"flow, gradient, total is not finite at step {bad}") as caught:
         trainer.train()
-    kept = checkpoints(tmp_path / "checkpoints")
-    assert [folder.name for folder in kept] == ["step-0000004"]
-    assert all(tensor.isfinite().all() for tensor in load_file(kept[0] / "weights.safetensors").values())
+    assert ("the checkpoint before it is kept" in str(caught.value)) == bool(kept)
+    found = checkpoints(tmp_path / "checkpoints")
+    assert [folder.name for folder in found] == kept
+    for folder in found:
+        assert all(tensor.isfinite().all() for tensor in load_file(folder / "weights.safetensors").values())
 
 
 @pytest.mark.parametrize(("first", "told"), [(True, ["step 1 of 1: ", "training: 1 done"]), (False, [])])

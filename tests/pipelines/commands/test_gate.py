@@ -39,6 +39,8 @@ def test_an_override_needs_only_the_decision(out: Path) -> None:
     assert read_json(out / "decision.json")["overrides"][0]["by"] == "Ada"
     nowhere = RUN.invoke(app, words)
     assert nowhere.exit_code == 2
+    nobody = RUN.invoke(app, [*words[:3], "--out", str(out)], env={"COLUMNS": "200"})
+    assert (nobody.exit_code, "give --by, --reason too" in nobody.output) == (2, True)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

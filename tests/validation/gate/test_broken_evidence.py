@@ -76,6 +76,7 @@ def test_a_summary_that_lacks_a_part(pair: dict[str, Path], whose: str, key: str
     decision = decided(pair)
     read_of_a_champion = {"model", "judge", "judges", "seeds", "steps", "protocol", "schema"}
     assert decision["verdict"] == ("reject" if whose == "scores" or key in read_of_a_champion else "promote")
+    assert "KeyError" not in decision["reason"]
 
 
 def change(folder: Path, name: str, how: Frame) -> None:
