@@ -3,7 +3,7 @@
 People who appear together should stay together, so the graph of who appears with whom is cut along its connected
 components: the smallest, then the rarest, are held out first. Where the next component is larger than what is still
 to be held out, people are taken out of it one by one so that the fewest photos end up with both kinds ('mixed',
-used by none).
+used by none). People who look alike count as one, for they may be one person under two names.
 
 Who was held out of an earlier version is held out again, before anybody else is chosen: a model that was trained on
 that version has not seen them. So is who looks like one of them by now.
@@ -22,64 +22,75 @@ from components.curation.labels import Labels
 from model.similarity import nearest, neighbours
 
 Mask = NDArray[np.bool_]
-Rank = tuple[NDArray[np.int32], list[str]]  # [I] photos of each person, and what decides between equals
+Rank = tuple[NDArray[np.int32], list[str]]  # photos of each look, and what decides between equals
 
 
 def hold_out(labels: Labels, threshold: float, config: CurationConfig, before: Collection[str] = ()) -> Mask:
     """[I] who is held out: `heldout_fraction` of the people, at least one where there are two, never all.
 
-    Those of `before` come first, as many as that share allows; whoever looks like them is held out beside it.
+    Those of `before` come first, as many as that share allows; whoever looks like them is held out beside it. People
+    who look alike are never parted, except where all do.
     """
     people = len(labels.names)
     quota = min(people - 1, max(1, round(people * config.heldout_fraction))) if config.heldout_fraction else 0
-    appears = _appearances(labels)
-    alike = neighbours(labels.centres, threshold)
-    alike.data[:] = 1
-    tie = [hashlib.sha256(name.encode()).hexdigest() for name in labels.names]
+    _, look = connected_components(neighbours(labels.centres, threshold), directed=False)
+    if not look.any():
+        look = np.arange(people)
+    size = np.bincount(look)  # people of each look
+    quota = max(quota, int(size.min())) if quota else 0
+    appears = _appearances(labels, look)
     photos = np.asarray(appears.sum(axis=0)).ravel()
-    held = _again(labels.names, before, quota, alike, (photos, tie))
+    digests = [hashlib.sha256(name.encode()).hexdigest() for name in labels.names]
+    tie = [min(digests[person] for person in alike) for alike in _members(look)]
+    held = np.zeros(len(size), np.bool_)
+    known = [int(look[place]) for place, name in enumerate(labels.names) if name in before]
+    again = sorted(known, key=lambda one: (photos[one], tie[one]))[:quota]
+    held[again] = True
+    if held.all():  # somebody must be left to train on
+        held[again[-1]] = False
     free = np.flatnonzero(~held)
-    _, component = connected_components((appears.T @ appears + alike)[free][:, free], directed=False)
-    groups = [free[component == number] for number in np.unique(component)]
-    groups.sort(key=lambda group: (len(group), photos[group].sum(), min(tie[one] for one in group)))
+    _, circle = connected_components((appears.T @ appears)[free][:, free], directed=False)
+    groups = [free[members] for members in _members(circle)]
+    groups.sort(key=lambda group: (size[group].sum(), photos[group].sum(), min(tie[one] for one in group)))
     for group in groups:
-        left = quota - int(held.sum())
+        left = quota - int(size[held].sum())
         if left <= 0:
             break
-        held[group if len(group) <= left else _carve(appears, group, left, held, (photos, tie))] = True
-    return held
+        whole = size[group].sum() <= left
+        held[group if whole else _carve(appears, size, group, left, held, (photos, tie))] = True
+    return held[look]
 
 
-def _again(names: list[str], before: Collection[str], quota: int, alike: csr_array, rank: Rank) -> Mask:
-    """[I] who of `before` is held out again, the rarest first, with those who look like them."""
-    photos, tie = rank
-    known = [place for place, name in enumerate(names) if name in before]
-    again = sorted(known, key=lambda person: (photos[person], tie[person]))[:quota]
-    _, look = connected_components(alike, directed=False)
-    held = np.isin(look, look[again])
-    return np.isin(np.arange(len(names)), again) if held.all() else held
+def _members(label: NDArray[np.int32]) -> list[NDArray[np.intp]]:
+    """The places in `label` of each of its numbers, which are all from 0 on."""
+    order = np.argsort(label, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(label))[:-1])
 
 
-def _appearances(labels: Labels) -> csr_array:
-    """[photos, people] who is in which photo, as ones."""
+def _appearances(labels: Labels, look: NDArray[np.int32]) -> csr_array:
+    """[photos, looks] who is in which photo, as ones; `look` [I] is that of each person."""
     known = labels.identity >= 0
-    cells = (labels.found.photo[known], labels.identity[known])
-    shape = (len(labels.found.photos), len(labels.names))
-    return csr_array((np.ones(int(known.sum()), np.int32), cells), shape=shape)
+    cells = (labels.found.photo[known], look[labels.identity[known]])
+    shape = (len(labels.found.photos), int(look.max(initial=-1)) + 1)
+    appears = csr_array((np.ones(int(known.sum()), np.int32), cells), shape=shape)
+    appears.data[:] = 1
+    return appears
 
 
-def _carve(appears: csr_array, group: NDArray[np.intp], wanted: int, out: Mask, rank: Rank) -> NDArray[np.intp]:
-    """`wanted` people of a component, each next one so that the fewest photos are mixed; ties to the rarest.
+def _carve(
+    appears: csr_array, size: NDArray[np.intp], group: NDArray[np.intp], wanted: int, out: Mask, rank: Rank
+) -> NDArray[np.intp]:
+    """Looks of a component, of at most `wanted` people, each next one so that the fewest photos are mixed.
 
-    `out` is who is held out already.
+    Ties go to the rarest. `size` is the number of people of each look, `out` says which are held out already.
     """
     photos, tie = rank
-    free = np.array(sorted(group, key=lambda person: (photos[person], tie[person])), np.intp)
+    free = np.array(sorted(group, key=lambda look: (photos[look], tie[look])), np.intp)
     known = np.asarray(appears.sum(axis=1)).ravel()
-    held = appears @ out.astype(np.intp)  # held-out people per photo
+    held = appears @ out.astype(np.intp)  # held-out looks per photo
 
     def gain(rows: NDArray[np.intp] | slice) -> NDArray[np.intp]:
-        """By how much photos of these rows make the number of mixed ones grow when one more of their people leaves."""
+        """By how much photos of these rows make the number of mixed ones grow when one more of their looks leaves."""
         first = (held[rows] == 0) & (known[rows] > 1)
         last = (held[rows] > 0) & (held[rows] + 1 == known[rows])
         return first.astype(np.intp) - last
@@ -87,10 +98,11 @@ def _carve(appears: csr_array, group: NDArray[np.intp], wanted: int, out: Mask, 
     cost = appears.T @ gain(slice(None))
     columns = appears.tocsc()
     taken: list[int] = []
-    for _ in range(wanted):
-        place = int(np.argmin(cost[free]))  # the first of equals, which is the rarest
-        best, free = int(free[place]), np.delete(free, place)
+    while len(fit := free[size[free] <= wanted]):
+        best = int(fit[np.argmin(cost[fit])])  # the first of equals, which is the rarest
+        free = free[free != best]
         taken.append(best)
+        wanted -= int(size[best])
         rows = columns.indices[columns.indptr[best] : columns.indptr[best + 1]]
         before = gain(rows)
         held[rows] += 1

@@ -109,6 +109,26 @@ def test_people_who_look_alike_go_to_the_same_side() -> None:
     assert held[0] == held[1]
 
 
+@pytest.mark.parametrize("fraction", [0.15, 0.3, 0.5])
+@pytest.mark.parametrize(("one", "other"), [(0, 3), (1, 3), (3, 4), (3, 6)])
+def test_people_who_look_alike_are_not_parted_where_all_form_one_circle(one: int, other: int, fraction: float) -> None:
+    labels = labels_of([[0, person] for person in range(1, 7)] + [[person] for person in range(7)], list("abcdefg"))
+    alike = np.eye(7, dtype=np.float32)
+    alike[other] = 0.8 * alike[one] + 0.6 * alike[other]
+    labels = Labels(labels.found, labels.names, alike, labels.identity, labels.reference)
+    held = hold_out(labels, 0.5, CurationConfig(heldout_fraction=fraction))
+    assert held[one] == held[other]
+    assert held.sum() == round(7 * fraction)
+
+
+def test_where_everybody_has_two_names_both_are_held_out() -> None:
+    labels = labels_of([[person] for person in range(4)] * 2, list("abcd"))
+    labels = Labels(labels.found, labels.names, np.eye(2, dtype="f4")[[0, 0, 1, 1]], labels.identity, labels.reference)
+    assert hold_out(labels, 0.5, CurationConfig(heldout_fraction=0.2)).sum() == 2
+    labels = Labels(labels.found, labels.names, np.ones((4, 1), "f4"), labels.identity, labels.reference)
+    assert hold_out(labels, 0.5, CurationConfig(heldout_fraction=0.2)).sum() == 1
+
+
 def test_who_was_held_out_stays_held_out_whatever_photos_come() -> None:
     config = CurationConfig(heldout_fraction=0.3)
     names = list("abcdefg")
