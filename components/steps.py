@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from components.tombstones import FORGOTTEN
 from model.errors import UserError
 
 
@@ -35,6 +36,7 @@ class Step:
     external: tuple[str, ...] = ()  # settings that may name a folder or a file outside the run
     words: tuple[str, ...] = ("",)  # values of those settings that are words, not paths
     known_by: tuple[tuple[str, str], ...] = ()  # such a setting, and the file by which its folder is known
+    beside: tuple[tuple[str, str], ...] = ()  # such a setting, and a file that counts where it lies beside its file
     module: str = "step"  # in components/<folder>: has the function `run`
     shares: bool = False  # several tasks do it side by side, each a share
     signs: tuple[str, ...] = ()  # files by one of which a folder is known to be the output
@@ -56,6 +58,12 @@ class Step:
         """
         values = {name: getattr(settings, name) for name in self.external}
         return {name: self._absolute(name, value) for name, value in values.items() if value not in self.words}
+
+    def outside(self, settings: BaseModel) -> dict[str, Path]:
+        """The `paths`, and the files `beside` them that are there."""
+        paths = self.paths(settings)
+        others = {f"{name} {file}": paths[name].parent / file for name, file in self.beside if name in paths}
+        return paths | {name: path for name, path in others.items() if path.is_file()}
 
     def _absolute(self, name: str, value: str) -> Path:
         try:
@@ -100,6 +108,7 @@ PHOTOS = Step(
     config="PhotosConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
     external=("folder", "urls"),
+    beside=(("urls", FORGOTTEN),),
 )
 CURATE = Step(
     name="curate",

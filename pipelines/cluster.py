@@ -161,11 +161,15 @@ def load_cluster(file: Path | None) -> Cluster:
 
 
 def with_tombstones(settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
-    """`settings` in which the gate looks into the photo folder, on its volume, for who is to be forgotten by then."""
+    """`settings` in which the gate looks for who is to be forgotten by then: in the photo folder, or beside the list.
+
+    Both are on a volume.
+    """
     photos, gate = settings[PHOTOS.name].model_dump(), settings[GATE.name]
-    if not photos["folder"] or gate.model_dump()["forgotten"]:
+    place = photos["folder"] or (photos["urls"] and str(PurePosixPath(photos["urls"]).parent))
+    if not place or gate.model_dump()["forgotten"]:
         return dict(settings)
-    return {**settings, GATE.name: gate.model_copy(update={"forgotten": photos["folder"]})}
+    return {**settings, GATE.name: gate.model_copy(update={"forgotten": place})}
 
 
 def check_devices(steps: Iterable[Step], settings: Mapping[str, BaseModel], cluster: Cluster) -> None:

@@ -100,7 +100,7 @@ def containers(steps: Sequence[Step], settings: Mapping[str, BaseModel], store: 
     except DockerException as error:
         raise UserError(f"No container engine answers ({error}): {START}.") from None
     fetch_all()  # containers only read them
-    outside = {path for name, values in settings.items() for path in _step(steps, name).paths(values).values()}
+    outside = {path for name, values in settings.items() for path in _step(steps, name).outside(values).values()}
     return Containers(store, tuple(sorted(outside)), images)
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, Step
+from components.tombstones import FORGOTTEN
 from model.artefacts import read_json
 from model.errors import Preempted, UserError
 from pipelines.code import code_commit
@@ -150,9 +151,10 @@ def _photos(settings: Mapping[str, BaseModel]) -> str:
 
 
 def _tombstones(settings: Mapping[str, BaseModel]) -> Path | None:
-    """The list of forgotten people in the photo folder, if there is one."""
-    folder = PHOTOS.paths(settings[PHOTOS.name]).get("folder")
-    file = folder / "forgotten.json" if folder else None
+    """The list of forgotten people in the photo folder, or beside the list of photos, if there is one."""
+    paths = PHOTOS.paths(settings[PHOTOS.name])
+    folder = paths.get("folder") or ("urls" in paths and paths["urls"].parent)
+    file = folder / FORGOTTEN if folder else None
     return file if file and file.is_file() else None
 
 

@@ -23,7 +23,7 @@ def step_version(step: Step, settings: BaseModel, code: str | None = None) -> st
     `code` stands for code and assets that are not those of this tree, such as an image's.
     """
     total = hashlib.sha256((code or code_version(ROOT, step.folder)).encode())
-    for field, path in step.paths(settings).items():
+    for field, path in step.outside(settings).items():
         total.update(f"{field}\0{listing_digest(path)}\n".encode())
     return total.hexdigest()
 

@@ -52,7 +52,8 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     photos themselves are left to their owner. Raises UserError where neither the dataset, nor an earlier tombstone, nor
     the photo folder knows the name, and where the dataset is not of these photos.
     """
-    forgotten = Forgotten.read(folder)
+    homes = _homes(folder)
+    stones = {stone.name_sha256: stone for home in homes for stone in Forgotten.read(home).people}
     opened = Dataset.open(dataset)
     _refuse_others(folder, opened)
     known = [name for name in map(str, opened.identities.index) if name_digest(name) == name_digest(person)]
@@ -60,9 +61,10 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     if name:
         stone = _of_centre(person, opened, opened.centres[list(opened.identities.index).index(name)], name)
     else:
-        stone = _earlier(person, forgotten) or _of_folder(person, folder, opened)
-    others = tuple(other for other in forgotten.people if other.name_sha256 != stone.name_sha256)
-    Forgotten(people=(*others, stone)).write(folder)
+        stone = stones.get(name_digest(person)) or _of_folder(person, folder, opened)
+    stones[stone.name_sha256] = stone
+    for home in homes:
+        Forgotten(people=tuple(stones.values())).write(home)
     _drop_kept(stone)
     settings = CurationConfig.model_validate(opened.manifest["settings"])
     with tempfile.TemporaryDirectory() as scratch:
@@ -80,6 +82,15 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     gone = set(after.rejects.loc[after.rejects["reason"] == "forgotten", "path"])
     files = [folder / path for path, digest in digests.items() if digest in gone]
     return Forgetting(len(gone), files, _nearest(stone, after), stone.similarity if stone.centre else None)
+
+
+def _homes(folder: Path) -> list[Path]:
+    """The folders that keep the tombstones: `folder`, and before it that of the list which it was downloaded from."""
+    with suppress(UserError):
+        about, place = read_about(folder.parent)
+        if place.resolve() == folder.resolve() and "list" in about:
+            return [Path(about["list"]).parent, folder]
+    return [folder]
 
 
 def _refuse_others(folder: Path, dataset: Dataset) -> None:
@@ -118,10 +129,6 @@ def _of_centre(person: str, dataset: Dataset, centre: NDArray[np.float32], name:
 
 def _similarity(dataset: Dataset) -> float:
     return max(0.0, dataset.manifest["calibration"]["threshold"] - dataset.manifest["settings"]["margin"])
-
-
-def _earlier(person: str, forgotten: Forgotten) -> Tombstone | None:
-    return next((stone for stone in forgotten.people if stone.name_sha256 == name_digest(person)), None)
 
 
 def _of_folder(person: str, folder: Path, dataset: Dataset) -> Tombstone:

@@ -45,6 +45,8 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
             folder.mkdir()
             write_cast(folder, out / "truth" / "truth.json", config)
         about = {"schema": 1, "folder": place, "source": source, "digest": write_files(folder, out)}
+        if config.urls:
+            about["list"] = str(Path(config.urls).expanduser().resolve())
         write_json(out / ABOUT, about)
 
 

@@ -131,4 +131,5 @@ def test_the_gate_looks_for_tombstones_on_the_volume_of_the_photos() -> None:
 
     assert forgotten() == ""
     assert forgotten("photos.folder=/in/photos/new") == "/in/photos/new"
+    assert forgotten("photos.urls=/in/lists/new.csv") == "/in/lists"
     assert forgotten("photos.folder=/in/photos", "gate.forgotten=/in/forgotten.json") == "/in/forgotten.json"

@@ -35,6 +35,10 @@ def test_the_gate_reads_the_tombstones_of_the_photo_folder(tmp_path: Path) -> No
     (photos / "forgotten.json").write_text("{}")
     assert forgotten(tmp_path, changes) == str(photos / "forgotten.json")
     assert forgotten(tmp_path, [*changes, f'gate.forgotten="{own}"']) == str(own)
+    changes = [f'photos.urls="{photos}/list.csv"']
+    assert forgotten(tmp_path, changes) == str(photos / "forgotten.json")
+    (photos / "forgotten.json").unlink()
+    assert forgotten(tmp_path, changes) == ""
 
 
 @pytest.mark.parametrize(

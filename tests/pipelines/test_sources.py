@@ -143,7 +143,11 @@ def test_a_list_of_urls_is_a_file_that_counts(tmp_path: Path) -> None:
     before = step_version(PHOTOS, settings)
     assert step_version(PHOTOS, settings) == before
     path.write_text("url\nhttp://example.org/a.jpg\n")
-    assert step_version(PHOTOS, settings) != before
+    assert (longer := step_version(PHOTOS, settings)) != before
+    (tmp_path / "other.json").write_text("{}")
+    assert step_version(PHOTOS, settings) == longer
+    (tmp_path / "forgotten.json").write_text("{}")  # beside the list the tombstones of what is downloaded lie
+    assert step_version(PHOTOS, settings) != longer
 
 
 def test_a_folder_that_a_setting_names_counts_and_a_word_does_not(

@@ -19,6 +19,7 @@ from components.photos.urls.download import download, stored_at, tally
 from components.photos.urls.fetch import Outcome
 from components.photos.urls.limits import Limits
 from components.photos.urls.wanted import CARRIED, Wanted, read_wanted
+from components.tombstones import Tombstones
 from model.artefacts import file_digest, link_file, work_folder
 from model.errors import UserError
 from model.locks import only_user
@@ -35,10 +36,12 @@ def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitSta
     """Download the list `config.urls` into the empty folder `photos`; write the table of what was `refused` (Parquet).
 
     The downloads are this process's alone until `held` is left, and stay for the next run unless that ends well. The
-    same list and the same answers give the same bytes. Raises `BusyError` while another process has them, `UserError`
-    when the list cannot be read or gives no photo at all.
+    same list and the same answers give the same bytes. The tombstones beside the list, where they outlive the folder,
+    are written into it. Raises `BusyError` while another process has the downloads, `UserError` when the list or those
+    cannot be read, or gives no photo at all.
     """
     path = Path(config.urls).expanduser().resolve()
+    forgotten = Tombstones.read(path.parent)
     wanted, bad = read_wanted(path)
     work = work_folder("photos", _work_key(path, config))
     held.enter_context(_sole_user(work, path))
@@ -54,6 +57,8 @@ def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitSta
         target.parent.mkdir(exist_ok=True)
         link_file(stored_at(work, photo.key), target)
     _write_listing(photos / "photos.csv", taken, outcomes)
+    if forgotten.people:
+        forgotten.write(photos)
     _write_refused(refused, bad)
 
 

@@ -8,12 +8,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from components.curation import step
 from components.curation.config import CurationConfig
 from components.curation.forget import forget
 from components.curation.forgotten import Forgotten
+from components.photos.config import PhotosConfig
+from components.photos.step import run as bring
 from components.tombstones import FORGOTTEN, name_digest
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from tests.components.photos.urls.loopback import Page, serving
 
 Curate = Callable[..., Path]
 Paint = Callable[..., bytes]
@@ -192,3 +196,31 @@ def test_tombstones_that_cannot_be_read_stop_curation(
 
 def test_a_name_is_known_however_it_is_written() -> None:
     assert len({name_digest(name) for name in ("Zoë  Ax", "zoë ax", "Zoe\u0308 Ax ")}) == 1
+
+
+def test_downloaded_photos_know_who_is_forgotten_when_they_are_downloaded_again(
+    reader: Any, painted: Paint, tmp_path: Path
+) -> None:
+    album = {f"{name}{n}": painted(k, seed=n) for k, name in enumerate(["Anna", "Bea", "Cem"], 1) for n in range(3)}
+    album |= {f"Zoe{n}": painted(1, seed=20 + n) for n in range(2)}
+    config = CurationConfig(photos_per_shard=3, kinds=False, text="keep")
+    photos, dataset, place = tmp_path / "photos", tmp_path / "dataset", tmp_path / "list.csv"
+
+    def people(*left_out: str) -> list[str]:
+        with serving() as site:
+            site.pages = {f"/{name}": Page(data) for name, data in album.items()}
+            rows = [f"{site.root}/{name},{name[:-1]}" for name in album if name[:-1] not in left_out]
+            place.write_text("\n".join(["url,person", *rows]))
+            bring(photos=photos, config=PhotosConfig(urls=str(place), allow_private=True))
+        step.run(photos=photos, dataset=dataset, config=config)
+        return list(Dataset.open(dataset).identities.index)
+
+    assert people("Zoe") == ["Anna", "Bea", "Cem"]
+    forget("Anna", photos / "photos", dataset)
+    assert people("Anna") == ["Bea", "Cem"]
+    assert people() == ["Bea", "Cem"]
+    forget("Bea", photos / "photos", dataset)
+    assert len(Forgotten.read(tmp_path).people) == 2
+    (tmp_path / FORGOTTEN).write_bytes(b"{")
+    with pytest.raises(UserError, match=r"forgotten\.json cannot be read"):
+        people()
