@@ -2,6 +2,7 @@
 
 import datetime as dt
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +54,7 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     the photo folder knows the name, and where the dataset is not of these photos.
     """
     homes = _homes(folder)
-    stones = {stone.name_sha256: stone for home in homes for stone in Forgotten.read(home).people}
+    stones = {_who(stone): stone for home in homes for stone in Forgotten.read(home).people}
     opened = Dataset.open(dataset)
     _refuse_others(folder, opened)
     known = [name for name in map(str, opened.identities.index) if name_digest(name) == name_digest(person)]
@@ -61,8 +62,10 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     if name:
         stone = _of_centre(person, opened, opened.centres[list(opened.identities.index).index(name)], name)
     else:
-        stone = stones.get(name_digest(person)) or _of_folder(person, folder, opened)
-    stones[stone.name_sha256] = stone
+        stone = _earlier(person, stones.values(), opened) or _of_folder(person, folder, opened)
+    if before := stones.get(_who(stone)):  # made for another dataset of these photos, which had other ones
+        stone = stone.model_copy(update={"photos": tuple(sorted({*stone.photos, *before.photos}))})
+    stones[_who(stone)] = stone
     for home in homes:
         Forgotten(people=tuple(stones.values())).write(home)
     _drop_kept(stone)
@@ -129,6 +132,18 @@ def _of_centre(person: str, dataset: Dataset, centre: NDArray[np.float32], name:
 
 def _similarity(dataset: Dataset) -> float:
     return max(0.0, dataset.manifest["calibration"]["threshold"] - dataset.manifest["settings"]["margin"])
+
+
+def _who(stone: Tombstone) -> tuple[str, str]:
+    """What tells tombstones apart: datasets of one folder may have faces of several recognisers."""
+    return stone.name_sha256, stone.recogniser
+
+
+def _earlier(person: str, stones: Iterable[Tombstone], dataset: Dataset) -> Tombstone | None:
+    """The tombstone that the person has, rather one whose faces are of the dataset's recogniser."""
+    known = [stone for stone in stones if stone.name_sha256 == name_digest(person)]
+    own = (stone for stone in known if stone.recogniser == dataset.manifest["recogniser"]["digest"])
+    return next(own, None) or next(iter(known), None)
 
 
 def _of_folder(person: str, folder: Path, dataset: Dataset) -> Tombstone:

@@ -35,7 +35,8 @@ class Forgotten(Tombstones):
 
     def shown(self, found: Found, recogniser: str) -> NDArray[np.bool_]:
         """[photos] which of the found photos show a forgotten person's face; warns of faces it cannot compare."""
-        strange = sum(bool(stone.centre) and stone.recogniser != recogniser for stone in self.people)
+        comparable = {stone.name_sha256 for stone in self.people if stone.recogniser == recogniser}
+        strange = len({stone.name_sha256 for stone in self.people if stone.centre} - comparable)
         if strange:
             log.warning(
                 "the faces of %d forgotten people were taken by another recogniser than this dataset's: new photos of "

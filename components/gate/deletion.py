@@ -29,9 +29,8 @@ def no_open_request(file: Path | None) -> Callable[[Evidence], Outcome]:
             if where:
                 why = f"a person to be forgotten since {stone.since} is still {where}: make dataset and model again"
                 return Outcome(NAME, "failed", why)
-        return Outcome(
-            NAME, "passed", f"none of the {len(stones)} people to be forgotten is in the dataset or the model"
-        )
+        people = len({stone.name_sha256 for stone in stones})
+        return Outcome(NAME, "passed", f"none of the {people} people to be forgotten is in the dataset or the model")
 
     return rule
 

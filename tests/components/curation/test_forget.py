@@ -132,6 +132,28 @@ def test_faces_that_another_recogniser_took_are_told_to_be_of_no_use(
     assert "the faces of 1 forgotten people were taken by another recogniser" in caplog.text
 
 
+def test_who_leaves_a_second_dataset_of_other_networks_stays_out_of_the_first(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def networks(digest: str) -> None:
+        monkeypatch.setattr(step, "recogniser", lambda config: {"name": "reader", "digest": digest})
+
+    first = curate(album, "first", config=CONFIG)
+    networks("1")
+    second = curate(album, "second", config=CONFIG)
+    networks("0")
+    forget("Anna", tmp_path / "album", first)
+    networks("1")
+    forget("Anna", tmp_path / "album", second)
+    later = {f"Zoe/{n}.png": painted(1, seed=n) for n in range(20, 23)}
+    for digest in "01":
+        networks(digest)
+        assert list(Dataset.open(curate(album | later, f"next {digest}", config=CONFIG)).identities.index) == [
+            "Bea",
+            "Cem",
+        ]
+
+
 def test_it_may_be_said_twice(curate: Curate, album: Photos, tmp_path: Path) -> None:
     folder = curate(album, config=CONFIG)
     first = forget("Anna", tmp_path / "album", folder)
