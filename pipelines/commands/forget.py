@@ -32,6 +32,8 @@ def forget(
         typer.echo(
             f"searched by face: the nearest face left has {done.nearest:.3f}, {done.limit:.3f} would be the person"
         )
+    else:
+        typer.echo("not searched by face: the person is known by name and by photos alone, or by another recogniser")
     for file in done.files:
         if delete_photos:
             file.unlink(missing_ok=True)
