@@ -52,9 +52,13 @@ class Found:
 
         The faces tell where a picture was cropped, the whole photos where it was shrunk until its faces are small.
         """
+        whole = same_picture(self._pictures[self.photo[first]], self._pictures[self.photo[second]])
+        return self.alike(first, second) | whole
+
+    def alike(self, first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """[N, M] the same told by the faces alone, as the dataset's tables tell it."""
         prints, unit = self.fingerprint, self.unit
-        faces = near_duplicates(prints[first], unit[first], prints[second], unit[second])
-        return faces | same_picture(self._pictures[self.photo[first]], self._pictures[self.photo[second]])
+        return near_duplicates(prints[first], unit[first], prints[second], unit[second])
 
     @property
     def ids(self) -> NDArray[np.uint64]:

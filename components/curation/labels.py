@@ -12,7 +12,6 @@ from scipy.sparse import csr_array
 from components.curation.compared import Comparison, compared, pictures
 from components.curation.found import Found
 from components.curation.items import Reject
-from model.dataset.fingerprint import near_duplicates
 
 SIDES = ("train", "heldout")
 LAYOUT_TOLERANCE = 0.15  # of a face's width by which faces of copies may stand differently
@@ -111,9 +110,7 @@ def _copies(
 
 def _cut(found: Found, face: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
     """Whether a face [1] is of a group photo, and the tables, which forbid pairs, miss that `other` is cut out."""
-    prints, unit = found.fingerprint, found.unit
-    told = near_duplicates(prints[face], unit[face], prints[other], unit[other])
-    return bool(found.counts[found.photo[face]] > 1) and not told.any()
+    return bool(found.counts[found.photo[face]] > 1) and not found.alike(face, other).any()
 
 
 def _copy(found: Found, photo: int, original: int) -> Reject:
@@ -183,7 +180,10 @@ def count_pairs(labels: Labels, splits: list[str]) -> int:
 
 
 def _can_pair(labels: Labels, faces: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """[T, R] of one person's faces, which of their bank faces may be the reference of which."""
+    """[T, R] of one person's faces, which of their bank faces may be the reference of which.
+
+    Told by the faces alone, as in the tables: of photos on one backdrop those are gone by now that are one picture.
+    """
     found = labels.found
     bank = faces[labels.reference[faces]]
-    return ~found.copies(faces, bank) & (found.photo[faces][:, None] != found.photo[bank][None, :])
+    return ~found.alike(faces, bank) & (found.photo[faces][:, None] != found.photo[bank][None, :])

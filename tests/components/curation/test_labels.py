@@ -1,14 +1,16 @@
-"""Group photos that copy another: all their faces do, those of unknown people too."""
+"""Group photos that copy another: all their faces do, those of unknown people too; and who can be paired."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from components.curation import labels
 from components.curation.compared import Compared
-from components.curation.labels import Labels, drop_duplicates
+from components.curation.labels import Labels, count_pairs, drop_duplicates, drop_unpaired
+from model.dataset.pairs import reference_choices
 from tests.components.curation.faces import found_of
 
 KNOWN, ONE, ANOTHER = np.eye(8)[:3]
@@ -65,3 +67,29 @@ def test_a_bank_photo_cut_out_of_a_group_photo_goes_where_the_tables_would_pair_
     kept, rejects = drop_duplicates(before, np.zeros(2, np.bool_), tmp_path)
     assert [photo.item.path for photo in kept.found.photos] == [photo.item.path for photo in found.photos[gone:]]
     assert [reject.reason for reject in rejects] == ["near_duplicate"] * gone
+
+
+def test_photos_of_one_backdrop_that_differ_in_their_faces_are_paired_as_the_tables_pair_them() -> None:
+    found = found_of([0, 1], np.stack([KNOWN, KNOWN + 0.5 * ONE]))
+    found = replace(
+        found,
+        photos=[replace(photo, picture=7) for photo in found.photos],
+        fingerprint=np.array([0, 2**20 - 1], np.uint64),
+    )
+    alone = Labels(found, ["a"], KNOWN[None].astype("f4"), np.zeros(2, np.intp), np.ones(2, np.bool_))
+    kept, rejects = drop_unpaired(alone)
+    assert (kept.names, rejects) == (["a"], [])
+    faces = pd.DataFrame(
+        {
+            "face_id": ["0", "1"],
+            "image_id": ["0", "1"],
+            "identity": "a",
+            "role": "reference",
+            "score": 1.0,
+            "sharpness": 1.0,
+            "box": list(found.box),
+            "embedding": list(found.embedding[:]),
+            "fingerprint": [f"{value:016x}" for value in found.fingerprint.tolist()],
+        }
+    )
+    assert count_pairs(kept, ["train", "train"]) == sum(map(len, reference_choices(faces).values())) == 2
