@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from components.tombstones import FORGOTTEN
 from model.errors import UserError
 
 
@@ -108,7 +107,7 @@ PHOTOS = Step(
     config="PhotosConfig",
     resources=Resources(retries=2, cpu="2", memory="4Gi"),
     external=("folder", "urls"),
-    beside=(("urls", FORGOTTEN),),
+    beside=(("urls", "forgotten.json"),),
 )
 CURATE = Step(
     name="curate",
