@@ -3,8 +3,8 @@
 import codecs
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def containers(steps: Sequence[Step], settings: Mapping[str, BaseModel], store: 
     from model.weights import fetch_all
 
     try:
-        with _closing(lambda: docker.from_env(timeout=PATIENCE)) as client:
+        with closing(docker.from_env(timeout=PATIENCE)) as client:
             if any("rootless" in option for option in client.info().get("SecurityOptions") or []):
                 raise UserError(
                     f"The container engine is rootless, where the steps' user may not write the run's folder: {START}."
@@ -100,21 +100,9 @@ def containers(steps: Sequence[Step], settings: Mapping[str, BaseModel], store: 
     except DockerException as error:
         raise UserError(f"No container engine answers ({error}): {START}.") from None
     fetch_all()  # containers only read them
-    outside = {path for name, values in settings.items() for path in _step(steps, name).outside(values).values()}
+    known = [(step, settings[step.name]) for step in steps if step.name in settings]  # a share of a step has no section
+    outside = {path for step, values in known for path in step.outside(values).values()}
     return Containers(store, tuple(sorted(outside)), images)
-
-
-def _step(steps: Sequence[Step], name: str) -> Step:
-    return next(step for step in steps if step.name == name)
-
-
-@contextmanager
-def _closing(open_client: Callable[[], Any]) -> Iterator[Any]:
-    client = open_client()
-    try:
-        yield client
-    finally:
-        client.close()
 
 
 def _mount(source: Path, target: str, read_only: bool = True) -> Any:
