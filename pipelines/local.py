@@ -4,10 +4,8 @@ import builtins
 import contextlib
 import logging
 import os
-import signal
 import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from rich.console import Console
 from components.shell import EVENTS, TERMINAL
 from components.steps import Step
 from model.errors import Preempted
+from model.training.preemption import answered_by
 from pipelines.console import LOG, Failure, Narrator, StepReport
 from pipelines.containers import Containers
 from pipelines.sources import ROOT
@@ -52,7 +51,7 @@ def run_pipeline(
     terminal = None if containers else _terminal()
     narrator = Narrator(steps, run, console, store.seal, verbose, drawn_by_steps=terminal is not None)
     store.sweep()
-    asked = contextlib.nullcontext() if containers else _passing_on(narrator)
+    asked = contextlib.nullcontext() if containers else answered_by(narrator.stop)
     with _environment(terminal), _printing_and_logging_restored(), contextlib.redirect_stdout(narrator), asked:
         outputs = _execute(pipeline, store, containers)
         while narrator.preempted and narrator.failure is None and not narrator.stopped:
@@ -97,19 +96,6 @@ def _execute(pipeline: Callable[[], Any], store: Store, containers: Containers |
 def _terminal() -> str | None:
     """The terminal that the user watches, or None where output goes to a file or a pipe."""
     return os.ttyname(sys.stderr.fileno()) if sys.stderr.isatty() else None
-
-
-@contextlib.contextmanager
-def _passing_on(narrator: Narrator) -> Iterator[None]:
-    """SIGTERM goes on to the steps; outside the main thread, where Python takes no signals, it does as ever."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, lambda *_: narrator.stop())
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextlib.contextmanager

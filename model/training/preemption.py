@@ -11,12 +11,9 @@ from model.errors import Preempted
 
 @contextmanager
 def asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Yield what says whether this process was sent SIGTERM since the block began.
-
-    Outside the main thread, where Python takes no signals, it never was.
-    """
+    """Yield what says whether this process was sent SIGTERM since the block began; outside the main thread, never."""
     noted = threading.Event()
-    with _answered_by(noted.set):
+    with answered_by(noted.set):
         yield noted.is_set
 
 
@@ -28,7 +25,7 @@ def stopped_at_once(work: str) -> Iterator[None]:
         raise _Stopped
 
     try:
-        with _answered_by(stop):
+        with answered_by(stop):
             yield
     except _Stopped:
         raise Preempted(f"{work} was stopped, as asked; what is done is kept: start it again to go on.") from None
@@ -39,7 +36,9 @@ class _Stopped(BaseException):
 
 
 @contextmanager
-def _answered_by(answer: Callable[[], None]) -> Iterator[None]:
+def answered_by(answer: Callable[[], None]) -> Iterator[None]:
+    """Let SIGTERM call `answer`; outside the main thread, where Python takes no signals, it does as ever."""
+
     def take(_signal: int, _frame: FrameType | None) -> None:
         answer()
 
