@@ -1,4 +1,4 @@
-"""What ends work early and is no fault: problems that a user can fix, and requests to make room."""
+"""What ends work early and is no fault: problems that a user can fix, things passed over, requests to make room."""
 
 PREEMPTED = 75  # exit code of a process that made, or found no, room (sysexits.h: a temporary failure, try again)
 
@@ -13,6 +13,14 @@ class FailedValidationError(UserError):
 
 class BusyError(UserError):
     """What was asked for is in the hands of another process, which will be done with it."""
+
+
+class RefusedItemError(Exception):
+    """One thing of many that cannot be used: `reason` is a machine word, the message a sentence."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Preempted(Exception):  # noqa: N818  (no error: the work is whole so far)

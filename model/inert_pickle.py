@@ -14,6 +14,8 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from model.errors import RefusedItemError
+
 MOST_OPERATIONS = 200_000  # some 100 faces whose embeddings are lists of floats
 MOST_DEPTH = 16  # containers in containers
 MOST_AXES = 8
@@ -31,12 +33,8 @@ NAMES |= {(module, "_frombuffer") for module in BUFFERS}
 NAMES |= {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
 
 
-class RefusedArrayError(Exception):
-    """Array data that is not read: `reason` is a machine word, the message a sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class RefusedArrayError(RefusedItemError):
+    """Array data that is not read."""
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from components.curation.config import CurationConfig
+from model.errors import RefusedItemError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF")
 JPEG_QUALITY = 95  # stored photos; higher costs much room for differences below the networks' noise
 
 
-class RefusedPhotoError(Exception):
-    """A photo that cannot be used: `reason` is a machine word, the message a sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class RefusedPhotoError(RefusedItemError):
+    """A photo that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from model.errors import UserError
+from model.errors import RefusedItemError, UserError
 
 ENDINGS = ("jpg", "jpeg", "png", "webp")
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -28,12 +28,8 @@ SYSTEM, SEED = "model", 0  # under which pictures of the released layout stand i
 Encoded = bytes | Path
 
 
-class RefusedError(Exception):
-    """A case or a picture that cannot be used: `reason` is a machine word, the message a sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class RefusedError(RefusedItemError):
+    """A case or a picture that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,15 @@ import tarfile
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from model.errors import RefusedItemError
+
 BLOCK = tarfile.BLOCKSIZE
 MOST_HEADER = 16 * 2**10  # bytes of a long name or of extended attributes, which are read as a whole
 LONG_NUMBER = re.compile(rb"\d{64}")  # looking for records after it would take the square of its length
 
 
-class DamagedTarError(Exception):
-    """A tar that cannot be read further: `reason` is a machine word, the message a sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class DamagedTarError(RefusedItemError):
+    """A tar that cannot be read further."""
 
 
 class _Headers:

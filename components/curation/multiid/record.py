@@ -13,6 +13,7 @@ from PIL import Image
 from components.curation.decode import FORMATS
 from components.curation.multiid.layout import LICENCE
 from components.curation.multiid.samples import Packed
+from model.errors import RefusedItemError
 from model.inert_pickle import RefusedArrayError
 from model.npy import read_npy
 
@@ -24,12 +25,8 @@ INSIDE = 0.5  # least share of a box that must lie in the photo
 Box = tuple[float, float, float, float]
 
 
-class RefusedSampleError(Exception):
-    """A sample that cannot be used: `reason` is a machine word, the message a sentence."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+class RefusedSampleError(RefusedItemError):
+    """A sample that cannot be used."""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Why a photo of the list was not taken."""
 
+from model.errors import RefusedItemError
 
-class RefusedError(Exception):
-    """A photo that is not taken: `reason` is a machine word, the message a sentence; `again`: a retry may help."""
+
+class RefusedError(RefusedItemError):
+    """A photo that is not taken; `again`: a retry may help."""
 
     def __init__(self, reason: str, detail: str, again: bool = False) -> None:
-        super().__init__(detail)
-        self.reason = reason
+        super().__init__(reason, detail)
         self.again = again
 
 
