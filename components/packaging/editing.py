@@ -1,7 +1,6 @@
 """The photo that an order wants edited, as the model is shown it, and the faces in it that make room for others."""
 
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Self
 
 import numpy as np
@@ -10,7 +9,7 @@ from PIL import Image
 
 from components.packaging.consent import Consent
 from components.packaging.pictures import read_base64
-from components.packaging.refusals import RefusalError
+from components.packaging.refusals import unfit
 from components.packaging.requests import Size
 from model.editing import blurred_faces, faces_blurred, fitted, is_square, least_face
 from model.faces.analyser import Analyser
@@ -34,7 +33,7 @@ class Scene:
         photo = Image.fromarray(read_base64(text, NAME))
         if not is_square(photo.size):
             why = f"has {photo.width} x {photo.height} pixels and is not about square"
-            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, NAME, why, "crop it")
+            raise unfit(NAME, why, "crop it")
         pixels = fitted(photo, size)
         faces = analyser.analyse([pixels])[0]
         for face in faces:
@@ -48,5 +47,5 @@ class Scene:
             height, width = self.shown.shape[:2]
             why = f"shows {len(self.boxes)} faces of {least_face((width, height)):g} pixels at {width} x {height}"
             remedy = f"send a closer photo, fewer references than {people}, or boxes"
-            raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, NAME, why, remedy)
+            raise unfit(NAME, why, remedy)
         return self.boxes[:people]

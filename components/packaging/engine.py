@@ -5,7 +5,6 @@ import time
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +20,7 @@ from components.packaging.lineage import Lineage
 from components.packaging.metrics import PICTURES, STAGE
 from components.packaging.pictures import read_base64
 from components.packaging.references import Look, Reference, References, only_face, side
-from components.packaging.refusals import RefusalError
+from components.packaging.refusals import RefusalError, unfit
 from components.packaging.requests import FacesRequest, GenerateRequest, LayoutRequest, Size
 from components.packaging.selftest import SelfTest
 from model.errors import UserError
@@ -138,9 +137,9 @@ class Engine:
         """What the pipeline is asked for; raises RefusalError for a reference that cannot or must not be used."""
         weights = self._weights(request)
         if self.edits and request.image is None:
-            raise _unfit("image", "is missing, and this model edits a photo", "send the photo")
+            raise unfit("image", "is missing, and this model edits a photo", "send the photo")
         if request.image is not None and not self.edits:
-            raise _unfit("image", "is of no use to this model, which makes new pictures", "leave it out")
+            raise unfit("image", "is of no use to this model, which makes new pictures", "leave it out")
         with stage("references"):
             references = self.references.read(request.references)
             requests = self._requests(request, references)
@@ -171,7 +170,7 @@ class Engine:
             if branch in self.branches:
                 weights[name] = 1.0 if given is None else given
             elif given is not None and name in request.model_fields_set:
-                raise _unfit(name, "is of a branch that this model does not have", "leave it out")
+                raise unfit(name, "is of a branch that this model does not have", "leave it out")
         return weights
 
     def _requests(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
@@ -213,12 +212,12 @@ class Engine:
     def _layout(self, people: int, size: Size | None) -> tuple[NDArray[np.float32], int, int]:
         if size is not None and size not in self.sizes:
             known = ", ".join(f"{width} x {height}" for width, height in self.sizes)
-            raise _unfit("size", f"is {size[0]} x {size[1]}", f"choose one of {known}")
+            raise unfit("size", f"is {size[0]} x {size[1]}", f"choose one of {known}")
         try:
             return self.pipeline.layout(people) if size is None else (layout(people, size), *size)
         except UserError as error:
             held = "this model's pictures hold" if size is None else f"{size[0]} x {size[1]} pixels hold"
-            raise _unfit("references", f"are {people}, more people than {held}", "send fewer") from error
+            raise unfit("references", f"are {people}, more people than {held}", "send fewer") from error
 
     def describe(self) -> dict[str, Any]:
         """Version, lineage, licence, limits and benchmark scores."""
@@ -245,7 +244,3 @@ def stage(name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
     STAGE.labels(name).observe(time.perf_counter() - start)
-
-
-def _unfit(what: str, why: str, remedy: str) -> RefusalError:
-    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, what, why, remedy)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from components.packaging import limits
-from components.packaging.refusals import RefusalError
+from components.packaging.refusals import RefusalError, unfit
 
 # What Pillow's decoders of the allowed formats raise on damaged files.
 _DAMAGE = (
@@ -44,7 +44,7 @@ def read_base64(text: str, name: str) -> NDArray[np.uint8]:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         remedy = "send the bytes of the picture file in standard base64, without a prefix or line breaks"
-        raise _unfit(name, "is not base64", remedy) from None
+        raise unfit(name, "is not base64", remedy) from None
     return read_bytes(data, name)
 
 
@@ -59,16 +59,16 @@ def read_bytes(data: bytes, name: str) -> NDArray[np.uint8]:
                 _check_header(image, name)
                 other = _also(data)
                 if other is not None:
-                    raise _unfit(name, f"is {other} as well", "save the picture again without what was added to it")
+                    raise unfit(name, f"is {other} as well", "save the picture again without what was added to it")
                 return _upright_rgb(image)
         except UnidentifiedImageError:
-            raise _unfit(
+            raise unfit(
                 name, "is no JPEG, PNG or WebP picture", "send a still picture in one of these formats"
             ) from None
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             raise _too_large(name, f"has more than {limits.PICTURE_PIXELS} pixels") from None
         except _DAMAGE:
-            raise _unfit(name, "is damaged and cannot be decoded", "save it again as a JPEG or PNG file") from None
+            raise unfit(name, "is damaged and cannot be decoded", "save it again as a JPEG or PNG file") from None
 
 
 def _also(data: bytes) -> str | None:
@@ -86,12 +86,10 @@ def _check_header(image: Image.Image, name: str) -> None:
     if width * height > limits.PICTURE_PIXELS:
         raise _too_large(name, f"has {width} x {height} pixels, more than {limits.PICTURE_PIXELS}")
     if min(width, height) < limits.PICTURE_SIDE:
-        raise _unfit(
-            name, f"has {width} x {height} pixels", f"send one of at least {limits.PICTURE_SIDE} pixels a side"
-        )
+        raise unfit(name, f"has {width} x {height} pixels", f"send one of at least {limits.PICTURE_SIDE} pixels a side")
     # Phones put a second view into JPEG files (MPO); the first frame is the photo.
     if image.format != "MPO" and getattr(image, "is_animated", False):
-        raise _unfit(name, "is animated", "send a still picture")
+        raise unfit(name, "is animated", "send a still picture")
 
 
 def _upright_rgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -103,10 +101,6 @@ def _upright_rgb(image: Image.Image) -> NDArray[np.uint8]:
         # What is transparent hides whatever its pixels hold; white is what a viewer shows.
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright.convert("RGBA"))
     return np.asarray(upright.convert("RGB"))
-
-
-def _unfit(name: str, why: str, remedy: str) -> RefusalError:
-    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, name, why, remedy)
 
 
 def _too_large(name: str, why: str) -> RefusalError:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from http import HTTPStatus
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from components.packaging import limits
 from components.packaging.caches import Cache
 from components.packaging.consent import Consent
 from components.packaging.pictures import read_base64
-from components.packaging.refusals import RefusalError
+from components.packaging.refusals import unfit
 from model.faces.analyser import Analyser, Face
 from model.faces.geometry import align
 
@@ -67,7 +66,7 @@ def only_face(faces: Sequence[Face], name: str) -> Face:
         why, remedy = f"shows no face of {limits.FACE_SIDE} pixels or more", "send a larger or closer picture"
     else:
         why, remedy = "shows no face that could be found", "send a sharp, well lit picture of the face from the front"
-    raise RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, name, why, remedy)
+    raise unfit(name, why, remedy)
 
 
 def side(face: Face) -> float:

@@ -59,6 +59,11 @@ def answer_refusals(method: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[
     return answer
 
 
+def unfit(what: str, why: str, remedy: str) -> RefusalError:
+    """The refusal of a field, or of what it holds, that breaks a rule."""
+    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, what, why, remedy)
+
+
 def fault() -> RefusalError:
     """What is told of a fault of the program; the log has the trace."""
     return RefusalError(HTTPStatus.INTERNAL_SERVER_ERROR, "The service", "has a fault", "tell its operator")

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from components.packaging import limits
-from components.packaging.refusals import RefusalError
+from components.packaging.refusals import RefusalError, unfit
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -144,26 +144,22 @@ def _refusal(error: ErrorDetails, form: type[BaseModel]) -> RefusalError:
     if error["type"] == "json_invalid":
         return RefusalError(HTTPStatus.BAD_REQUEST, "The body", "is not JSON", "send one JSON object in UTF-8")
     if error["type"] == "box_count":
-        return _unfit("boxes", why, "send one box for each reference, or none to have the faces placed")
+        return unfit("boxes", why, "send one box for each reference, or none to have the faces placed")
     if not path:
-        return _unfit("The body", "is not a JSON object", f"send one with {', '.join(form.model_fields)}")
+        return unfit("The body", "is not a JSON object", f"send one with {', '.join(form.model_fields)}")
     if error["type"] == "extra_forbidden":
         return _unknown(str(path[0]), list(form.model_fields))
     if error["type"] == "missing":
         why = "is missing"
     elif error["type"] not in ("box_side", "prompt_empty"):  # these say it in our words
         why = f"is not valid ({why[:1].lower()}{why[1:].replace(' after validation', '')})"
-    return _unfit(_named(path), why, f"give {form.model_fields[str(path[0])].description}")
-
-
-def _unfit(what: str, why: str, remedy: str) -> RefusalError:
-    return RefusalError(HTTPStatus.UNPROCESSABLE_ENTITY, what, why, remedy)
+    return unfit(_named(path), why, f"give {form.model_fields[str(path[0])].description}")
 
 
 def _unknown(name: str, known: list[str]) -> RefusalError:
     near = difflib.get_close_matches(name[:40], known, n=1)
     remedy = f"the nearest known one is {near[0]}" if near else f"the known ones are {', '.join(known)}"
-    return _unfit(f"The field {name[:40]!r}", "is not known", remedy)
+    return unfit(f"The field {name[:40]!r}", "is not known", remedy)
 
 
 def _named(path: tuple[Any, ...]) -> str:
