@@ -1,7 +1,9 @@
 """Reads lists of photos, in CSV as people and their spreadsheets write it or in Parquet, into rows of text."""
 
 import csv
+import hashlib
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from model.parquet import batches
 READABLE = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
 TOGETHER = 4096  # rows of Parquet that are objects at a time
 MOST_NAMED = 20  # columns in a warning
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # of a file, harmless
 log = logging.getLogger(__name__)
 
 
@@ -180,3 +183,10 @@ def _row(path: Path, line: int, named: dict[str, str], columns: Columns) -> Row 
 def shown(text: str) -> str:
     """A cell or a path as it is put before a person: what is no UTF-8, and zeros, as escapes."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\0")
+
+
+def plain_name(text: str) -> str:
+    """`text` where it is a harmless file name, else a name derived from it."""
+    if PLAIN_NAME.fullmatch(text):
+        return text
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -1,9 +1,7 @@
 """The cases of a MultiID-Bench release: one parquet file, a row a case (columns as published on the hub)."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.evaluation.scenes import Encoded, Refusal, RefusedError, Scene, parse_boxes, people_names
+from components.listing import plain_name
 from model.errors import UserError
 
 COLUMNS = ("ID", "GT", "input_images", "prompt", "bboxes", "num_persons")
 ROWS = 8  # read at one time
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def read_release(file: Path) -> tuple[list[Scene], list[Refusal]]:
@@ -64,7 +62,7 @@ def _scene(row: Mapping[str, Any], label: str) -> Scene:
     if not references or len(references) != row["num_persons"]:
         raise RefusedError("people", f"it has {len(references)} references for num_persons = {row['num_persons']}")
     truth = _encoded(row["GT"], "the ground truth")
-    name = label if PLAIN_NAME.fullmatch(label) else sha256(label.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    name = plain_name(label)
     boxes = parse_boxes(_json(row["bboxes"]), len(references))
     return Scene(name, row["prompt"], truth, references, people_names(None, references, name), boxes, {})
 

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from components.curation.items import Reject
-from components.curation.multiid.layout import Part, parts_of, plain_name
+from components.curation.multiid.layout import Part, parts_of
 from components.curation.multiid.record import Labelled, RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed, samples_of
 from components.curation.places import Places, column
 from components.curation.sources.listing import COLUMNS, LISTING
 from components.files import ABOUT, write_files
 from components.files import NAME as FILES
+from components.listing import plain_name
 from model.artefacts import digest_of, kept_folder, new_file, write_json
 from model.dataset.records import TableWriter
 from model.errors import UserError

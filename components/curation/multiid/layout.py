@@ -1,14 +1,12 @@
 """Where a release keeps what: its parts, and what each part's samples are for."""
 
-import re
 import stat
 from collections import Counter
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from components.curation.items import Reject
-from components.listing import shown
+from components.listing import plain_name, shown
 from model.errors import UserError
 
 CENTRES = "ref/cluster_centers.tar"
@@ -16,7 +14,6 @@ REFERENCES, RECONSTRUCTION, PAIRED = "ref/tars", "train_rec", "train_cp"
 PLACES = ("ref", REFERENCES, RECONSTRUCTION, PAIRED)
 MEMBERS = ("jpg", "json", "npy")
 LICENCE = "MultiID-2M 1.0 (non-commercial research only)"
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, order=True)
@@ -26,11 +23,6 @@ class Part:
     folder: str
     path: Path
     reference: bool
-
-
-def plain_name(text: str) -> str:
-    """`text` where it is a harmless file name, else a name derived from it."""
-    return text if PLAIN_NAME.fullmatch(text) else sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def parts_of(release: Path) -> tuple[list[Part], list[Reject]]:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import warnings
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -13,12 +12,12 @@ from PIL import Image
 from components.curation.decode import FORMATS
 from components.curation.multiid.layout import LICENCE
 from components.curation.multiid.samples import Packed
+from components.listing import PLAIN_NAME
 from model.errors import RefusedItemError
 from model.inert_pickle import RefusedArrayError
 from model.npy import read_npy
 
 NOBODY = ("", "none", "null", "nan", "unknown", "-1")
-IDENTITY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 MOST_TEXT = 4096  # characters of a caption or an address
 INSIDE = 0.5  # least share of a box that must lie in the photo
 
@@ -159,7 +158,7 @@ def _person(value: Any) -> str | None:
     text = str(value).strip()
     if text.lower() in NOBODY:
         return None
-    if not IDENTITY.fullmatch(text):
+    if not PLAIN_NAME.fullmatch(text):
         _refuse("bad_field", f"a name is no identity: {text[:60]!r}")
     return text
 
