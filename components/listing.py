@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 from model.errors import UserError
 from model.parquet import batches
 
+LISTING = "photos.csv"  # in a photo folder: what its owner says of the photos
+LISTED = ("path", "person", "source", "licence", "consent", "query", "caption")  # its columns
 READABLE = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer)
 TOGETHER = 4096  # rows of Parquet that are objects at a time
 MOST_NAMED = 20  # columns in a warning

@@ -21,10 +21,9 @@ from components.curation.multiid.layout import Part, parts_of
 from components.curation.multiid.record import Labelled, RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed, samples_of
 from components.curation.places import Places, column
-from components.curation.sources.listing import COLUMNS, LISTING
 from components.files import ABOUT, write_files
 from components.files import NAME as FILES
-from components.listing import plain_name
+from components.listing import LISTED, LISTING, plain_name
 from model.artefacts import digest_of, kept_folder, new_file, write_json
 from model.dataset.records import TableWriter
 from model.errors import UserError
@@ -127,7 +126,7 @@ def _keep(draft: Path, part: Part, sample: Packed, labelled: Labelled) -> dict[s
     person = labelled.people[0] if part.reference and labelled.people else None
     row = dict(
         zip(
-            COLUMNS,
+            LISTED,
             (path, person or "", labelled.url, labelled.licence, labelled.consent, labelled.query, labelled.caption),
             strict=True,
         )
@@ -145,7 +144,7 @@ def _join(draft: Path, parts: list[Part], refused: list[Reject]) -> dict[str, in
         open(draft / "truth.json", "w", encoding="utf-8") as truth,
         TableWriter(draft, "rejects") as rejects,
     ):
-        writer = csv.DictWriter(listing, COLUMNS)
+        writer = csv.DictWriter(listing, LISTED)
         writer.writeheader()
         truth.write('{"schema": 1, "photos": [')
         rejects.add(map(asdict, refused))

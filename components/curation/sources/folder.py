@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 
 from components.curation.items import TOGETHER, Item, Reject, blocks, item_table
 from components.curation.places import Places
-from components.curation.sources.listing import LISTING, Row, person_name, read_listing
+from components.curation.sources.listing import Row, person_name, read_listing
 from components.files import ABOUT
 from components.files import NAME as FILES
-from components.listing import shown
+from components.listing import LISTING, shown
 from components.tombstones import FORGOTTEN
 from model.errors import UserError
 

@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.curation.items import Item, Reject
-from components.listing import BadRow, Columns, csv_rows
-
-LISTING = "photos.csv"
-COLUMNS = ("path", "person", "source", "licence", "consent", "query", "caption")
+from components.listing import LISTED, BadRow, Columns, csv_rows
 
 
 def person_name(text: str) -> str:
@@ -28,7 +25,7 @@ class Row:
     def item(self, path: str) -> Item:
         """The photo at `path` as this row describes it."""
         person = person_name(self.cells["person"])
-        others = {name: self.cells[name].strip() for name in COLUMNS[2:]}
+        others = {name: self.cells[name].strip() for name in LISTED[2:]}
         return Item(path, person, "csv" if person else "", **others)
 
 
@@ -37,7 +34,7 @@ def read_listing(path: Path) -> Iterator[Row | Reject]:
 
     Raises `UserError` when there is no `path` column, a column comes twice, or the file is no CSV.
     """
-    for row in csv_rows(path, Columns("path", COLUMNS)):
+    for row in csv_rows(path, Columns("path", LISTED)):
         if isinstance(row, BadRow):
             yield Reject(row.key, "source", row.reason, row.detail)
         else:

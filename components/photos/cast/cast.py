@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from components.listing import LISTED, LISTING
 from components.photos.cast.backdrops import backdrop
 from components.photos.cast.blemishes import write_blemishes
 from components.photos.cast.generator import SIZE, FaceGenerator
@@ -27,7 +28,6 @@ from model.progress import track
 CIRCLE = 4  # people who are photographed together
 LICENCE = "research only (made by a generator distilled from StyleGAN2-FFHQ)"
 CONSENT = "none needed: the person does not exist"
-COLUMNS = ("path", "person", "source", "licence", "consent", "query", "caption")
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,7 @@ def _take(folder: Path, shot: Shot) -> tuple[dict[str, str], dict[str, object]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(scene.picture).save(path, quality=int(rng.integers(86, 96)))
     words = caption(len(shot.portraits), sum(p.smiles for p in shot.portraits), scene.light, scene.backdrop)
-    row = dict(
-        zip(COLUMNS, (shot.path, shot.person, "virtual cast", LICENCE, CONSENT, shot.person, words), strict=True)
-    )
+    row = dict(zip(LISTED, (shot.path, shot.person, "virtual cast", LICENCE, CONSENT, shot.person, words), strict=True))
     faces = [
         {
             "person": portrait.name,
@@ -129,8 +127,8 @@ def _write_places(folder: Path, config: PhotosConfig) -> None:
 
 
 def _write_tables(folder: Path, truth: Path, rows: list[dict[str, str]], facts: list[dict[str, object]]) -> None:
-    with open(folder / "photos.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+    with open(folder / LISTING, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, LISTED)
         writer.writeheader()
         writer.writerows(sorted(rows, key=lambda row: row["path"]))
     truth.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.listing import BadRow
+from components.listing import LISTING, BadRow
 from components.photos.config import PhotosConfig
 from components.photos.urls.download import download, stored_at, tally
 from components.photos.urls.fetch import Outcome
@@ -56,7 +56,7 @@ def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitSta
         target = photos / _name(photo, outcomes)
         target.parent.mkdir(exist_ok=True)
         link_file(stored_at(work, photo.key), target)
-    _write_listing(photos / "photos.csv", taken, outcomes)
+    _write_listing(photos / LISTING, taken, outcomes)
     if forgotten.people:
         forgotten.write(photos)
     _write_refused(refused, bad)

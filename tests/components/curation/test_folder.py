@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from components.curation.items import Item, Reject, items_of
 from components.curation.sources import folder as source
-from components.curation.sources.listing import COLUMNS, read_listing
+from components.curation.sources.listing import read_listing
+from components.listing import LISTED
 from model.errors import UserError
 
 
@@ -207,19 +208,19 @@ CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 
 @settings(deadline=None, max_examples=80)
-@given(st.lists(st.lists(CELL, min_size=len(COLUMNS), max_size=len(COLUMNS)), max_size=8))
+@given(st.lists(st.lists(CELL, min_size=len(LISTED), max_size=len(LISTED)), max_size=8))
 def test_whatever_a_csv_writer_wrote_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
 ) -> None:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([list(COLUMNS), *rows])
+    csv.writer(text, lineterminator="\r\n").writerows([list(LISTED), *rows])
     path = tmp_path_factory.mktemp("csv") / "photos.csv"
     path.write_bytes(text.getvalue().encode())
     lines = list(read_listing(path))
     read = [line for line in lines if not isinstance(line, Reject)]
     rejects = [line for line in lines if isinstance(line, Reject)]
     with_path = [row for row in rows if row[0].strip()]
-    assert [[row.cells[name] for name in COLUMNS] for row in read] == with_path
+    assert [[row.cells[name] for name in LISTED] for row in read] == with_path
     assert len(rejects) == len([row for row in rows if not row[0].strip() and any(cell.strip() for cell in row)])
 
 
