@@ -8,20 +8,16 @@ import typer
 
 from components.steps import GATE
 from pipelines.commands.options import Changes, Json, Params, settings_of
-from pipelines.commands.step import run_alone
+from pipelines.commands.step import input_option, run_alone
 
 Input = Path | None
 
 
-def _folder(name: str) -> typer.models.OptionInfo:
-    return typer.Option(f"--{name}", exists=True, file_okay=False, help=f"Folder of the {name}.")
-
-
 def gate(
-    dataset: Annotated[Input, _folder("dataset")] = None,
-    validation: Annotated[Input, _folder("validation")] = None,
-    model: Annotated[Input, _folder("model")] = None,
-    scores: Annotated[Input, _folder("scores")] = None,
+    dataset: Annotated[Input, input_option("dataset")] = None,
+    validation: Annotated[Input, input_option("validation")] = None,
+    model: Annotated[Input, input_option("model")] = None,
+    scores: Annotated[Input, input_option("scores")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the decision, to write or to override.")] = None,
     replay: Annotated[
         Path | None,

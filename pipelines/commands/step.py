@@ -57,8 +57,8 @@ def step_command(step: Step) -> Callable[..., None]:
         inputs = {name: options[name] for name in step.inputs}
         run_alone(step, inputs, **{name: value for name, value in options.items() if name not in step.inputs})
 
-    optional = {"default": None} if step == EVALUATE else {}
-    parameters = [_parameter(name, _input_option(name, bool(optional)), **optional) for name in step.inputs]
+    kind, default = (Path | None, None) if step == EVALUATE else (Path, inspect.Parameter.empty)
+    parameters = [_parameter(name, Annotated[kind, input_option(name)], default) for name in step.inputs]
     parameters += [
         _parameter("out", Annotated[Path, typer.Option("--out", help=f"Folder to write: the {step.output}.")]),
         _parameter("changes", Changes, None),
@@ -75,9 +75,9 @@ def step_command(step: Step) -> Callable[..., None]:
     return command
 
 
-def _input_option(name: str, optional: bool) -> Any:
-    kind: Any = Path | None if optional else Path
-    return Annotated[kind, typer.Option(f"--{name}", exists=True, file_okay=False, help=f"Folder of the {name}.")]
+def input_option(name: str) -> typer.models.OptionInfo:
+    """The option that names the folder of a step's input."""
+    return typer.Option(f"--{name}", exists=True, file_okay=False, help=f"Folder of the {name}.")
 
 
 def _parameter(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
