@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from model.artefacts import new_folder, write_json
 from model.errors import UserError
 from pipelines.provenance import age_in_days, version_record
 from pipelines.registry import DATA, Registry
@@ -97,8 +98,6 @@ def put_back(runs: Runs, registry: Registry, version: str, why: str) -> None:
 
 def _bring_run_back(runs: Runs, registry: Registry, record: dict[str, Any]) -> None:
     """A run whose folder is gone: what the registry has of it, which later runs are compared with."""
-    from model.artefacts import new_folder, write_json
-
     with new_folder(runs.folder / record["run"]) as draft:
         for name in DATA:
             registry.fetch(record["version"], name, draft / name)

@@ -84,7 +84,9 @@ class Registry:
         wanted = f"{wanted}.0.0" if re.fullmatch(r"v\d+", wanted) else wanted
         known = self.versions()
         if wanted not in known:
-            raise UserError(f"The registry {self.root} has no version {version!r}: it has {_listed(known)}.")
+            raise UserError(
+                f"The registry {self.root} has no version {version!r}: it has {', '.join(known) or 'none yet'}."
+            )
         return {"version": wanted, **known[wanted]}
 
     def history(self) -> list[dict[str, str]]:
@@ -234,7 +236,3 @@ def git(folder: Path, *arguments: str, check: bool = True) -> str:
 
 def _number(version: str) -> int:
     return int(version[1:].partition(".")[0])
-
-
-def _listed(versions: Mapping[str, Any]) -> str:
-    return ", ".join(versions) or "none yet"
