@@ -112,18 +112,13 @@ class Kept:
         unwanted = pa.array(sorted(keys), pa.string())
         with self._alone(wait=True):
             for part in self._parts():
-                if pc.any(pc.is_in(self._keys(part), value_set=unwanted)).as_py():
+                if any(pc.any(pc.is_in(table[KEY], value_set=unwanted)).as_py() for table in _tables(part, [KEY])):
                     self._replace(
                         [part], lambda table: table.filter(pc.invert(pc.is_in(table[KEY], value_set=unwanted)))
                     )
 
     def _parts(self) -> list[Path]:
         return sorted(self.folder.glob("*.parquet"))
-
-    def _keys(self, part: Path) -> pa.Array:
-        return pa.concat_arrays(
-            [pa.array([], pa.string()), *(table[KEY].combine_chunks() for table in _tables(part, [KEY]))]
-        )
 
     def _replace(self, parts: list[Path], keep: Callable[[pa.Table], pa.Table]) -> None:
         """Put what is to be kept of `parts` in their place; a kill in between leaves rows twice, which is harmless."""
