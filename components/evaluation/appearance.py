@@ -1,6 +1,6 @@
 """What a picture is like apart from its faces: CLIP-I, CLIP-T, aesthetic score, where the user has the weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,18 +58,14 @@ class Appearance:
         if self.clip and shown:
             cases = {one.case_id: one for one in shown}
             pictures = np.concatenate([self.clip.pictures(part) for part in _parts([one.picture for one in shown])])
-            truths = self._by_case([self.clip.pictures([one.truth]) for one in cases.values()], cases)
-            prompts = self._by_case([self.clip.texts([one.prompt]) for one in cases.values()], cases)
+            truths = {name: self.clip.pictures([one.truth])[0] for name, one in cases.items()}
+            prompts = {name: self.clip.texts([one.prompt])[0] for name, one in cases.items()}
             frame["clip_i"] = np.einsum("nd,nd->n", pictures, np.stack([truths[one.case_id] for one in shown]))
             frame["clip_t"] = np.einsum("nd,nd->n", pictures, np.stack([prompts[one.case_id] for one in shown]))
         if self.predictor and shown:
             parts = _parts([one.picture for one in shown])
             frame["aesthetic"] = [score for part in parts for score in self.predictor.scores(part)]
         return frame
-
-    @staticmethod
-    def _by_case(vectors: Sequence[NDArray[np.float64]], cases: Mapping[str, Shown]) -> dict[str, NDArray[np.float64]]:
-        return {name: rows[0] for name, rows in zip(cases, vectors, strict=True)}
 
 
 def _parts(pictures: Sequence[Picture]) -> Iterator[Sequence[Picture]]:
