@@ -1,12 +1,14 @@
 """What drawing costs: memory, and seconds a picture, kept beside the pictures for an evaluation that is resumed."""
 
-import resource
 import statistics
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from model.training.meter import memory_of
+
 FILE = "seconds.txt"  # in the scratch of an evaluation: one line a batch, pictures and seconds
-KIB = 1024
 
 
 def note(folder: Path, pictures: int, seconds: float) -> None:
@@ -27,13 +29,5 @@ def costs(folder: Path, device: str) -> dict[str, Any]:
         "schema": 1,
         "device": device,
         "seconds_per_picture": statistics.median(each) if each else None,
-        "peak_memory_bytes": _peak(device),
+        "peak_memory_bytes": memory_of(torch.device(device)),
     }
-
-
-def _peak(device: str) -> int:
-    if device == "cuda":
-        import torch
-
-        return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB

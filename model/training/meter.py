@@ -99,8 +99,8 @@ class Meter:
         }
 
 
-def memory_of(device: torch.device) -> float:
+def memory_of(device: torch.device) -> int:
     """Peak bytes of this process so far: those of the device where it is a GPU."""
     if device.type == "cuda":
-        return float(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
