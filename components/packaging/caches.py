@@ -11,6 +11,7 @@ import torch
 
 from components.packaging.metrics import CACHE
 
+KEPT, KEPT_SECONDS = 256, 600  # texts
 V = TypeVar("V")
 Encoded = tuple[torch.Tensor, torch.Tensor]
 
@@ -51,9 +52,9 @@ class KeptTexts:
     Each text is encoded alone, so that its features do not depend, not even by rounding, on what else was asked for.
     """
 
-    def __init__(self, encode: Callable[[Sequence[str]], Encoded], entries: int = 256, seconds: float = 600) -> None:
+    def __init__(self, encode: Callable[[Sequence[str]], Encoded]) -> None:
         self.encode = encode
-        self._kept: Cache[Encoded] = Cache("text", entries, seconds)
+        self._kept: Cache[Encoded] = Cache("text", KEPT, KEPT_SECONDS)
 
     def __call__(self, texts: Sequence[str]) -> Encoded:
         """As the function itself."""

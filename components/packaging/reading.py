@@ -1,7 +1,7 @@
 """Read the content credentials of a picture: who signed it, whether it was changed since, and what made it."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class Found:
     state: str
     signer: str
     lineage: dict[str, Any]
-    problems: tuple[str, ...] = field(default=())
+    problems: tuple[str, ...]
 
 
 def read_credentials(picture: bytes, anchors: bytes | None = None) -> Found:
