@@ -10,9 +10,9 @@ import numpy as np
 
 from model.errors import UserError
 from validation.benchmark.bootstrap import figure
+from validation.gate.shadow import SCHEMA
 
 METRICS = ("similarity", "copy")
-SCHEMA = 1
 
 
 def shadow_report(scores: Path) -> dict[str, Any]:
