@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-CELL = 16
+from model.latents import CELL
 
 
 class Regions(NamedTuple):
@@ -34,16 +34,16 @@ class Regions(NamedTuple):
         return self.where[..., None].expand(-1, -1, tokens.shape[-1])
 
 
-def cells_in_boxes(boxes: Tensor, width: int, height: int, cell: int = CELL) -> Tensor:
+def cells_in_boxes(boxes: Tensor, width: int, height: int) -> Tensor:
     """Boxes [B, N, 4] (xyxy in pixels of a `width` x `height` picture) to a mask [B, L, N] of token cells.
 
-    Cells are `cell` pixels, row by row; a box takes the columns floor(x1/cell) to ceil(x2/cell), rows likewise, cut at
+    Cells are `CELL` pixels, row by row; a box takes the columns floor(x1/CELL) to ceil(x2/CELL), rows likewise, cut at
     the picture. An empty box (x2 <= x1 or y2 <= y1) takes none, so padding boxes of zeros are harmless.
     """
-    columns = torch.arange(width // cell, device=boxes.device)
-    rows = torch.arange(height // cell, device=boxes.device)
-    first = torch.floor(boxes[..., :2] / cell)
-    last = torch.ceil(boxes[..., 2:] / cell)
+    columns = torch.arange(width // CELL, device=boxes.device)
+    rows = torch.arange(height // CELL, device=boxes.device)
+    first = torch.floor(boxes[..., :2] / CELL)
+    last = torch.ceil(boxes[..., 2:] / CELL)
     across = (columns >= first[..., :1]) & (columns < last[..., :1])
     down = (rows >= first[..., 1:]) & (rows < last[..., 1:])
     full = (boxes[..., 2:] > boxes[..., :2]).all(-1)
@@ -51,13 +51,13 @@ def cells_in_boxes(boxes: Tensor, width: int, height: int, cell: int = CELL) -> 
     return grid.flatten(2).transpose(1, 2)
 
 
-def token_regions(boxes: Tensor, width: int, height: int, tokens: int, cell: int = CELL) -> Regions:
+def token_regions(boxes: Tensor, width: int, height: int, tokens: int) -> Regions:
     """The attention regions of boxes [B, N, 4] when each of the N people has `tokens` keys.
 
     Image tokens see the keys of every box that covers them: where boxes overlap, the union. Make them once per picture:
     how many tokens lie inside is asked of the device.
     """
-    covered = cells_in_boxes(boxes, width, height, cell)
+    covered = cells_in_boxes(boxes, width, height)
     inside = covered.any(-1)
     most = int(inside.sum(1).max())
     where = inside.int().argsort(dim=1, descending=True, stable=True)[:, :most]
