@@ -186,7 +186,8 @@ class Sampler:
 
     def _people(self, requests: Sequence[Request], size: Size, weights: Weights) -> list[Condition]:
         """What the adapter adds to a batch: its keys and values are computed here, once for all steps."""
-        embeddings, boxes = (_padded(rows).to(self.device) for rows in _faces(requests))
+        embeddings = _padded([r.embeddings for r in requests]).to(self.device)
+        boxes = _padded([r.boxes for r in requests]).to(self.device)
         patches = [r.patches for r in requests if r.patches is not None]
         if patches:
             people = People(embeddings, boxes, _padded(patches).to(self.device))
@@ -235,10 +236,6 @@ def _batches(requests: Sequence[Request]) -> Iterator[tuple[Size, list[int]]]:
     for (size, _, _), numbers in alike.items():
         for start in range(0, len(numbers), BATCH):
             yield size, numbers[start : start + BATCH]
-
-
-def _faces(requests: Sequence[Request]) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
-    return [r.embeddings for r in requests], [r.boxes for r in requests]
 
 
 def _padded(rows: Sequence[NDArray[np.float32]]) -> Tensor:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from model.adapter.attention import KeysValues, PerceiverAttentionCA
 from model.adapter.network import IdentityAdapter
@@ -102,12 +101,8 @@ def injected(transformer: FluxTransformer2DModel, conditions: Sequence[Condition
     with ExitStack() as hooks:
         if active:
             for k, block in enumerate(blocks):
-                hooks.callback(_install(block, active, k).remove)
+                hooks.callback(block.register_forward_hook(_update(active, k)).remove)
         yield
-
-
-def _install(block: nn.Module, active: Sequence[Condition], k: int) -> RemovableHandle:
-    return block.register_forward_hook(_update(active, k))
 
 
 def _update(active: Sequence[Condition], k: int) -> Callable[[nn.Module, tuple[object, ...], BlockOutput], BlockOutput]:

@@ -58,7 +58,8 @@ class Watch:
         self.last = done
         if self.live:
             self.live.add(done, phase.name, means | speed)
-            log.info("%.1f pictures a second, %.1f %% of the device's peak", *_shown(speed))
+            pace, share = speed["pictures_per_second"], 100 * speed["flops_utilisation"]
+            log.info("%.1f pictures a second, %.1f %% of the device's peak", pace, share)
         due = self.samples_every and done // self.samples_every > since // self.samples_every
         if due and (self.live or trainer.sharded):  # processes that share the weights all draw, or none can
             pictures = self.sample()
@@ -86,7 +87,3 @@ def _gradient(trainer: Trainer, step: int, phase: Phase) -> None:
     total = trainer.loss(number, phase, trainer.whole)["total"]
     torch.autograd.grad(total, list(trainer.adapter.parameters()), allow_unused=True)
     trainer.whole.hooks.close()
-
-
-def _shown(speed: dict[str, float]) -> tuple[float, float]:
-    return speed["pictures_per_second"], 100 * speed["flops_utilisation"]
