@@ -41,15 +41,14 @@ class Analyser(Protocol):
 class FaceAnalyser:
     """The embedded detector with one embedded recogniser."""
 
-    def __init__(self, detector: Detector, recogniser: Recogniser, threshold: float = 0.6, max_side: int = 640) -> None:
-        self.detector, self.recogniser = detector, recogniser
-        self.threshold, self.max_side = threshold, max_side
+    def __init__(self, detector: Detector, recogniser: Recogniser, max_side: int = 640) -> None:
+        self.detector, self.recogniser, self.max_side = detector, recogniser, max_side
         self.name, self.dim = recogniser.name, recogniser.dim
         self.infer = for_inference(PlanesToEmbeddings(recogniser), TEMPLATE_SIZE, str(recogniser.mean.device))
 
     def analyse(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
         """Faces of each RGB picture [H,W,3], best score first."""
-        found = self.detector.detect(images, self.max_side, self.threshold)
+        found = self.detector.detect(images, self.max_side)
         crops = [align(image, points) for image, faces in zip(images, found, strict=True) for points in faces.landmarks]
         embeddings = iter(self.embed(crops))
         return [

@@ -17,6 +17,7 @@ from model.faces.retinaface import RetinaFace, anchors
 from model.weights import weight
 
 MEAN_BGR = (104.0, 117.0, 123.0)
+LEAST = 0.6  # a face's score
 OVERLAP = 0.4  # boxes that overlap more than this are one face
 
 
@@ -44,10 +45,8 @@ class Detector:
         network.load_state_dict({name: value for name, value in state.items() if name in network.state_dict()})
         return cls(network, device)
 
-    def detect(
-        self, images: Sequence[NDArray[np.uint8]], max_side: int = 640, threshold: float = 0.6
-    ) -> list[Detections]:
-        """Faces of RGB `images` [H,W,3] scoring above `threshold`; larger pictures are searched at `max_side` pixels.
+    def detect(self, images: Sequence[NDArray[np.uint8]], max_side: int = 640) -> list[Detections]:
+        """Faces of RGB `images` [H,W,3] scoring above `LEAST`; larger pictures are searched at `max_side` pixels.
 
         On a GPU, pictures of one size after shrinking go through the network together.
         """
@@ -59,16 +58,16 @@ class Detector:
         for members in groups.values():
             for start in range(0, len(members), self.infer.at_once):
                 part = members[start : start + self.infer.at_once]
-                results = self._detect_batch([small for _, small in part], threshold)
+                results = self._detect_batch([small for _, small in part])
                 for (index, small), result in zip(part, results, strict=True):
                     found[index] = _enlarge(result, small, images[index])
         return [found[index] for index in range(len(images))]
 
-    def _detect_batch(self, images: Sequence[NDArray[np.uint8]], threshold: float) -> list[Detections]:
+    def _detect_batch(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         height, width = images[0].shape[:2]
         results = []
         for offsets, scores, points in zip(*self.infer(planes_of(images)), strict=True):
-            kept = np.flatnonzero(scores > threshold)
+            kept = np.flatnonzero(scores > LEAST)
             results.append(_decode(anchors(height, width, kept), offsets[kept], scores[kept], points[kept]))
         return results
 

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from model.errors import UserError
 from model.faces.analyser import Face
 
+LEAST = 0.5  # a face's score
+SIDE = 640  # px at which the pack looks for faces
 log = logging.getLogger(__name__)
 
 
 class PackAnalyser:
     """Detection and embeddings by the ONNX files of one pack folder."""
 
-    def __init__(self, pack: Path, threshold: float = 0.5, max_side: int = 640) -> None:
+    def __init__(self, pack: Path) -> None:
         from insightface.app import FaceAnalysis
 
         folder = onnx_folder(Path(pack))
@@ -25,10 +27,8 @@ class PackAnalyser:
         self.app = FaceAnalysis(name=str(folder), allowed_modules=["detection", "recognition"], providers=providers)
         if "recognition" not in self.app.models:
             raise UserError(f"insightface pack '{folder}' has no recognition model; point the setting at a whole pack")
-        side = max(128, max_side // 32 * 32)
-        self.app.prepare(
-            ctx_id=0 if providers[0].startswith("CUDA") else -1, det_thresh=threshold, det_size=(side, side)
-        )
+        gpu = providers[0].startswith("CUDA")
+        self.app.prepare(ctx_id=0 if gpu else -1, det_thresh=LEAST, det_size=(SIDE, SIDE))
         self.dim = int(self.app.models["recognition"].output_shape[-1])
 
     def analyse(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:

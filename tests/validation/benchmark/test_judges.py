@@ -22,7 +22,7 @@ class Counting(Detector):
     def __init__(self) -> None:
         self.calls = self.pictures = 0
 
-    def detect(self, images: Sequence[NDArray[np.uint8]], max_side: int = 640, threshold: float = 0.6) -> list[Any]:
+    def detect(self, images: Sequence[NDArray[np.uint8]], max_side: int = 640) -> list[Any]:
         self.calls += 1
         self.pictures += len(images)
         counts = [int(image[0, 0, 0]) for image in images]
