@@ -1,7 +1,7 @@
 """The gate's budgets: what a picture may take in seconds and in memory, from what the evaluation measured."""
 
 from validation.gate.evidence import Evidence
-from validation.gate.outcome import Outcome
+from validation.gate.outcome import Outcome, State
 from validation.gate.thresholds import Thresholds
 
 GIB = 2**30
@@ -15,14 +15,14 @@ def budgets(evidence: Evidence, limits: Thresholds) -> list[Outcome]:
         "seconds a picture": (limits.seconds, costs.get("seconds_per_picture"), "s"),
         "memory": (limits.memory, memory / GIB if memory is not None else None, "GiB"),
     }
-    return [_within(name, *values) for name, values in measured.items() if values[0] is not None]
+    return [_within(name, most, found, unit) for name, (most, found, unit) in measured.items() if most is not None]
 
 
-def _within(name: str, most: float | None, found: float | None, unit: str) -> Outcome:
+def _within(name: str, most: float, found: float | None, unit: str) -> Outcome:
     if found is None or not found > 0:
         return Outcome(
             f"budget of {name}", "failed", "the evaluation did not measure it: evaluate again", None, None, most
         )
     why = f"{found:.3g} {unit}; at most {most:g} {unit} is allowed"
-    state = "passed" if most is not None and found <= most else "failed"
-    return Outcome(f"budget of {name}", "passed" if state == "passed" else "failed", why, found, None, most)
+    state: State = "passed" if found <= most else "failed"
+    return Outcome(f"budget of {name}", state, why, found, None, most)
