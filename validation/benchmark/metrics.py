@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from model.boxes import iou
 
 EPSILON = 1e-6
+MODEL = "model"  # the system that scores are of
 CHAMPION = "champion"  # the system that scores hold beside the model where a champion was drawn, too
 Floats = NDArray[np.float64]
 

@@ -12,14 +12,13 @@ import pyarrow.parquet as pq
 from model.artefacts import file_digest, folder_digest, read_json
 from model.dataset.dataset import Dataset
 from model.errors import UserError
-from validation.benchmark.metrics import CHAMPION
+from validation.benchmark.metrics import CHAMPION, MODEL
 from validation.gate.comparison import Comparison
 from validation.gate.shadow import Trial
 from validation.gate.sheets import Sheet, read_sheet
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, UserError)
 BASELINES = ("adapter_off", "reference_pasted")
-MODEL = "model"
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from validation.benchmark.metrics import METRICS
+from validation.benchmark.metrics import METRICS, MODEL
 from validation.gate.comparison import Comparison, Slice
 from validation.gate.outcome import rounded
 from validation.gate.statistics import Estimate
 from validation.gate.thresholds import Thresholds
 
-MODEL = "model"
 COMPARED = "compared"  # the cases whose people the champion has not seen, where these are not all
 
 
