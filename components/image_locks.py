@@ -16,7 +16,6 @@ LEFT_OUT = {"onnxruntime", "opencv-python", "openvino-telemetry"}
 # A Kubeflow step is started by kfp's executor, which needs nothing but kfp itself.
 EXECUTOR = "kfp"
 
-
 # What the images share, by role of pyproject.toml: all have the first, those with torch the second. Setuptools comes
 # before torch asks for it, to take the place of the one that a new environment brings.
 SHARED = {"data": {EXECUTOR, "setuptools"}, "faces": {EXECUTOR}}

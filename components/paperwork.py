@@ -1,5 +1,4 @@
-"""Derives what a step's folder carries besides its code, the tables of its README.md and the lock of its image, and the
-locks that the images share.
+"""Derives what a step's folder carries besides its code: tables of its README.md, its image's lock, shared locks.
 
 `python -m components.paperwork` rewrites what is out of date (`make paperwork`); a test fails while something is.
 """

@@ -183,8 +183,9 @@ def _steps(photo: NDArray[np.uint8]) -> tuple[Grey, NDArray[np.bool_]]:
 
 
 def _separators(photo: NDArray[np.uint8], change: Grey) -> dict[int, bool]:
-    """Middles of narrow runs of columns of one colour whose either side is a step along half of its length, each with
-    whether both are full.
+    """Middles of narrow runs of columns of one colour whose either side is a step along half of its length.
+
+    Each comes with whether both are full.
     """
     flat = photo.reshape(len(photo), -1)
     total, squares = (cv2.reduce(flat, 0, how, dtype=cv2.CV_64F)[0] for how in (cv2.REDUCE_SUM, cv2.REDUCE_SUM2))

@@ -18,8 +18,9 @@ from validation.benchmark.metrics import CHAMPION
 
 @dataclass(frozen=True)
 class Meeting:
-    """The cases that a champion draws beside a model, and what the scores say of it: `digest`, `seen`, `searched`,
-    `absent`.
+    """The cases that a champion draws beside a model, and what the scores say of it.
+
+    The `facts` are its `digest`, who was `seen` in its training, how they were `searched`, and why it is `absent`.
     """
 
     cases: Sequence[Case]

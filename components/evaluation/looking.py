@@ -50,8 +50,9 @@ def truths(panel: Eyes, dataset: Dataset, cases: Iterable[Case]) -> dict[str, di
 def paper_faces(
     panel: Eyes, dataset: Dataset, cases: Sequence[Case], fitted: Mapping[str, Picture]
 ) -> dict[str, dict[str, paper.Faces]]:
-    """`{case id: {judge: faces}}` as the released evaluator sees them: in the ground truth at the size that is drawn
-    (`fitted`, by case id), and in each padded reference photo.
+    """`{case id: {judge: faces}}` as the released evaluator sees them.
+
+    It looks at the ground truth at the size that is drawn (`fitted`, by case id), and at each padded reference photo.
     """
     photos = {
         person.reference: str(dataset.faces.at[person.reference, "image_id"]) for c in cases for person in c.people

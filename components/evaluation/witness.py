@@ -33,7 +33,10 @@ class Opened:
 
 @dataclass(frozen=True)
 class Witnessed:
-    """A case that can be scored: as the protocols take it, its samples, and each reference's face for the page."""
+    """A case that can be scored: as the protocols take it, and its samples.
+
+    `truths` is what our protocol compares with and `faces` what the paper's does, both by judge.
+    """
 
     case: Case
     truths: Mapping[str, Truth]

@@ -23,9 +23,7 @@ BASELINES = ("adapter_off", "reference_pasted")
 
 @dataclass(frozen=True)
 class Inputs:
-    """Folders of the artefacts that a decision is made from, and the list of people to be forgotten and the report of a
-    shadow, if any.
-    """
+    """What a decision is made from: folders of artefacts, the list of people to be forgotten, a shadow's report."""
 
     dataset: Path
     validation: Path
