@@ -89,8 +89,7 @@ def _crop(dataset: Dataset, face_id: str) -> Picture:
 
 def pasted(dataset: Dataset, case: Case, picture: Picture) -> Picture:
     """`picture` with every person's reference face pasted over the wanted box, back to front by size."""
-    people = sorted(case.people, key=lambda person: (person.box[2] - person.box[0]) * (person.box[3] - person.box[1]))
-    for person in people:
+    for person in sorted(case.people, key=lambda person: person.area):
         face = dataset.faces.loc[[person.reference]].iloc[0].to_dict()
         photo = dataset.image(str(face["image_id"]))
         picture = paste_face(picture, np.array(person.box, np.float32), photo, np.asarray(face["box"], np.float32))

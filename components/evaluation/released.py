@@ -27,7 +27,7 @@ from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.progress import track
 from validation.benchmark import paper
-from validation.benchmark.cases import Case, Person
+from validation.benchmark.cases import Case
 
 log = logging.getLogger(__name__)
 
@@ -127,14 +127,9 @@ def _pasted(plan: Planned, picture: Picture, panel: Eyes) -> Picture:
     """`picture` with the face of each reference pasted over its person's box, back to front by size."""
     photos = [paper.padded(decode(reference)) for reference in plan.scene.references]
     faces = list(zip(plan.case.people, photos, panel.look(photos), strict=True))
-    for person, photo, seen in sorted(faces, key=lambda item: _area(item[0])):
+    for person, photo, seen in sorted(faces, key=lambda item: item[0].area):
         picture = paste_face(picture, np.array(person.box, np.float32), photo, seen.boxes[0])
     return picture
-
-
-def _area(person: Person) -> float:
-    x1, y1, x2, y2 = person.box
-    return (x2 - x1) * (y2 - y1)
 
 
 def _png(picture: Picture) -> bytes:

@@ -26,6 +26,12 @@ class Person:
     reference: str
     box: tuple[float, float, float, float]
 
+    @property
+    def area(self) -> float:
+        """Of the box, in square px."""
+        x1, y1, x2, y2 = self.box
+        return (x2 - x1) * (y2 - y1)
+
 
 @dataclass(frozen=True)
 class Case:
