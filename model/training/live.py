@@ -10,6 +10,7 @@ from model.artefacts import new_file, write_json
 
 FLUSH_SECONDS = 5  # that TensorBoard may lag behind
 METRICS, CURVE, SAMPLES = "metrics.json", "curve.csv", "samples"
+ALONE = "[core]\n    no_scm = true\n"  # DVC reads no file outside a repository of its own, with or without git
 
 
 class Live:
@@ -17,7 +18,9 @@ class Live:
 
     def __init__(self, folder: Path, done: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        (folder / ".dvc").mkdir(exist_ok=True)
+        (folder / ".dvc" / "config").write_text(ALONE, encoding="utf-8")
+        self.folder, self.drawn = folder, list[str]()
         self.rows = [row for row in _read(folder / CURVE) if int(row["step"]) <= done]
         self.events = SummaryWriter(str(folder), purge_step=done + 1, flush_secs=FLUSH_SECONDS)
 
@@ -31,8 +34,16 @@ class Live:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self.rows)
+        self._draw([name for name in columns if name not in ("step", "phase")])
         for name, value in measures.items():
             self.events.add_scalar(name, value, step)
+
+    def _draw(self, measures: list[str]) -> None:
+        """Have DVC draw each measure over the steps; by itself it draws the last column over the rows."""
+        if measures != self.drawn:
+            plots = [{name: {"x": "step", "y": {CURVE: name}}} for name in measures]
+            write_json(self.folder / "dvc.yaml", {"metrics": [METRICS], "plots": plots})  # YAML, too
+            self.drawn = measures
 
     def sample_file(self, step: int) -> Path:
         """Where the sample grid of a step goes."""

@@ -1,11 +1,16 @@
 """What a training shows while it runs: files that DVC and TensorBoard read, speed by the counting rule, samples."""
 
 import csv
+import json
+import os
+import subprocess
+import sys
 import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -74,6 +79,28 @@ def test_a_resumed_training_goes_on_with_its_files(tmp_path: Path) -> None:
         ("4", "0.25", ""),
         ("6", "9.0", "0.5"),
     ]
+
+
+def dvc(folder: Path, *command: str) -> Any:
+    """What DVC says of a folder from anywhere else, as JSON."""
+    program = [sys.executable, "-m", "dvc", "--cd", str(folder), *command, "--json"]
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
+    return json.loads(subprocess.run(program, env=environment, capture_output=True, check=True).stdout)
+
+
+def test_dvc_shows_the_newest_point_and_draws_each_measure_over_the_steps(tmp_path: Path) -> None:
+    live = Live(tmp_path, 0)
+    live.add(20, "one", {"flow": 0.5})
+    live.add(40, "two", {"flow": 0.25, "identity": 0.75})
+    newest = dvc(tmp_path, "metrics", "show")[""]["data"]["metrics.json"]["data"]
+    assert newest == {"step": 40, "phase": "two", "flow": 0.25, "identity": 0.75}
+    drawn = dvc(tmp_path, "plots", "show")["data"]
+    assert drawn.keys() == {"flow", "identity"}
+    for name, points in (("flow", [("20", "0.5"), ("40", "0.25")]), ("identity", [("20", ""), ("40", "0.75")])):
+        picture = drawn[name][0]["content"]
+        assert [(row["step"], row[name]) for row in picture["data"]["values"]] == points
+        assert picture["encoding"]["x"]["field"] == "step"
+        assert picture["layer"][0]["encoding"]["y"]["field"] == name
 
 
 @pytest.mark.parametrize("done", [0, 4], ids=["before its first checkpoint", "later"])
