@@ -23,7 +23,7 @@ from model.training.feature_files import ALL, FEATURES, Share
 from model.training.mix import refuse_empty_folders
 from model.training.patches import compute_patches
 from model.training.photo_digests import read_shards
-from model.training.processes import share_of
+from model.training.processes import share_of, wait_for_all
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 
@@ -56,9 +56,9 @@ def assemble(
     refuse_empty_folders(data.targets, loop.phases)
     store, device, share = cache_folder(FEATURES), process.device, share_of(process)
     read_shards(dataset, dataset.images.index[dataset.images["split"] == SPLIT], store, share)
-    process.wait_for_everyone()
+    wait_for_all(process)
     batches, judges = prepare(dataset, data, chosen, batch, seed, store, device, share)
-    process.wait_for_everyone()
+    wait_for_all(process)
     if any(phase.drawn for phase in loop.phases):
         judges = replace(judges, detector=Detector.load(str(device)))
     return Trainer(load_backbone(chosen), adapter, judges, batches, loop, work, process)

@@ -27,7 +27,7 @@ from model.training.checkpoint import (
     save_checkpoint,
 )
 from model.training.phases import Phase, phase_at, total_steps
-from model.training.processes import accelerator
+from model.training.processes import accelerator, wait_for_all
 from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
@@ -205,4 +205,4 @@ class Trainer:
     def _save(self) -> None:
         write = self.accelerator.is_main_process
         save_checkpoint(self.work, self.adapter, self.optimiser, self.progress, write=write)
-        self.accelerator.wait_for_everyone()
+        wait_for_all(self.accelerator)
