@@ -1,12 +1,14 @@
 """Settings of the train step."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from components.training.trainjob import Job
 from model.settings import Settings
-from model.training.phases import Phase, retrain_phases
+from model.training.phases import Phase, paper_phases, retrain_phases
+
+SCHEDULES = {"paper": paper_phases, "retrain": retrain_phases}
 
 
 class TrainingConfig(Settings):
@@ -26,7 +28,11 @@ class TrainingConfig(Settings):
         "the preset has. Branches trained apart become one model by `withanyone merge-branches`",
     )
     phases: tuple[Phase, ...] = Field(
-        retrain_phases(), min_length=1, strict=False, description="stretches of training, one after the other"
+        retrain_phases(),
+        min_length=1,
+        strict=False,
+        description="stretches of training, one after the other; or 'paper', the four that were published, or "
+        "'retrain', the default",
     )
     effort: float = Field(1.0, gt=0, le=100, description="multiplies the steps of every phase; 0.1 is a trial")
     batch: int = Field(16, ge=1, le=4096, description="pictures in a batch")
@@ -47,6 +53,15 @@ class TrainingConfig(Settings):
     samples_every: int = Field(
         0, ge=0, description="optimiser steps between grids of sample pictures among the live metrics; 0: none"
     )
+
+    @field_validator("phases", mode="before")
+    @classmethod
+    def _a_schedule_may_be_named(cls, phases: Any) -> Any:
+        if not isinstance(phases, str):
+            return phases
+        if phases not in SCHEDULES:
+            raise ValueError(f"'{phases}' is no schedule; give a list of phases, or one of {', '.join(SCHEDULES)}")
+        return SCHEDULES[phases]()
 
     @model_validator(mode="after")
     def _each_phase_has_its_own_name(self) -> Self:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.training.config import TrainingConfig
-from model.training.phases import total_steps
+from model.training.phases import paper_phases, retrain_phases, total_steps
 
 
 def test_defaults_survive_json_and_plain_dictionaries() -> None:
@@ -16,6 +16,13 @@ def test_defaults_survive_json_and_plain_dictionaries() -> None:
 def test_phases_may_be_written_as_in_yaml() -> None:
     config = TrainingConfig.model_validate({"phases": [{"name": "a", "steps": 3, "learning_rate": 0.001}]})
     assert total_steps(config.phases) == 3
+
+
+def test_a_schedule_of_phases_is_asked_for_by_its_name() -> None:
+    assert TrainingConfig.model_validate_json('{"phases": "paper"}').phases == paper_phases()
+    assert TrainingConfig.model_validate({"phases": "retrain"}).phases == retrain_phases()
+    with pytest.raises(ValidationError, match="'papers' is no schedule; give a list of phases, or one of paper, retr"):
+        TrainingConfig.model_validate({"phases": "papers"})
 
 
 @pytest.mark.parametrize(
