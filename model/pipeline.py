@@ -245,7 +245,7 @@ class WithAnyonePipeline(DiffusionPipeline):
                     "boxes."
                 )
             given = large[:people]
-        return faces_blurred(photo, found), given
+        return faces_blurred(photo, np.concatenate([found, given])), given  # a face in a box may not have been found
 
 
 def _check_references(prompt: object, references: object) -> None:

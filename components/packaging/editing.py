@@ -19,10 +19,10 @@ NAME = "image"
 
 @dataclass(frozen=True)
 class Scene:
-    """A photo [H, W, 3] with its faces blurred, and the boxes [n, 4] of these, pixels, from left to right."""
+    """A photo [H, W, 3], and the boxes [n, 4], pixels, of the faces found in it."""
 
-    shown: NDArray[np.uint8]
-    boxes: NDArray[np.float32]
+    photo: NDArray[np.uint8]
+    found: NDArray[np.float32]
 
     @classmethod
     def read(cls, text: str, size: Size, analyser: Analyser, consent: Consent) -> Self:
@@ -38,14 +38,18 @@ class Scene:
         faces = analyser.analyse([pixels])[0]
         for face in faces:
             consent.check(face.embedding, NAME)
-        boxes = np.array([face.box for face in faces], np.float32).reshape(-1, 4)
-        return cls(faces_blurred(pixels, boxes), blurred_faces(boxes, size))
+        return cls(pixels, np.array([face.box for face in faces], np.float32).reshape(-1, 4))
+
+    def shown(self, boxes: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """The photo with its faces blurred, and what lies in the `boxes` [n, 4] of an order, found or not."""
+        return faces_blurred(self.photo, np.concatenate([self.found, boxes]))
 
     def places(self, people: int) -> NDArray[np.float32]:
         """The boxes [people, 4] of the leftmost faces; raises RefusalError where there are fewer."""
-        if len(self.boxes) < people:
-            height, width = self.shown.shape[:2]
-            why = f"shows {len(self.boxes)} faces of {least_face((width, height)):g} pixels at {width} x {height}"
+        height, width = self.photo.shape[:2]
+        large = blurred_faces(self.found, (width, height))
+        if len(large) < people:
+            why = f"shows {len(large)} faces of {least_face((width, height)):g} pixels at {width} x {height}"
             remedy = f"send a closer photo, fewer references than {people}, or boxes"
             raise unfit(NAME, why, remedy)
-        return self.boxes[:people]
+        return large[:people]

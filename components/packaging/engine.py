@@ -175,12 +175,13 @@ class Engine:
 
     def _requests(self, request: GenerateRequest, references: Sequence[Reference]) -> list[Request]:
         boxes, width, height = self._layout(len(references), request.size)
+        if request.boxes is not None:
+            boxes = np.array(request.boxes, np.float32) * np.array([width, height, width, height], np.float32)
         shown = None
         if request.image is not None:
             scene = Scene.read(request.image, (width, height), self.analyser, self.references.consent)
-            shown, boxes = scene.shown, boxes if request.boxes else scene.places(len(references))
-        if request.boxes is not None:
-            boxes = np.array(request.boxes, np.float32) * np.array([width, height, width, height], np.float32)
+            boxes = boxes if request.boxes else scene.places(len(references))
+            shown = scene.shown(boxes)
         embeddings = np.stack([reference.embedding for reference in references])
         seeds = [(request.seed + number) % (limits.SEED + 1) for number in range(request.pictures)]
         seen = [reference.patches for reference in references if reference.patches is not None]

@@ -174,6 +174,11 @@ def test_kontext_is_shown_the_photo_without_faces(
     assert changed[70:186, 70:186].mean() > 0.9
     assert not changed[:60].any()
     assert (made != picture(pipe, image=photo(6, (256, 256)), width=256, height=256)).any()
+    picture(pipe, image=target, width=256, height=256, boxes=[[200, 4, 252, 60]])  # of a face that nobody found
+    assert seen[-1].shown is not None
+    unlike = (seen[-1].shown != resized).any(-1)
+    assert unlike[10:54, 206:246].mean() > 0.9
+    assert (unlike | changed)[60:].sum() == changed[60:].sum()
     with pytest.raises(UserError, match=r"image: 1 faces of 18\.75 pixels are found for 2 references; give boxes"):
         picture(pipe, photo(1), photo(2), image=target)
     with pytest.raises(UserError, match="image: 300 x 200 is not about square"):

@@ -1,5 +1,6 @@
 """The photo that an order wants edited: which faces make room, what the model is shown, and what is refused."""
 
+import base64
 import json
 from io import BytesIO
 
@@ -55,6 +56,16 @@ def test_the_leftmost_faces_make_room_and_are_not_shown(engine: Engine) -> None:
 def test_boxes_of_the_request_come_before_the_faces(engine: Engine) -> None:
     (asked,) = engine.order(order(photo((10, 60, 40)), boxes=[[0.5, 0.0, 1.0, 0.5]])).requests
     assert asked.boxes.tolist() == [[WIDTH / 2, 0, WIDTH, HEIGHT / 2]]
+
+
+def test_a_face_that_nobody_found_is_not_shown_where_the_request_has_a_box(engine: Engine) -> None:
+    image = Image.open(BytesIO(base64.b64decode(photo((10, 60, 40)))))
+    image.paste((200, 200, 200), (100, 20, 140, 50))  # no white: nobody finds it
+    (asked,) = engine.order(order(base64_of(encoded(image)), boxes=[[0.5, 0.0, 1.0, 0.5]])).requests
+    assert asked.shown is not None
+    rows = HEIGHT / WIDTH
+    for x, y, white in ((10, 60, 255), (100, 20, 200)):
+        assert 60 < asked.shown[round(y * rows) + 2, x + 1, 0] < white - 20
 
 
 def test_photos_that_cannot_be_edited(engine: Engine) -> None:
