@@ -26,7 +26,7 @@ from components.curation.measures import unnatural
 from components.curation.parts import results
 from components.curation.registered import same_content
 
-VERSION = 5  # counts up when a change in registered.py or of `measures.unnatural` may change what is kept
+VERSION = 6  # counts up when a change in registered.py or of `measures.unnatural` may change what is kept
 SMALLER = 0.15  # log of lengths: a copy whose face is so much smaller is as bad as one deviation in its details
 PEOPLE = 1024  # whose comparisons are kept at a time
 ROWS = pa.schema([(KEY, pa.string()), ("same", pa.string()), ("unnatural", pa.string())])

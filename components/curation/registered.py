@@ -3,8 +3,9 @@
 A crop through a face moves the landmarks that the face is aligned by, and with them its fingerprint and its embedding.
 Here the surroundings of the face in one photo are looked for in the other, in all places, in sizes near those that the
 landmarks tell, and mirrored. The search compares tones; what is found must agree in detail too, for photos of one
-sitting agree in tones, and often in fingerprint and embedding. Of a photo of several people only the surroundings of
-the face are compared with a photo of one, else the face would be too small in it to have details.
+sitting agree in tones, and often in fingerprint and embedding. The other is looked through no further than around its
+own face, and of a photo of several people less than that is compared with a photo of one: else the face would be too
+small to have details, and photos before one backdrop would agree by that alone.
 """
 
 import io
@@ -29,6 +30,7 @@ DETAIL = 2.5  # pixels: standard deviation of the blur that is taken away
 TONES, DETAILS = 0.85, 0.82  # least correlations; a few in a hundred photos of one sitting and pose reach both
 REFINED = 0.9  # least correlation of details where no pixel is out of place any more
 SHOWN = 1.8  # sizes of the face's box that are compared where one photo shows several people and the other one
+SURROUNDED = 2.5  # sizes that are compared of others: before one backdrop photos of a small face differ in it alone
 GRID = 4  # rows and columns of blocks that are compared each by itself there: what covers a few of them says nothing
 NEAREST, ALIKE = 6, 0.3  # other photos of a person that a photo is compared with, and their least cosine
 NEAREST_CUT = 16  # the same of photos of several people, for one that may be cut out of them, and the other way round
@@ -84,7 +86,7 @@ def same_content(
     for row, column in sorted(_nearest(cosine, several)):
         closer = bool(several[row] != several[column])
         for place in {(row, closer), (column, closer)} - views.keys():
-            views[place] = _view(found, int(faces[place[0]]), float(spread[place[0]]), SHOWN if closer else np.inf)
+            views[place] = _view(found, int(faces[place[0]]), float(spread[place[0]]), SHOWN if closer else SURROUNDED)
         less, more = sorted((views[row, closer], views[column, closer]), key=lambda view: view.extent)
         verdict = _cut_out(less, more) if closer else _one_picture(less, more)
         if verdict is False and told[row, column] and not closer:

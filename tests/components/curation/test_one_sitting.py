@@ -88,7 +88,8 @@ def test_what_is_told_to_be_one_picture_may_be_turned_stretched_and_mirrored(how
 
 def test_what_is_too_small_to_be_compared_or_is_to_be_skipped_is_what_was_told() -> None:
     photos = [(photo_of(1, 2), EYES_NOSE_MOUTH), (photo_of(1, 3), EYES_NOSE_MOUTH)]
-    tiny = found_of(photos, np.array([120, 120, 136, 140], np.float32))
+    points = EYES_NOSE_MOUTH.mean(axis=0) + (EYES_NOSE_MOUTH - EYES_NOSE_MOUTH.mean(axis=0)) / 50
+    tiny = found_of([photos[0], (photos[1][0], points.astype(np.float32))])
     assert judged(tiny, YES)
     assert not judged(tiny, NO)
     assert judged(found_of(photos), YES, skip=YES)

@@ -89,6 +89,18 @@ def test_a_picture_is_known_on_a_page_where_its_rim_is_near_the_face_or_cuts_it(
     assert same.tolist() == [[False, True, False], [True, False, False], [False, False, False]]
 
 
+@pytest.mark.parametrize("other", [4, 5])
+def test_photos_of_a_small_face_before_one_backdrop_are_told_by_the_face(other: int) -> None:
+    backdrop = cv2.resize(painting(3), None, fx=6, fy=6)
+    pictures = [backdrop.copy() for _ in range(2)]
+    middle, half = np.array(backdrop.shape) // 2, SIDE // 4
+    for picture, seed in zip(pictures, (4, other), strict=True):
+        picture[middle[0] - half : middle[0] + half, middle[1] - half : middle[1] + half] = painting(seed)[::2, ::2]
+    found = shown(pictures, [(SIDE // 2 - middle[0], SIDE // 2 - middle[1])] * 2, [partial(jpg, p) for p in pictures])
+    same = same_content(found, np.arange(2), np.ones((2, 2), np.bool_))
+    assert same[0, 1] == (other == 4)
+
+
 def test_a_photo_is_decoded_once_however_many_it_is_compared_with() -> None:
     decoded: list[int] = []
 
