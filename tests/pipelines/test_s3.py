@@ -50,7 +50,7 @@ def store(tmp_path: Path) -> Iterator[str]:
         become_ready(url, tmp_path / "weed.log")
         yield url
     finally:
-        server.terminate()
+        server.kill()  # asked to end, it takes 25 seconds, and nothing in it is wanted any more
         server.wait()
 
 
