@@ -91,7 +91,7 @@ def test_a_picture_is_known_on_a_page_where_its_rim_is_near_the_face_or_cuts_it(
 
 @pytest.mark.parametrize("other", [4, 5])
 def test_photos_of_a_small_face_before_one_backdrop_are_told_by_the_face(other: int) -> None:
-    backdrop = cv2.resize(painting(3), None, fx=6, fy=6)
+    backdrop = np.asarray(cv2.resize(painting(3), None, fx=6, fy=6), np.uint8)
     pictures = [backdrop.copy() for _ in range(2)]
     middle, half = np.array(backdrop.shape) // 2, SIDE // 4
     for picture, seed in zip(pictures, (4, other), strict=True):
