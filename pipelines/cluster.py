@@ -9,9 +9,9 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from components.steps import CURATE, GATE, LOOK, PHOTOS, STEPS, Resources, Step
+from components.steps import CURATE, GATE, LOOK, STEPS, Resources, Step
 from components.training.trainjob import WORKSPACE
-from pipelines.settings import SettingsError, read_yaml, refusal
+from pipelines.settings import SettingsError, home_of_tombstones, read_yaml, refusal
 from pipelines.sources import ROOT, code_version
 
 FILE = "cluster.yaml"
@@ -161,12 +161,8 @@ def load_cluster(file: Path | None) -> Cluster:
 
 
 def with_tombstones(settings: Mapping[str, BaseModel]) -> dict[str, BaseModel]:
-    """`settings` in which the gate looks for who is to be forgotten by then: in the photo folder, or beside the list.
-
-    Both are on a volume.
-    """
-    photos, gate = settings[PHOTOS.name].model_dump(), settings[GATE.name]
-    place = photos["folder"] or (photos["urls"] and str(PurePosixPath(photos["urls"]).parent))
+    """`settings` in which the gate looks for who is to be forgotten by then, on the volume that keeps them."""
+    place, gate = home_of_tombstones(settings), settings[GATE.name]
     if not place or gate.model_dump()["forgotten"]:
         return dict(settings)
     return {**settings, GATE.name: gate.model_copy(update={"forgotten": place})}

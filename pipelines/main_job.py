@@ -20,7 +20,7 @@ from model.errors import Preempted, UserError
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
-from pipelines.settings import check_model
+from pipelines.settings import check_model, home_of_tombstones
 from pipelines.sources import ROOT, code_version, step_version
 
 log = logging.getLogger(__name__)
@@ -151,11 +151,10 @@ def _photos(settings: Mapping[str, BaseModel]) -> str:
 
 
 def _tombstones(settings: Mapping[str, BaseModel]) -> Path | None:
-    """The list of forgotten people in the photo folder, or beside the list of photos, if there is one."""
-    paths = PHOTOS.paths(settings[PHOTOS.name])
-    folder = paths.get("folder") or ("urls" in paths and paths["urls"].parent)
-    file = folder / FORGOTTEN if folder else None
-    return file if file and file.is_file() else None
+    """The list of forgotten people, if there is one."""
+    place = home_of_tombstones(settings)
+    file = Path(place).expanduser().resolve() / FORGOTTEN
+    return file if place and file.is_file() else None
 
 
 def _report(report: StepReport) -> dict[str, Any]:

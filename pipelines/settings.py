@@ -4,13 +4,13 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from components.steps import CURATE, STEPS, TRAIN, Step
+from components.steps import CURATE, PHOTOS, STEPS, TRAIN, Step
 from model.errors import UserError
 from model.presets import preset
 
@@ -101,6 +101,12 @@ def check(step: Step, values: Mapping[str, Any]) -> BaseModel:
         return settings.model_validate_json(text)
     except ValidationError as error:
         raise SettingsError(refusal(step.name, settings, error)) from None
+
+
+def home_of_tombstones(settings: Mapping[str, BaseModel]) -> str:
+    """The folder that keeps who is forgotten: that of the photos, else that of their list; empty for the cast."""
+    photos = settings[PHOTOS.name].model_dump()
+    return str(photos["folder"] or (photos["urls"] and PurePosixPath(photos["urls"]).parent))
 
 
 def check_model(settings: Mapping[str, BaseModel]) -> None:
