@@ -60,9 +60,10 @@ def decided_on(folder: Path, run: str) -> dict[str, str]:
 def _photos(dataset: Path) -> dict[str, Any]:
     """How many photos there are of each source, licence and consent."""
     from model.dataset.records import read_table
+    from model.dataset.rights import RIGHTS
 
     table = read_table(dataset, "images")
-    counts = {name: dict(sorted(Counter(table[name].to_pylist()).items())) for name in ("source", "licence", "consent")}
+    counts = {name: dict(sorted(Counter(table[name].to_pylist()).items())) for name in RIGHTS}
     return {"count": table.num_rows, **counts}
 
 

@@ -7,6 +7,8 @@ from typing import Literal, TypeVar
 
 import pyarrow as pa
 
+from model.dataset.rights import RIGHTS
+
 Entry = TypeVar("Entry")
 ID_DIGITS = 16  # of a file's SHA-256 in hex: the id of its photo
 
@@ -39,7 +41,7 @@ class Reject:
 
 
 COLUMNS = tuple(column.name for column in fields(Item))
-REPEATED = ("person", "named_by", "source", "licence", "consent")  # columns of few values
+REPEATED = ("person", "named_by", *RIGHTS)  # columns of few values
 SCHEMA = pa.schema(
     [(name, pa.dictionary(pa.int32(), pa.string()) if name in REPEATED else pa.string()) for name in COLUMNS]
 )

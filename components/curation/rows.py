@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.curation.album import Album, Photo
 from components.curation.labels import Labels
 from components.curation.vectors import BLOCK
+from model.dataset.rights import RIGHTS, rights_of_people
 
 Row = dict[str, Any]
 
@@ -56,8 +58,9 @@ class Shelf:
         return Entry(photo, _image_row(photo, faces, self._splits[place], self._caption(place)), faces)
 
 
-def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> Iterator[Row]:
-    """One row per person, by name."""
+def identity_rows(labels: Labels, held: NDArray[np.bool_], faces: pa.Table) -> Iterator[Row]:
+    """One row per person, by name; `faces` are the rows of the faces."""
+    rights = rights_of_people(faces)
     similarity = _similarities(labels)
     for person, faces in labels.faces_of():
         bank = faces[labels.reference[faces]]
@@ -68,6 +71,7 @@ def identity_rows(labels: Labels, held: NDArray[np.bool_]) -> Iterator[Row]:
             "centre": labels.centres[person],
             "spread": float(similarity[bank].mean()),
             "split": "heldout" if held[person] else "train",
+            **rights[labels.names[person]],
         }
 
 
@@ -96,7 +100,12 @@ def _face_row(labels: Labels, photo: Photo, similarity: NDArray[np.float32], row
         "embedding": found.embedding[row],
         "sharpness": float(found.sharpness[row]),
         "fingerprint": f"{int(found.fingerprint[row]):016x}",
+        **_rights(photo),
     }
+
+
+def _rights(photo: Photo) -> Row:
+    return {name: getattr(photo.item, name) for name in RIGHTS}
 
 
 def _image_row(photo: Photo, faces: list[Row], split: str, caption: str) -> Row:
@@ -111,9 +120,7 @@ def _image_row(photo: Photo, faces: list[Row], split: str, caption: str) -> Row:
         "known": sum(face["identity"] is not None for face in faces),
         "caption": caption,
         "query": photo.item.query,
-        "source": photo.item.source,
-        "licence": photo.item.licence,
-        "consent": photo.item.consent,
+        **_rights(photo),
         "split": split,
         "sharpness": photo.sharpness,
         "exposure": photo.exposure,

@@ -21,11 +21,12 @@ from components.curation.rows import Entry, Shelf
 from model.artefacts import link_file
 from model.dataset.dataset import Dataset
 from model.dataset.records import read_table
+from model.dataset.rights import RIGHTS
 from model.dataset.shards import Arrays, Sample, ShardReader, pack_arrays, pack_facts, shard_number, write_shards
 from model.progress import track
 
 PARTS = {"images": False, "references": True}  # whether its photos show one person alone
-OF_PHOTO = ("image_id", "path", "width", "height", "caption", "query", "source", "licence", "consent")
+OF_PHOTO = ("image_id", "path", "width", "height", "caption", "query", *RIGHTS)
 OF_FACE = ("face_id", "identity", "role", "score")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from components.curation.config import CurationConfig
@@ -17,6 +18,7 @@ from components.curation.shelves import shelve
 from model.artefacts import write_json
 from model.dataset.dataset import Dataset
 from model.dataset.records import SCHEMA_VERSION, TableWriter, write_table
+from model.dataset.rights import OF_PERSON
 from model.dataset.shards import list_shards
 
 ELSEWHERE = {"device", "shards", "previous"}  # settings that say where and how the work is done, not what comes out
@@ -45,7 +47,8 @@ def write_dataset(
             faces.add(entry.faces)
             licences.add(entry.image["licence"])
     with TableWriter(folder, "identities") as people:
-        people.add(identity_rows(labels, held))
+        rows = pq.read_table(folder / "faces.parquet", columns=["identity", *OF_PERSON.values()])
+        people.add(identity_rows(labels, held, rows))
     write_table(folder, "rejects", (asdict(reject) for reject in sorted(rejects)))
     counts = {
         "images": images.rows,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.artefacts import file_digest, read_json
-from model.dataset.records import SCHEMA_VERSION, TABLES, read_table
+from model.dataset.records import READABLE, TABLES, read_table
 from model.dataset.shards import Sample, ShardReader
 from model.errors import UserError
 
@@ -37,8 +37,9 @@ class Dataset:
             raise UserError(f"{folder} is not a dataset (it has no manifest.json): give the folder that curate wrote")
         manifest = read_json(path)
         found = manifest.get("schema")
-        if found != SCHEMA_VERSION:
-            raise UserError(f"{path} has schema {found}, this version reads {SCHEMA_VERSION}: curate the photos again")
+        if found not in READABLE:
+            known = " and ".join(map(str, READABLE))
+            raise UserError(f"{path} has schema {found}, this version reads {known}: curate the photos again")
         return cls(folder, manifest)
 
     @cached_property

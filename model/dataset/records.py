@@ -7,9 +7,11 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from model.dataset.rights import OF_PERSON, RIGHTS, faces_with_rights, people_with_rights
 from model.errors import UserError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READABLE = (1, SCHEMA_VERSION)  # 1 had no rights of faces and people
 ROWS_AT_ONCE = 2048  # in a row group
 
 
@@ -31,9 +33,7 @@ IMAGES = pa.schema(
             known=pa.int32(),
             caption=pa.string(),
             query=pa.string(),
-            source=pa.string(),
-            licence=pa.string(),
-            consent=pa.string(),
+            **dict.fromkeys(RIGHTS, pa.string()),
             split=pa.string(),  # 'train', 'heldout' or 'mixed'
             sharpness=pa.float32(),  # variance of the Laplacian of the grey photo (0..255) at 512 px
             exposure=pa.float32(),  # mean luma, 0..1
@@ -54,6 +54,7 @@ FACES = pa.schema(
             embedding=pa.list_(pa.float32()),  # raw, of the training recogniser
             sharpness=pa.float32(),  # variance of the Laplacian of the aligned grey face (0..255) at 112 px
             fingerprint=pa.string(),  # perceptual hash of the aligned face, 16 hex digits; near-duplicates are close
+            **dict.fromkeys(RIGHTS, pa.string()),  # of the photo
         ),
     ]
 )
@@ -65,9 +66,11 @@ IDENTITIES = pa.schema(
         centre=pa.list_(pa.float32()),  # unit norm
         spread=pa.float32(),  # mean cosine of the references to the centre
         split=pa.string(),  # 'train' or 'heldout'
+        **dict.fromkeys(OF_PERSON, pa.list_(pa.string())),  # of all photos of the person, each once, sorted
     )
 )
 REJECTS = pa.schema(_columns(path=pa.string(), stage=pa.string(), reason=pa.string(), detail=pa.string()))
+ADDED = {"faces": RIGHTS, "identities": OF_PERSON}  # the columns that schema 1 lacked
 TABLES: dict[str, pa.Schema] = {"images": IMAGES, "faces": FACES, "identities": IDENTITIES, "rejects": REJECTS}
 
 
@@ -121,7 +124,8 @@ def read_table(folder: Path, name: str) -> pa.Table:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"the dataset table {path} cannot be read ({error}): {remedy}") from error
     schema = TABLES[name]
-    for field in schema:
+    older = name in ADDED and not set(ADDED[name]).intersection(table.column_names)
+    for field in (each for each in schema if not older or each.name not in ADDED[name]):
         found = table.schema.field(field.name).type if field.name in table.column_names else None
         if found != field.type:
             raise UserError(f"the dataset table {path} has {field.name}: {found} instead of {field.type}: {remedy}")
@@ -129,6 +133,16 @@ def read_table(folder: Path, name: str) -> pa.Table:
     if extra:
         raise UserError(f"the dataset table {path} has the unknown columns {', '.join(extra)}: {remedy}")
     try:
+        table = _completed(Path(folder), name, table) if older else table
         return table.select(schema.names).cast(schema)
-    except (pa.ArrowException, ValueError) as error:  # nothing where something must be
+    except (pa.ArrowException, ValueError, KeyError, OSError) as error:  # nothing where something must be
         raise UserError(f"the dataset table {path} cannot be used ({error}): {remedy}") from error
+
+
+def _completed(folder: Path, name: str, table: pa.Table) -> pa.Table:
+    """The table of faces or people of a dataset of schema 1 with the rights that its photos have."""
+    photos = read_table(folder, "images")
+    if name == "faces":
+        return faces_with_rights(table, photos)
+    faces = pq.read_table(folder / "faces.parquet", columns=["image_id", "identity"])  # embeddings are many
+    return people_with_rights(table, faces_with_rights(faces, photos))

@@ -13,6 +13,7 @@ from PIL import Image
 
 from model.artefacts import write_json
 from model.dataset.records import write_table
+from model.dataset.rights import OF_PERSON, RIGHTS
 from model.dataset.shards import Sample, list_shards, write_shards
 
 PER_SHARD = 2
@@ -71,6 +72,7 @@ def write_dataset(
     images = [_image(sample.key, shard) for sample, shard in write_shards(folder, "references", samples, PER_SHARD)]
     identities = [
         {"identity": person, "references": photos, "targets": 0, "centre": [1.0], "spread": 1.0, "split": "train"}
+        | {name: [""] for name in OF_PERSON}
         for person, photos in people.items()
     ]
     for table, rows in (("images", images), ("faces", []), ("identities", identities), ("rejects", [])):
@@ -78,7 +80,7 @@ def write_dataset(
     counts = {"photos": len(images) + sum(rejects.values()), "images": len(images), "faces": len(images)}
     counts |= {"identities": len(people), "heldout_identities": 0, "pairs": 0}
     shards = [{"name": shard.name, "sha256": shard.sha256, "samples": shard.samples} for shard in list_shards(folder)]
-    manifest = {"schema": 1, "settings": settings, "counts": counts | {"rejects": dict(rejects)}, "shards": shards}
+    manifest = {"schema": 2, "settings": settings, "counts": counts | {"rejects": dict(rejects)}, "shards": shards}
     write_json(folder / "manifest.json", manifest)
 
 
@@ -93,7 +95,7 @@ def _picture(name: str) -> bytes:
 
 
 def _image(image_id: str, shard: str) -> dict[str, Any]:
-    words = dict.fromkeys(("caption", "query", "source", "licence", "consent"), "")
+    words = dict.fromkeys(("caption", "query", *RIGHTS), "")
     sizes = {
         "width": 8,
         "height": 8,

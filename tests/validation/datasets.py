@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.artefacts import write_json
-from model.dataset.records import TABLES, read_table, write_table
+from model.dataset.records import SCHEMA_VERSION, TABLES, read_table, write_table
 from model.dataset.shards import Sample, list_shards, write_shards
 
 DIM = 16
 SIDE = 160
 BOX = 48
+RIGHTS = {"source": "cast", "licence": "CC0-1.0", "consent": "synthetic"}
 Frame = Any  # a pandas frame, whose cells may hold vectors
 
 
@@ -78,9 +79,7 @@ def _image(image_id: str, cast: list[int], split: str) -> dict[str, Any]:
         "known": count,
         "caption": f"{count} people",
         "query": "",
-        "source": "cast",
-        "licence": "CC0-1.0",
-        "consent": "synthetic",
+        **RIGHTS,
         "split": split,
         "sharpness": 100.0,
         "exposure": 0.5,
@@ -108,6 +107,7 @@ def _face(
         "embedding": embedding.tolist(),
         "sharpness": 80.0,
         "fingerprint": f"{int(rng.integers(0, 2**63)):016x}",
+        **RIGHTS,
     }
 
 
@@ -123,6 +123,7 @@ def _identities(names: list[str], faces: list[dict[str, Any]], trained: int) -> 
         rows.append(
             {"identity": name, "references": len(bank), "targets": targets, "split": split}
             | {"centre": centre.tolist(), "spread": float((units @ centre).mean())}
+            | {"licences": [RIGHTS["licence"]], "consents": [RIGHTS["consent"]]}
         )
     return rows
 
@@ -137,7 +138,7 @@ def _manifest(
     counts = {"photos": len(images) + 1, "images": len(images), "faces": len(faces), "identities": len(identities)}
     shards = [{"name": shard.name, "sha256": shard.sha256, "samples": shard.samples} for shard in list_shards(folder)]
     return {
-        "schema": 1,
+        "schema": SCHEMA_VERSION,
         "photos_digest": "0" * 64,
         "recogniser": {"name": "facesdk", "dim": DIM, "digest": "0" * 64},
         "settings": {},

@@ -191,7 +191,12 @@ def _split_checks(limits: Limits, face_leak: float) -> list[Check]:
 
 
 def _rights_checks(limits: Limits) -> list[Check]:
-    found = []
+    of_photo = "every face has the source, licence and consent of its photo"
+    of_photos = "every person has the licences and consents of all their photos"
+    found = [
+        face("rights of faces", of_photo, _in_set("rights_agree", True)),
+        person("rights of people", of_photos, _in_set("rights_agree", True)),
+    ]
     if limits.require_licence:
         found.append(photo("licences named", "every photo names its licence", _filled("licence")))
     if limits.allowed_licences:

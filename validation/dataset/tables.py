@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from model.artefacts import file_digest
 from model.dataset.pairs import reference_choices
 from model.dataset.records import TABLES
+from model.dataset.rights import OF_PERSON, RIGHTS
 from model.errors import UserError
 from model.matrix_file import MatrixFile
 from model.memory import give_back_memory
 from model.similarity import Rows, look_at_tiles
 from validation.dataset.leaks import leaked_faces, lookalikes
 from validation.dataset.limits import Limits, face_leak
+from validation.dataset.rights import faces_agree, people_agree
 from validation.dataset.vectors import UnitRows, Vectors, finite_vectors, read_boxes, read_vectors
 
 ABSENT = "absent"
@@ -32,9 +34,9 @@ FINGERPRINT = "[0-9a-f]{16}"
 BOX = ("left", "top", "right", "bottom")
 NONE = np.zeros(0, np.intp)
 COLUMNS = {  # what is read of each table beside vectors and boxes
-    "images": ["image_id", "path", "width", "height", "kind", "split", "sharpness", "exposure", "licence", "consent"],
-    "faces": ["face_id", "image_id", "identity", "role", "score", "similarity", "sharpness", "fingerprint"],
-    "identities": ["identity", "split"],
+    "images": ["image_id", "path", "width", "height", "kind", "split", "sharpness", "exposure", *RIGHTS],
+    "faces": ["face_id", "image_id", "identity", "role", "score", "similarity", "sharpness", "fingerprint", *RIGHTS],
+    "identities": ["identity", "split", *OF_PERSON],
     "rejects": ["path", "reason"],
 }
 
@@ -80,8 +82,10 @@ def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits, scratch:
     tables = {name: _read(folder / f"{name}.parquet", columns) for name, columns in COLUMNS.items()}
     embeddings = _read_vectors(folder / "faces.parquet", "embedding", dim, scratch)
     stored = _read_vectors(folder / "identities.parquet", "centre", dim, scratch)
-    images, identities = tables["images"], tables["identities"]
-    faces = _measure_faces(folder / "faces.parquet", tables["faces"], images, identities)
+    images, faces, identities = tables["images"], tables["faces"], tables["identities"]
+    identities = identities.assign(rights_agree=people_agree(identities, faces)).drop(columns=list(OF_PERSON))
+    faces = faces.assign(rights_agree=faces_agree(faces, images)).drop(columns=list(RIGHTS))
+    faces = _measure_faces(folder / "faces.parquet", faces, images, identities)
     faces["embedding_finite"], faces["norm"] = embeddings.finite, embeddings.norm
     give_back_memory()  # what was read but for the columns
     people, centres = _measure_identities(identities, faces, embeddings, stored, MatrixFile(scratch, dim))

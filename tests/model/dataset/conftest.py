@@ -14,6 +14,7 @@ from model.dataset.records import write_table
 from model.dataset.shards import Sample, write_shards
 
 Row = dict[str, Any]
+RIGHTS = {"source": "album", "licence": "CC-BY-4.0", "consent": "signed"}
 
 
 def face(image: str, identity: str | None, role: str, seed: int, **changes: Any) -> Row:
@@ -32,6 +33,7 @@ def face(image: str, identity: str | None, role: str, seed: int, **changes: Any)
         "embedding": rng.standard_normal(8).astype("f4"),
         "sharpness": 200.0,
         "fingerprint": f"{int(rng.integers(2**63)):016x}",
+        **RIGHTS,
     }
     return row | changes
 
@@ -68,14 +70,15 @@ def folder(tmp_path: Path) -> Path:
             "tags": [],
             "aesthetic": None,
         }
-        images.append(row | dict.fromkeys(("caption", "query", "source", "licence", "consent"), ""))
+        images.append(row | {"caption": "", "query": ""} | RIGHTS)
     people = [
         {"identity": name, "references": 1, "targets": 1, "centre": np.eye(8)[0], "spread": 1.0, "split": split}
+        | {"licences": [RIGHTS["licence"]], "consents": [RIGHTS["consent"]]}
         for name, split in (("Ada", "train"), ("Bo", "heldout"))
     ]
     dataset = tmp_path / "dataset"
     list(write_shards(dataset, "images", samples, per_shard=9))
     for table, rows in (("images", images), ("faces", faces), ("identities", people), ("rejects", [])):
         write_table(dataset, table, rows)
-    write_json(dataset / "manifest.json", {"schema": 1, "recogniser": {"name": "test", "dim": 8, "digest": "0"}})
+    write_json(dataset / "manifest.json", {"schema": 2, "recogniser": {"name": "test", "dim": 8, "digest": "0"}})
     return dataset

@@ -53,7 +53,7 @@ def test_what_is_no_dataset_is_refused_with_its_remedy(folder: Path, tmp_path: P
         Dataset.open(tmp_path)
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"schema": 7}))
-    with pytest.raises(UserError, match="has schema 7, this version reads 1"):
+    with pytest.raises(UserError, match="has schema 7, this version reads 1 and 2"):
         Dataset.open(folder)
 
 

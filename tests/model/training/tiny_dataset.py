@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from model.artefacts import write_json
 from model.dataset.dataset import Dataset
 from model.dataset.records import write_table
+from model.dataset.rights import OF_PERSON, RIGHTS
 from model.dataset.shards import Sample, list_shards, write_shards
 from model.faces.geometry import TEMPLATE
 from tests.model.tiny import SIZES
@@ -44,7 +45,7 @@ def tiny_dataset(folder: Path, photos: int = 4, groups: int = 4) -> Dataset:
     write_table(folder, "rejects", [])
     names = [{"name": s.name, "sha256": s.sha256, "samples": s.samples} for s in list_shards(folder)]
     facts = {
-        "schema": 1,
+        "schema": 2,
         "recogniser": {"name": "tiny", "dim": SIZES.embedding, "digest": "0"},
         "licences": ["CC0-1.0"],
     }
@@ -67,7 +68,7 @@ def _draw(draws: np.random.Generator, scene: tuple[str, ...]) -> tuple[NDArray[n
 
 
 def _image(image_id: str, scene: tuple[str, ...], pixels: NDArray[np.uint8]) -> dict[str, Any]:
-    texts = dict.fromkeys(("query", "source", "licence", "consent"), "")
+    texts = dict.fromkeys(("query", *RIGHTS), "")
     return {
         **texts,
         "image_id": image_id,
@@ -109,6 +110,7 @@ def _face(
         "embedding": embedding.tolist(),
         "sharpness": 100.0,
         "fingerprint": draws.bytes(8).hex(),
+        **dict.fromkeys(RIGHTS, ""),
     }
 
 
@@ -120,4 +122,5 @@ def _identity(name: str, centre: NDArray[np.float64], photos: int) -> dict[str, 
         "centre": (centre / np.linalg.norm(centre)).tolist(),
         "spread": 0.8,
         "split": "heldout" if name == "dan" else "train",
+        **{name: [""] for name in OF_PERSON},
     }

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.artefacts import read_json, write_json
+from model.dataset.rights import OF_PERSON
 from tests.validation.datasets import DIM, SIDE, edit, sound_dataset
 from validation.dataset.limits import Limits
 from validation.dataset.rules import checks, type_checks
@@ -140,6 +141,10 @@ FAULTS: list[tuple[str, str, Callable[[Frame], Frame]]] = [
     ("splits disjoint by name", "images", move("split", "heldout", "train")),
     ("splits disjoint by face", "faces", as_face_of("p00", "p07")),
     ("no held-out face in training photos", "faces", unnamed_in_training("p07")),
+    ("rights of faces", "faces", put("consent", 0, "none")),
+    ("rights of faces", "images", put("source", 0, "elsewhere")),
+    ("rights of people", "identities", put("licences", 0, [])),
+    ("rights of people", "faces", put("licence", 0, "all rights reserved")),
     ("licences named", "images", put("licence", 0, "")),
     ("licences allowed", "images", put("licence", 0, "all rights reserved")),
     ("consent named", "images", put("consent", 0, "")),
@@ -281,7 +286,9 @@ def test_a_face_that_the_rim_cuts_off_is_no_fault(tmp_path: Path) -> None:
 
 def test_rights_are_asked_for_as_configured(tmp_path: Path) -> None:
     folder = sound_dataset(tmp_path / "dataset")
-    edit(folder, "images", lambda frame: frame.assign(licence="", consent=""))
+    for table in ("images", "faces"):
+        edit(folder, table, lambda frame: frame.assign(licence="", consent=""))
+    edit(folder, "identities", lambda frame: frame.assign(**{name: [[""]] * len(frame) for name in OF_PERSON}))
     assert failed(folder, Limits()) == set()
     assert failed(folder, Limits(require_consent=True)) == {"consent named"}
 
