@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -138,19 +136,8 @@ def _heed(host: Host, url: httpx.URL, response: httpcore.Response) -> None:
         return
     again = status == 429 or status >= 500
     if again:
-        host.pause(pause_asked(header(response, "retry-after"), datetime.now(UTC)))
+        host.pause_as_asked(response)
     raise RefusedError(f"http_{status}", f"{url.host} answered {status}", again)
-
-
-def pause_asked(value: str, now: datetime) -> float:
-    """Seconds that a `Retry-After` header asks for, as a number or a date (RFC 9110, 10.2.3); 0 for anything else."""
-    if value.isdecimal() and value.isascii():
-        return float(value[:9])
-    try:
-        date = parsedate_to_datetime(value)
-        return max(0.0, (date.astimezone(UTC) - now).total_seconds())
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return 0.0
 
 
 def _too_large(limits: Limits) -> RefusedError:

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import anyio
 import httpcore
@@ -41,13 +43,19 @@ class Host:
     async def turn(self) -> AsyncIterator[None]:
         """Wait for a place among the requests to this host, and for the pause that it asked for."""
         async with self.places:
-            while (left := self.free_at - anyio.current_time()) > 0:  # noqa: ASYNC110  (others may prolong the pause)
-                await anyio.sleep(left)
-            self.pause(self._delay())
+            await self._rest()
+            self._pause(self._delay())
             yield
 
-    def pause(self, seconds: float) -> None:
-        """Begin no request to this host for `seconds`, or for the longest wait if that is shorter."""
+    def pause_as_asked(self, response: httpcore.Response) -> None:
+        """Begin no request to this host for as long as the answer's `Retry-After` asks, or the longest wait."""
+        self._pause(pause_asked(header(response, "retry-after"), datetime.now(UTC)))
+
+    async def _rest(self) -> None:
+        while (left := self.free_at - anyio.current_time()) > 0:  # noqa: ASYNC110  (others may prolong the pause)
+            await anyio.sleep(left)
+
+    def _pause(self, seconds: float) -> None:
         until = anyio.current_time() + min(seconds, self.limits.longest_wait)
         self.free_at = max(self.free_at, until)
 
@@ -71,6 +79,7 @@ class Host:
             return RefusedError("robots_disallowed", f"the robots.txt of {url.host} cannot be understood: {error}")
 
     async def _read(self, url: httpx.URL) -> str:
+        await self._rest()
         budget = Budget(self.limits.seconds)
         for _ in range(self.limits.redirects + 1):
             with budget.spending():
@@ -84,6 +93,7 @@ class Host:
     async def _text(self, url: httpx.URL, response: httpcore.Response) -> str:
         status = response.status
         if status == 429 or status >= 500:
+            self.pause_as_asked(response)
             raise RefusedError(f"http_{status}", f"{url.host} answered {status}", again=True)
         if status >= 400:
             return ""
@@ -95,3 +105,14 @@ class Host:
             if len(data) >= ROBOTS_BYTES:
                 break
         return data[:ROBOTS_BYTES].decode("utf-8-sig", "replace")
+
+
+def pause_asked(value: str, now: datetime) -> float:
+    """Seconds that a `Retry-After` header asks for, as a number or a date (RFC 9110, 10.2.3); 0 for anything else."""
+    if value.isdecimal() and value.isascii():
+        return float(value[:9])
+    try:
+        date = parsedate_to_datetime(value)
+        return max(0.0, (date.astimezone(UTC) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return 0.0

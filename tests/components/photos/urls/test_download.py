@@ -65,9 +65,11 @@ def test_passing_troubles_are_tried_again(tmp_path: Path) -> None:
         assert {path: site.asked[path] for path in site.pages} == {"/flaky": 3, "/later": 2, "/reset": 3}
 
 
-def test_retry_after_is_waited_for_but_no_longer_than_the_cap(tmp_path: Path) -> None:
+@pytest.mark.parametrize("busy", ["/a", "/robots.txt"])
+def test_retry_after_is_waited_for_but_no_longer_than_the_cap(busy: str, tmp_path: Path) -> None:
     with serving() as site:
-        site.pages = {"/a": Page(GOOD, status=(503, 200), headers=(("Retry-After", "3600"),))}
+        site.pages = {"/a": Page(GOOD)}
+        site.pages[busy] = Page(GOOD, status=(503, 200), headers=(("Retry-After", "3600"),))
         start = time.monotonic()
         assert got(site, tmp_path / "work", "/a")[0].kind == "jpg"
         assert 0.25 < time.monotonic() - start < 2

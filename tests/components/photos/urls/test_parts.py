@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from protego import Protego
 
-from components.photos.urls.fetch import pause_asked
+from components.photos.urls.hosts import pause_asked
 from components.photos.urls.network import is_public
 from components.photos.urls.sniff import LONGEST, picture_kind
 from components.photos.urls.wanted import web_address
