@@ -102,7 +102,7 @@ def _taken(samples: Iterator[tuple[str, str]], count: int) -> Iterator[tuple[str
 
 
 def _described(photo: dict[Any, Any], faces: pd.DataFrame, numbers: dict[str, int]) -> tuple[bytes, bytes]:
-    """The `.json` and the `.npy` of a photo."""
+    """The `.json` and the `.npy` of a photo; `aesthetics_score` is there where it was measured."""
     boxes = [[round(float(value), 2) for value in box] for box in faces["box"]]
     names = [None if pd.isna(name) else str(numbers[str(name)]) for name in faces["identity"]]
     said = {
@@ -113,6 +113,8 @@ def _described(photo: dict[Any, Any], faces: pd.DataFrame, numbers: dict[str, in
         "licence": photo["licence"],
         "consent": photo["consent"],
     }
+    if pd.notna(photo["aesthetic"]):
+        said["aesthetics_score"] = float(photo["aesthetic"])
     embeddings = (
         np.stack([np.asarray(value, np.float32) for value in faces["embedding"]]) if len(faces) else np.zeros(0)
     )

@@ -1,6 +1,7 @@
 """Exporting: the published layout, the same bytes, nobody held out; and back again by the importer."""
 
 import io
+import json
 import pickle
 import tarfile
 from pathlib import Path
@@ -35,6 +36,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
     def count(images: Frame) -> Frame:
         images.loc[images["image_id"] == photo, "known"] = 1
+        images["aesthetic"] = [5.25, *[None] * (len(images) - 1)]
         return images
 
     edit(folder, "images", count)
@@ -80,6 +82,15 @@ def test_the_layout_is_the_published_one(dataset: Dataset, release: Path) -> Non
     assert pickle.dumps(np.zeros(1))  # the body is a pickle, as the published loader expects
     assert b"descr': '|O'" in first
     assert read_npy(first)["embeddings"].shape == (2, 16)
+
+
+def test_the_aesthetic_score_is_there_where_it_was_measured(dataset: Dataset, release: Path) -> None:
+    scored = str(dataset.images.index[0])
+    assert dataset.images["split"][scored] == "train"
+    parts = (members(release, part) for part in ("ref/tars", "train_rec"))
+    said = {name: json.loads(data) for part in parts for name, data in part.items() if name.endswith(".json")}
+    scores = {name.split("/")[-1]: one["aesthetics_score"] for name, one in said.items() if "aesthetics_score" in one}
+    assert scores == {f"{scored}.json": 5.25}
 
 
 def test_nobody_held_out_is_exported(dataset: Dataset, release: Path) -> None:
