@@ -2,11 +2,13 @@
 
 A `photos.csv` says who and whose the photos are; files that it does not list are nameless, of unknown licence.
 Without one, each photo in a sub-folder of two or more is taken to show the person the sub-folder is named after, as a
-hint that the faces must confirm; photos beside the sub-folders are nameless candidates.
+hint that the faces must confirm; photos beside the sub-folders are nameless candidates. A date names nobody: the photos
+in `Ada/2019` are Ada's, those in `2019` nameless, whoever is in most of them.
 """
 
 import logging
 import os
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +26,9 @@ from components.tombstones import FORGOTTEN
 from model.errors import UserError
 
 PAPERS = {LISTING, FILES, ABOUT, "truth.json", "rejects.parquet"}  # what an import writes beside its photos
+_YEAR = r"(19|20)\d\d"
+_MONTH_DAY = r"[-_. ]?(0[1-9]|1[0-2])([-_. ]?(0[1-9]|[12]\d|3[01]))?(?!\d)"
+DATE = re.compile(rf"{_YEAR}({_MONTH_DAY}.*)?|(\d\d?[-_. ]){{1,2}}{_YEAR}")  # 2019, 2019-07-21 Rome, 21.07.2019
 log = logging.getLogger(__name__)
 
 
@@ -52,9 +57,9 @@ def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Item]:
 
     Links are not followed.
     """
-    waiting = [folder]
+    waiting = [(folder, "", False)]  # with the person that they name, and whether they are named by a date
     while waiting:
-        place = waiting.pop()
+        place, person, dated = waiting.pop()
         inside = place.relative_to(folder).as_posix()
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
@@ -62,18 +67,30 @@ def _walk(folder: Path, rejects: list[Reject]) -> Iterator[Item]:
             name = shown(inside)
             rejects.append(Reject(name, "source", "unreadable", f"the folder cannot be listed: {error.strerror}"))
             continue
-        files = []
+        files, folders = [], []
         for entry in entries:
             path = entry.name if place == folder else f"{inside}/{entry.name}"
             refusal = _refusal(entry)
             if refusal:
                 rejects.append(Reject(shown(path), "source", *refusal))
             elif entry.is_dir(follow_symlinks=False):
-                waiting.append(Path(entry.path))
+                folders.append(entry.name)
             elif path != FORGOTTEN:
                 files.append(path)
-        person = person_name(place.name) if place != folder and len(files) >= 2 else ""
-        yield from (Item(path, person, "folder" if person else "") for path in files)
+        dates = _dates(folders, dated)
+        waiting += [(place / name, person if name in dates else person_name(name), name in dates) for name in folders]
+        named = person if len(files) >= 2 else ""
+        yield from (Item(path, named, "folder" if named else "") for path in files)
+
+
+def _dates(names: Collection[str], inside: bool) -> set[str]:
+    """Which of neighbouring folders are named by a date; `inside` such a folder two digits are a month or a day.
+
+    Numbers are none where others beside them cannot be: then they number people.
+    """
+    dates = {name for name in names if DATE.fullmatch(name) or (inside and re.fullmatch(r"\d\d", name))}
+    numbers = {name for name in names if name.isdecimal()}
+    return dates if numbers <= dates else dates - numbers
 
 
 def _refusal(entry: os.DirEntry[str]) -> tuple[str, str] | None:

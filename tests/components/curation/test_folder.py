@@ -47,6 +47,27 @@ def test_without_a_listing_sub_folders_name_people_as_a_hint(tmp_path: Path) -> 
     assert rejects == []
 
 
+@pytest.mark.parametrize(
+    ("folders", "people"),
+    [
+        (["2018", "2019"], ["", ""]),
+        (["2019/07", "2019/Bo", "2019/07/21"], ["", "Bo", ""]),
+        (["Ada", "Ada/2019", "Ada/2019/07"], ["Ada", "Ada", "Ada"]),
+        (["2019-07-21 Rome", "201907", "2019.07", "21.7.2019"], ["", "", "", ""]),
+        (["7", "2018", "2019", "20190721"], ["7", "2018", "2019", "20190721"]),
+        (["201", "07", "1850", "20191", "201913"], ["201", "07", "1850", "20191", "201913"]),
+        (["Ada 2019", "2019 Ada"], ["Ada 2019", "2019 Ada"]),
+    ],
+)
+def test_a_date_names_nobody_and_numbers_of_people_are_no_dates(
+    folders: list[str], people: list[str], tmp_path: Path
+) -> None:
+    touch(tmp_path, *(f"{folder}/{name}.jpg" for folder in folders for name in "ab"))
+    assert {item.path: item.person for item in scan(tmp_path)[0]} == {
+        f"{folder}/{name}.jpg": person for folder, person in zip(folders, people, strict=True) for name in "ab"
+    }
+
+
 def test_a_person_is_one_however_a_file_system_writes_the_name(tmp_path: Path) -> None:
     touch(
         tmp_path,

@@ -178,6 +178,14 @@ def test_where_folders_are_years_and_places_people_are_found_by_their_faces(
     assert all(name.startswith("person-") for name in identities.index)
 
 
+def test_a_year_is_nobodys_name_though_most_photos_of_it_show_one_person(curate: Curate, painted: Paint) -> None:
+    years = enumerate(("2018", "2019"))
+    photos = {f"{year}/{n}.png": painted(max(1, n - 1), seed=9 * k + n) for k, year in years for n in range(5)}
+    identities = Dataset.open(curate(photos)).identities
+    assert sorted(identities["references"]) == [2, 2, 6]
+    assert all(name.startswith("person-") for name in identities.index)
+
+
 @pytest.mark.parametrize(
     ("people", "message"),
     [
