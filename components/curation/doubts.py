@@ -23,7 +23,7 @@ def doubtful_names(bank: Bank, config: CurationConfig) -> tuple[list[dict[str, A
     known = set(bank.names)
     doubts = []
     for name, (first, second) in parted[:MOST_TOLD]:
-        why = f"looks like two people: {first} photos of the one, {second} of the other"
+        why = f"looks like more than one person: {first} photos of one, {second} of another"
         doubts.append({"names": [name], "why": why if name in known else f"{why}; it names nobody"})
     pairs = triu(lookalike(bank, config), 1, format="coo")
     for place in np.lexsort((pairs.col, pairs.row, -pairs.data))[: MOST_TOLD - len(doubts)]:

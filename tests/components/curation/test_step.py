@@ -59,8 +59,8 @@ def test_names_that_seem_to_be_one_person_or_two_are_told(curate: Curate, album:
     doubts = {tuple(doubt["names"]): doubt["why"] for doubt in manifest["doubtful_names"]}
     assert doubts.keys() == {("A", "A again"), ("torn",), ("half",)}
     assert doubts["A", "A again"].startswith("look like one person: similarity 0.8")
-    assert doubts["torn",] == "looks like two people: 3 photos of the one, 2 of the other"
-    assert doubts["half",] == "looks like two people: 4 photos of the one, 3 of the other; it names nobody"
+    assert doubts["torn",] == "looks like more than one person: 3 photos of one, 2 of another"
+    assert doubts["half",] == "looks like more than one person: 4 photos of one, 3 of another; it names nobody"
     assert manifest["calibration"]["rule"] == "too few faces"
 
 
