@@ -28,7 +28,9 @@ class CurationConfig(Settings):
     min_sharpness: float = Field(30.0, ge=0, description="least sharpness of a face that is named (records.FACES)")
     min_exposure: Fraction = Field(0.08, description="least mean luma of a face that is named, 0..1")
     max_exposure: Fraction = Field(0.95, description="greatest mean luma of a face that is named, 0..1")
-    max_people: int = Field(5, ge=1, description="most faces of a photo; more are a crowd")
+    max_people: int = Field(
+        5, ge=1, description="most faces of a photo, small ones of its group counted; more are a crowd"
+    )
 
     max_nsfw: Fraction = Field(0.8, description="greatest nudity score of a photo, 0..1; 1: photos are not scored")
     tags: bool = Field(False, description="whether photos get tags, which are labels of ImageNet")

@@ -7,6 +7,7 @@ from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.items import Reject
 
+OF_THE_GROUP = 0.5  # of the largest face's side: who is nearer to it in size is no bystander
 Mask = NDArray[np.bool_]
 
 
@@ -38,11 +39,18 @@ def drop_copies(found: Found) -> tuple[Found, list[Reject]]:
 
 
 def drop_unusable(found: Found, config: CurationConfig) -> tuple[Found, list[Reject]]:
-    """Without faces too small or too doubtful to count, and without photos that are left with none, or with a crowd."""
+    """Without faces too small or too doubtful to be used, and without photos that are left with none, or of a crowd.
+
+    Faces that are too small make a crowd, too, where they are of the group: of ten people four may stand near enough.
+    """
     large = found.side >= config.min_face
     sure = found.score >= config.min_score
     usable = large & sure
     counts = np.bincount(found.photo[usable], minlength=len(found.photos))
+    largest = np.zeros(len(found.photos), np.float32)
+    np.maximum.at(largest, found.photo[usable], found.side[usable])
+    grouped = usable | (sure & (found.side >= OF_THE_GROUP * largest[found.photo]))
+    people = np.bincount(found.photo[grouped], minlength=len(found.photos))
     doubtful = np.bincount(found.photo[sure], minlength=len(found.photos))
     poor = np.bincount(found.photo[usable & ~good_faces(found, config)], minlength=len(found.photos))
     rejects = []
@@ -52,8 +60,8 @@ def drop_unusable(found: Found, config: CurationConfig) -> tuple[Found, list[Rej
         if counts[place] == 0:
             small = f"its faces are smaller than min_face={config.min_face} pixels"
             verdict = ("small_faces", small) if doubtful[place] else ("no_face", "no face was found in it")
-        elif counts[place] > config.max_people:
-            verdict = ("crowd", f"{counts[place]} faces are more than max_people={config.max_people}")
+        elif people[place] > config.max_people:
+            verdict = ("crowd", f"{people[place]} faces are more than max_people={config.max_people}")
         elif counts[place] == poor[place]:
             verdict = ("poor_faces", "every face in it is blurred, too dark or too bright")
         if verdict:
