@@ -15,10 +15,15 @@ CLIP_TOKENS = 77
 class FluxText:
     """Prompts to what the backbone reads of them, as diffusers' own FluxPipeline does it."""
 
-    def __init__(self, clip: Any, clip_tokenizer: Any, t5: Any, t5_tokenizer: Any, length: int = 512) -> None:
-        """Prompts are cut or padded to `length` tokens for T5, and to 77 for CLIP."""
+    def __init__(
+        self, clip: Any, clip_tokenizer: Any, t5: Any, t5_tokenizer: Any, length: int, device: torch.device | str
+    ) -> None:
+        """Prompts are cut or padded to `length` tokens for T5, and to 77 for CLIP.
+
+        They are read on `device`; the weights of offloaded encoders lie elsewhere until then.
+        """
         self.clip, self.clip_tokenizer, self.t5, self.t5_tokenizer = clip, clip_tokenizer, t5, t5_tokenizer
-        self.length = length
+        self.length, self.device = length, device
 
     @classmethod
     def load(cls, base: str, length: int, dtype: torch.dtype, device: str = "cpu") -> Self:
@@ -31,19 +36,18 @@ class FluxText:
             read_tokenizer(CLIPTokenizer, base, "tokenizer"),
             read_tokenizer(T5TokenizerFast, base, "tokenizer_2"),
         )
-        return cls(clip, tokenizers[0], t5, tokenizers[1], length)
+        return cls(clip, tokenizers[0], t5, tokenizers[1], length, device)
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """T5's states [B, length, d], padding included, and CLIP's pooled vectors [B, p]."""
-        states: Tensor = self.t5(self._ids(self.t5_tokenizer, texts, self.length, self.t5)).last_hidden_state
+        states: Tensor = self.t5(self._ids(self.t5_tokenizer, texts, self.length)).last_hidden_state
         read = min(CLIP_TOKENS, self.clip.config.max_position_embeddings)
-        pooled: Tensor = self.clip(self._ids(self.clip_tokenizer, texts, read, self.clip)).pooler_output
+        pooled: Tensor = self.clip(self._ids(self.clip_tokenizer, texts, read)).pooler_output
         return states, pooled
 
-    @staticmethod
-    def _ids(tokenizer: Any, texts: Sequence[str], length: int, model: Any) -> Tensor:
+    def _ids(self, tokenizer: Any, texts: Sequence[str], length: int) -> Tensor:
         ids: Tensor = tokenizer(
             list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
         ).input_ids
-        return ids.to(model.device)
+        return ids.to(self.device)

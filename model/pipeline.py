@@ -55,7 +55,8 @@ class WithAnyonePipeline(DiffusionPipeline):
 
     model_cpu_offload_seq = "image_encoder->text_encoder_2->text_encoder->transformer->vae"  # as they are run
     _optional_components: ClassVar[list[str]] = ["image_encoder"]
-    _exclude_from_cpu_offload: ClassVar[list[str]] = ["adapter"]  # it works inside the transformer
+    # The adapter works inside the transformer, and SigLIP's head reads the weights of a layer that it never calls.
+    _exclude_from_cpu_offload: ClassVar[list[str]] = ["adapter", "image_encoder"]
 
     def __init__(
         self,
@@ -191,8 +192,9 @@ class WithAnyonePipeline(DiffusionPipeline):
         return chosen
 
     def _sampler(self, chosen: Preset) -> Sampler:
-        text = FluxText(self.text_encoder, self.tokenizer, self.text_encoder_2, self.tokenizer_2, chosen.text_tokens)
+        encoders = self.text_encoder, self.tokenizer, self.text_encoder_2, self.tokenizer_2
         device = self._execution_device
+        text = FluxText(*encoders, chosen.text_tokens, device)
         return Sampler(chosen, self.transformer, self.vae, text.encode, self.adapter, device)
 
     def _times(self, steps: int, tokens: int, fewer: int) -> Tensor:

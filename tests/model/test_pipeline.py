@@ -1,5 +1,6 @@
 """The diffusers pipeline on tiny checkpoints: loading, saving, layouts, weights, the shift, editing, refusals."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import cpu_offload
 from accelerate.hooks import CpuOffload
 from diffusers import DiffusionPipeline
 from PIL import Image
 from torch import nn
 
 from model import pipeline as module
+from model import sampler
 from model.adapter.checkpoint import SIZES, WEIGHTS, save_adapter
 from model.adapter.sizes import AdapterSizes
 from model.errors import UserError
@@ -125,6 +128,22 @@ def test_offloaded_networks_make_room_for_each_other(pipe: WithAnyonePipeline, m
     assert (picture(pipe) == expected).all()
     # A network sends away the one before it in this order, so it has to be the order in which they run.
     assert list(dict.fromkeys(ran)) == pipe.model_cpu_offload_seq.split("->")
+
+
+def test_networks_offloaded_in_pieces_draw_the_same(pipe: WithAnyonePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampler, "steady", lambda _: nullcontext())  # of CPUs, on which nobody offloads
+    expected = picture(pipe)
+    for name, network in pipe.components.items():  # as enable_sequential_cpu_offload does, which refuses a CPU
+        if isinstance(network, nn.Module) and name not in pipe._exclude_from_cpu_offload:
+            cpu_offload(network, torch.device("cpu"))
+    assert (picture(pipe) == expected).all()
+
+
+def test_networks_offloaded_in_groups_draw_the_same(pipe: WithAnyonePipeline) -> None:
+    expected = picture(pipe)
+    kept = pipe._exclude_from_cpu_offload
+    pipe.enable_group_offload(torch.device("cpu"), num_blocks_per_group=1, exclude_modules=kept)
+    assert (picture(pipe) == expected).all()
 
 
 def test_a_generator_makes_the_same_picture_again(pipe: WithAnyonePipeline) -> None:
