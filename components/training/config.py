@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components.training.trainjob import Job
 from model.settings import Settings
@@ -28,11 +28,12 @@ class TrainingConfig(Settings):
         "the preset has. Branches trained apart become one model by `withanyone merge-branches`",
     )
     phases: tuple[Phase, ...] = Field(
-        retrain_phases(),
+        "preset",
         min_length=1,
         strict=False,
+        validate_default=True,
         description="stretches of training, one after the other; or 'paper', the four that were published, or "
-        "'retrain', the default",
+        "'retrain', nano's paired tuning; 'preset' is 'retrain' for nano and 'paper' for others",
     )
     effort: float = Field(1.0, gt=0, le=100, description="multiplies the steps of every phase; 0.1 is a trial")
     batch: int = Field(16, ge=1, le=4096, description="pictures in a batch")
@@ -56,11 +57,14 @@ class TrainingConfig(Settings):
 
     @field_validator("phases", mode="before")
     @classmethod
-    def _a_schedule_may_be_named(cls, phases: Any) -> Any:
+    def _a_schedule_may_be_named(cls, phases: Any, others: ValidationInfo) -> Any:
+        if phases == "preset":  # all but nano's adapter start untrained
+            phases = "retrain" if others.data.get("preset") == "nano" else "paper"
         if not isinstance(phases, str):
             return phases
         if phases not in SCHEDULES:
-            raise ValueError(f"'{phases}' is no schedule; give a list of phases, or one of {', '.join(SCHEDULES)}")
+            names = ", ".join(["preset", *SCHEDULES])
+            raise ValueError(f"'{phases}' is no schedule; give a list of phases, or one of {names}")
         return SCHEDULES[phases]()
 
     @model_validator(mode="after")

@@ -18,10 +18,18 @@ def test_phases_may_be_written_as_in_yaml() -> None:
     assert total_steps(config.phases) == 3
 
 
+def test_each_preset_has_phases_of_its_own() -> None:
+    assert TrainingConfig().phases == retrain_phases()
+    for name in ("flux-dev", "flux-kontext"):
+        assert TrainingConfig(preset=name).phases == paper_phases()
+        assert TrainingConfig(preset=name, phases=retrain_phases()).phases == retrain_phases()
+
+
 def test_a_schedule_of_phases_is_asked_for_by_its_name() -> None:
     assert TrainingConfig.model_validate_json('{"phases": "paper"}').phases == paper_phases()
+    assert TrainingConfig.model_validate({"phases": "preset", "preset": "flux-dev"}).phases == paper_phases()
     assert TrainingConfig.model_validate({"phases": "retrain"}).phases == retrain_phases()
-    with pytest.raises(ValidationError, match="'papers' is no schedule; give a list of phases, or one of paper, retr"):
+    with pytest.raises(ValidationError, match="'papers' is no schedule; give a list of phases, or one of preset, pap"):
         TrainingConfig.model_validate({"phases": "papers"})
 
 
