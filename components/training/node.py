@@ -9,6 +9,8 @@ from pathlib import Path
 
 from components.training.config import TrainingConfig
 from components.training.step import run
+from components.training.trainjob import MADE_ROOM
+from model.errors import Preempted
 from model.progress import speaks
 
 
@@ -16,7 +18,11 @@ def main(dataset: str, validation: str, model: str, settings: str) -> None:
     """Train on the folders with `settings` as JSON; the first process of all writes `model`."""
     logging.basicConfig(level=logging.INFO if speaks() else logging.WARNING, format="%(message)s")
     config = TrainingConfig.model_validate_json(settings)
-    run(dataset=Path(dataset), validation=Path(validation), model=Path(model), config=config)
+    try:
+        run(dataset=Path(dataset), validation=Path(validation), model=Path(model), config=config)
+    except Preempted:  # the launcher ends with 1, whatever its processes say
+        Path(model).with_name(MADE_ROOM).touch()
+        raise
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from components.training.config import NodesConfig, TrainingConfig
-from components.training.trainjob import GROUP, PLURAL, VERSION, WORKSPACE, train_job
+from components.training.trainjob import GROUP, MADE_ROOM, PLURAL, VERSION, WORKSPACE, train_job
 from model.artefacts import digest_of, folder_digest, new_folder
 from model.errors import Preempted, UserError
 from model.locks import turn
@@ -37,8 +37,9 @@ def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) ->
     """Train as components.training.step does, on the nodes that `config.job` asks for, and write the folder `model`.
 
     The job is named by its inputs and settings: a step that was killed and is started again finds the one it made, and
-    runs of the same at the same time share it. On SIGTERM the last of them removes it: a cancelled run and an eviction
-    look the same from here, and a job made anew goes on from the checkpoints of the one before.
+    runs of the same at the same time share it. One whose nodes made room for others is made anew. On SIGTERM the last
+    of the runs removes it: a cancelled run and an eviction look the same from here, and a job made anew goes on from
+    the checkpoints of the one before.
     Raises UserError where the cluster refuses the job, RuntimeError when it fails, and Preempted on SIGTERM.
     """
     train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
@@ -53,12 +54,15 @@ def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, mo
         trained = shared / "model"  # appears whole
         try:
             with stopped_at_once("the wait for the nodes"):
-                with turn(shared / MAKER, "another run of the same training, which starts the job"):
-                    sources = [_shown(source, shared) for source in (dataset, validation)]
-                    if not (_usable(jobs, name, trained) or trained.exists()):
-                        arguments = [str(path) for path in (*sources, trained)]
-                        jobs.create(train_job(config.job, name, [*arguments, settings], str(shared / "cache")))
-                _wait(jobs, name, trained)
+                waiting = True
+                while waiting:
+                    with turn(shared / MAKER, "another run of the same training, which starts the job"):
+                        sources = [_shown(source, shared) for source in (dataset, validation)]
+                        if not (_usable(jobs, name, trained) or trained.exists()):
+                            (shared / MADE_ROOM).unlink(missing_ok=True)
+                            arguments = [str(path) for path in (*sources, trained)]
+                            jobs.create(train_job(config.job, name, [*arguments, settings], str(shared / "cache")))
+                    waiting = not _wait(jobs, name, trained)
         except Preempted:
             if _last(lock, shared):
                 jobs.delete(name)  # without waiting: who stops this process soon kills it
@@ -137,15 +141,18 @@ def _discard(shared: Path) -> None:
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def _wait(jobs: Jobs, name: str, trained: Path) -> None:
-    """Return when the job has ended, or is gone, and its model is there; RuntimeError when there is none by then."""
+def _wait(jobs: Jobs, name: str, trained: Path) -> bool:
+    """Whether the job left its model when it ended, or is gone, and not only made room; RuntimeError for neither."""
     told = ""
     while True:
         job = jobs.get(name)
         state, words = _state(job) if job else ("Removed", "somebody did so while it was waited for")
         if not job or state in ENDED:
             if trained.exists():
-                return
+                return True
+            if job and trained.with_name(MADE_ROOM).exists():
+                log.info("TrainJob %s made room: it is made anew, and goes on", name)
+                return False
             raise RuntimeError(f"the TrainJob {name} left no model, {state}: {words}; the logs of its pods say more")
         if state != told:
             log.info("TrainJob %s: %s", name, state)

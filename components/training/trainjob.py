@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 GROUP, VERSION, PLURAL = "trainer.kubeflow.org", "v1alpha1", "trainjobs"
 NODE = "node"  # what Kubeflow's own torch runtimes call the job of their nodes and its container
 WORKSPACE = "/workspace"  # where step and nodes see the volume that they share
+MADE_ROOM = "made-room"  # beside the model that is to be: the nodes were asked to stop, and saved what they had
+GRACE = 300  # seconds that a node has for its last step and a checkpoint when it is to make room
 UNPRIVILEGED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 
 
@@ -38,6 +40,7 @@ def train_job(job: Job, name: str, arguments: list[str], unfinished: str) -> dic
 
     Torch's launcher takes its place among the nodes from the variables that the runtime sets. Without a claim for a
     cache the folder `unfinished` of the workspace is it: a checkpoint must outlive its pod and be seen by every node.
+    Launcher and pod leave the processes time to write one, of which both by themselves leave 30 seconds.
     """
     kept = [] if job.cache else [{"name": "WITHANYONE_CACHE", "value": unfinished}]
     limits = {"cpu": job.cpu, "memory": job.memory} | ({job.accelerator: str(job.gpu)} if job.gpu else {})
@@ -56,6 +59,7 @@ def train_job(job: Job, name: str, arguments: list[str], unfinished: str) -> dic
                 "numProcPerNode": job.processes,
                 "resourcesPerNode": {"limits": limits, "requests": limits},
                 "env": [
+                    {"name": "TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "value": str(GRACE - 15)},
                     *kept,
                     *(
                         {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
@@ -85,6 +89,7 @@ def _pod(job: Job) -> dict[str, Any]:
     }
     pod = {
         "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "runAsGroup": 0},
+        "terminationGracePeriodSeconds": GRACE,
         "volumes": [{"name": name, **source} for name, (_, source) in volumes.items()],
         "containers": [
             {

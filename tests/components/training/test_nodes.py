@@ -17,6 +17,7 @@ import pytest
 
 from components.training import node, nodes
 from components.training.config import NodesConfig, TrainingConfig
+from components.training.trainjob import MADE_ROOM
 from model import artefacts
 from model.errors import PREEMPTED, Preempted, UserError
 from tests.components.training.test_nodes_shared import JOB
@@ -214,6 +215,45 @@ def test_a_job_that_failed_fails_the_step_and_is_made_anew_by_the_next(
         nodes.run(**step)
     assert not step["model"].exists()
     nodes.run(**step)
+    assert len(cluster.made) == 2
+
+
+def test_a_job_whose_nodes_made_room_is_made_anew_at_once(
+    cluster: Kubernetes, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.courses = [["Created", "Failed"], ["Created", "Failed"], ["Complete"]]
+    create = cluster.create
+
+    def preempted(**_: Any) -> None:
+        raise Preempted("made room")
+
+    def create_and_preempt(job: dict[str, Any]) -> None:
+        create(job)
+        if len(cluster.courses):
+            monkeypatch.setattr(node, "run", preempted)
+            with pytest.raises(Preempted):
+                node.main(*job["spec"]["trainer"]["args"])
+
+    monkeypatch.setattr(cluster, "create", create_and_preempt)
+    nodes.run(**step)
+    assert (step["model"] / "adapter.safetensors").read_text() == "trained"
+    assert (len(cluster.made), cluster.jobs, list(cluster.workspace.iterdir())) == (3, {}, [])
+
+
+def test_a_job_that_fails_after_one_that_made_room_fails_the_step(
+    cluster: Kubernetes, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.courses = [["Failed"], ["Failed"]]
+    create = cluster.create
+
+    def create_and_preempt_the_first(job: dict[str, Any]) -> None:
+        create(job)
+        if len(cluster.courses):
+            Path(job["spec"]["trainer"]["args"][2]).with_name(MADE_ROOM).touch()
+
+    monkeypatch.setattr(cluster, "create", create_and_preempt_the_first)
+    with pytest.raises(RuntimeError, match="left no model, Failed"):
+        nodes.run(**step)
     assert len(cluster.made) == 2
 
 

@@ -47,10 +47,11 @@ def test_the_object_holds_what_the_cluster_file_says(job: Job) -> None:
     assert (trainer["numNodes"], trainer["numProcPerNode"]) == (3, 8)
     assert trainer["image"] == f"registry.example/team/{TRAIN.image}"
     assert trainer["resourcesPerNode"]["limits"] == {"cpu": "16", "memory": "200Gi", "amd.com/gpu": "8"}
-    assert [one["name"] for one in trainer["env"]] == ["HF_TOKEN"]
+    assert [one["name"] for one in trainer["env"]] == ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "HF_TOKEN"]
     assert spec["activeDeadlineSeconds"] == 7200
     jobs = spec["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]
     pod = jobs[0]["template"]["spec"]["template"]["spec"]
+    assert 60 < int(trainer["env"][0]["value"]) < pod["terminationGracePeriodSeconds"]
     claims = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in pod["volumes"]}
     assert claims == {"workspace": "shared", "cache": "kept", "scratch": None, "work": None}
     assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
