@@ -182,7 +182,10 @@ class Sampler:
 
     def _picture(self, latent: Tensor) -> Image.Image:
         """The picture of a latent [1, C, h, w], decoded alone: that takes less memory than a batch, and as long."""
-        return Image.fromarray(rgb(decode(self.autoencoder, latent))[0])
+        pixels = decode(self.autoencoder, latent)
+        if not bool(pixels.isfinite().all()):
+            raise UserError("the picture came out with values that are no numbers; give smaller weights or guidance.")
+        return Image.fromarray(rgb(pixels)[0])
 
     def _people(self, requests: Sequence[Request], size: Size, weights: Weights) -> list[Condition]:
         """What the adapter adds to a batch: its keys and values are computed here, once for all steps."""

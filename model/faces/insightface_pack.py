@@ -35,7 +35,9 @@ class PackAnalyser:
         """Faces of each RGB picture [H,W,3], best score first."""
         found = []
         for image in images:
-            faces = sorted(self.app.get(np.ascontiguousarray(image[..., ::-1])), key=lambda face: -face.det_score)
+            strip = max(image.shape[:2]) > SIDE * min(image.shape[:2])  # shrunk to SIDE it would be no pixel wide
+            faces = [] if strip else self.app.get(np.ascontiguousarray(image[..., ::-1]))
+            faces.sort(key=lambda face: -face.det_score)
             found.append(
                 [
                     Face(f.bbox.astype("f4"), f.kps.astype("f4"), float(f.det_score), f.embedding.astype("f4"))

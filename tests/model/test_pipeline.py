@@ -262,3 +262,10 @@ def test_a_reference_without_a_face_is_named(pipe: WithAnyonePipeline, monkeypat
     monkeypatch.setattr(pipe._faces, "analyse", lambda pictures: [[] for _ in pictures])
     with pytest.raises(UserError, match=r"references\[0\]: no face is found"):
         picture(pipe)
+
+
+def test_a_strip_of_a_reference_shows_no_face(pipe: WithAnyonePipeline) -> None:
+    for strip in (photo(1, (1, 2000)), photo(1, (2000, 3))):
+        with pytest.raises(UserError, match=r"references\[0\]: no face is found"):
+            picture(pipe, strip)
+    assert picture(pipe, photo(1, (640, 1))).shape == (96, 96, 3)

@@ -92,6 +92,12 @@ def test_weight_zero_is_the_backbone_alone(pipe: Sampler) -> None:
     assert (pixels(pipe([one])[0]) != pixels(pipe([one], id_weight=0.5)[0])).any()
 
 
+def test_a_weight_that_leaves_no_picture_is_refused(pipe: Sampler) -> None:
+    assert len(pipe([request(1)], id_weight=-2)) == 1
+    with pytest.raises(UserError, match="the picture came out with values that are no numbers; give smaller weights"):
+        pipe([request(1)], id_weight=1e38)
+
+
 def test_sampling_is_euler_on_the_shifted_times(pipe: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Tensor, Tensor]] = []
 
