@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from components.steps import CURATE, GATE, LOOK, STEPS, Resources, Step
+from components.steps import CURATE, GATE, LOOK, STEPS, TRAIN, Resources, Step
 from components.training.trainjob import WORKSPACE
 from pipelines.settings import SettingsError, home_of_tombstones, read_yaml, refusal
 from pipelines.sources import ROOT, code_version
@@ -81,9 +81,9 @@ class Volume(_Strict):
 
 
 class Nodes(_Strict):
-    """Training on several nodes, as a Kubeflow TrainJob that the train step starts and waits for."""
+    """Training by several processes, as a Kubeflow TrainJob that the train step starts and waits for."""
 
-    count: int = Field(ge=2, le=1024, description="nodes")
+    count: int = Field(ge=1, le=1024, description="nodes")
     processes: int = Field(1, ge=1, le=64, description="processes on each node, one an accelerator where it has some")
     runtime: str = Field("torch-distributed", pattern=NAME, description="name of the ClusterTrainingRuntime")
     workspace: str = Field(pattern=NAME, description="claim that all nodes may write, for dataset and model")
@@ -117,7 +117,9 @@ class Cluster(_Strict):
     )
     scratch: str = Field("20Gi", pattern=QUANTITY, description="most that a step may write beside cache and outputs")
     steps: dict[str, StepNeeds] = Field({}, description="needs of single steps")
-    nodes: Nodes | None = Field(None, description="training on several nodes; absent: in the step itself")
+    nodes: Nodes | None = Field(
+        None, validate_default=True, description="training on nodes of its own; absent: by one process, in the step"
+    )
 
     @field_validator("artefacts")
     @classmethod
@@ -141,6 +143,22 @@ class Cluster(_Strict):
     def _known(cls, steps: dict[str, StepNeeds]) -> dict[str, StepNeeds]:
         _check_names(steps)
         return steps
+
+    @field_validator("nodes")
+    @classmethod
+    def _a_process_an_accelerator(cls, nodes: Nodes | None, others: ValidationInfo) -> Nodes | None:
+        """One that is idle, or that two share, would be found out late."""
+        asked = {name: one.gpu for name, one in others.data.get("steps", {}).items() if one.gpu is not None}
+        train, processes = asked.pop(TRAIN.name, TRAIN.resources.gpu), nodes.processes if nodes else 1
+        if train not in (0, processes):
+            raise ValueError(
+                f"steps.train.gpu is {train}, and training has {processes} processes on a node, which use one each: "
+                "give as many processes, for which nodes may have a count of 1"
+            )
+        for name, gpu in asked.items():
+            if gpu > 1:
+                raise ValueError(f"steps.{name}.gpu is {gpu}, and the step uses one: give 1")
+        return nodes
 
     def needs(self, step: Step) -> Resources:
         """The resources of `step` on this cluster: its own declaration, changed where the file says so."""

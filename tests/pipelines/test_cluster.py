@@ -7,6 +7,7 @@ import pytest
 
 from components.steps import EVALUATE, PHOTOS, STEPS, TRAIN, VALIDATE
 from pipelines.cluster import Cluster, cluster_version, load_cluster, with_tombstones
+from pipelines.runners import cluster_runner
 from pipelines.settings import SettingsError, load_settings
 from pipelines.sources import ROOT
 
@@ -34,11 +35,18 @@ def test_the_repositorys_own_file_is_accepted_and_shows_every_setting() -> None:
 
 
 def test_a_steps_needs_change_one_by_one(tmp_path: Path) -> None:
-    cluster = load_cluster(written(tmp_path, "steps: {train: {gpu: 4, memory: 64Gi}}\n"))
+    cluster = load_cluster(written(tmp_path, "steps: {train: {gpu: 0, memory: 64Gi}}\n"))
     needs = cluster.needs(TRAIN)
-    assert (needs.gpu, needs.memory) == (4, "64Gi")
+    assert (needs.gpu, needs.memory) == (0, "64Gi")
     assert (needs.retries, needs.cpu) == (TRAIN.resources.retries, TRAIN.resources.cpu)
     assert all(cluster.needs(step) == step.resources for step in STEPS if step != TRAIN)
+
+
+def test_each_process_of_a_training_has_an_accelerator(tmp_path: Path) -> None:
+    eight = "steps: {train: {gpu: 8}}\nnodes: {count: 1, processes: 8, workspace: w}\n"
+    job = cluster_runner(load_cluster(written(tmp_path, eight))).train_job()
+    assert job is not None
+    assert (job.nodes, job.processes, job.gpu) == (1, 8, 8)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +69,10 @@ def test_a_steps_needs_change_one_by_one(tmp_path: Path) -> None:
             "artefacts: file:///mnt/store\n",
             "cluster.artefacts = 'file:///mnt/store' is refused: Kubeflow lets its steps reach no such place",
         ),
-        ("nodes: {count: 1, workspace: w}\n", "cluster.nodes.count = 1 is refused"),
+        ("nodes: {count: 0, workspace: w}\n", "cluster.nodes.count = 0 is refused"),
+        ("steps: {train: {gpu: 8}}\n", "steps.train.gpu is 8, and training has 1 processes on a node"),
+        ("nodes: {count: 1, processes: 8, workspace: w}\n", "steps.train.gpu is 1, and training has 8 processes"),
+        ("steps: {evaluate: {gpu: 2}}\n", "steps.evaluate.gpu is 2, and the step uses one: give 1."),
         ("- a\n", "cluster = ['a'] is refused"),
     ],
 )

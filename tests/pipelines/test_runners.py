@@ -32,7 +32,7 @@ CLUSTER = cluster_runner(
             "volumes": [{"claim": "data", "path": "/in"}],
             "cache": "kept",
             "scratch": "3Gi",
-            "steps": {"train": {"gpu": 4, "memory": "64Gi", "cpu": "16", "retries": 9}},
+            "steps": {"train": {"gpu": 1, "memory": "64Gi", "cpu": "16", "retries": 9}},
         }
     )
 )

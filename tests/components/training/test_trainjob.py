@@ -53,7 +53,7 @@ def test_the_object_holds_what_the_cluster_file_says(job: Job) -> None:
     pod = jobs[0]["template"]["spec"]["template"]["spec"]
     assert 60 < int(trainer["env"][0]["value"]) < pod["terminationGracePeriodSeconds"]
     claims = {one["name"]: one.get("persistentVolumeClaim", {}).get("claimName") for one in pod["volumes"]}
-    assert claims == {"workspace": "shared", "cache": "kept", "scratch": None, "work": None}
+    assert claims == {"workspace": "shared", "cache": "kept", "scratch": None, "work": None, "shared": None}
     assert pod["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
     assert (pod["nodeSelector"], pod["imagePullSecrets"]) == ({"pool": "big"}, [{"name": "registry"}])
     assert pod["securityContext"]["runAsNonRoot"]
@@ -63,7 +63,7 @@ def test_the_object_holds_what_the_cluster_file_says(job: Job) -> None:
 def test_without_a_claim_for_a_cache_the_nodes_keep_unfinished_work_on_their_workspace(job: Job) -> None:
     made = train_job(job.model_copy(update={"cache": None}), "withanyone-train-1", [], "/w/cache")
     assert {"name": "WITHANYONE_CACHE", "value": "/w/cache"} in made["spec"]["trainer"]["env"]
-    assert {one["name"] for one in pod_of(made)["spec"]["volumes"]} == {"workspace", "scratch", "work"}
+    assert {one["name"] for one in pod_of(made)["spec"]["volumes"]} == {"workspace", "scratch", "work", "shared"}
 
 
 @pytest.mark.parametrize(
