@@ -168,7 +168,6 @@ class WithAnyonePipeline(DiffusionPipeline):
             shown=shown,
             generator=_noise_source(generator),
         )
-
         steps = num_inference_steps or chosen.steps
         with self.progress_bar(total=steps * math.ceil(num_images_per_prompt / BATCH)) as bar:
             pictures = self._sampler(chosen)(
@@ -180,6 +179,7 @@ class WithAnyonePipeline(DiffusionPipeline):
                 times=partial(self._times, fewer=UPSTREAM if upstream_shift else 1),
                 on_step=lambda *_: bar.update(),
             )
+        self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=pictures) if return_dict else (pictures,)
 
     def _preset(self, image: object) -> Preset:

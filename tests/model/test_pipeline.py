@@ -125,7 +125,10 @@ def test_offloaded_networks_make_room_for_each_other(pipe: WithAnyonePipeline, m
 
     monkeypatch.setattr(CpuOffload, "pre_forward", begins)
     pipe.enable_model_cpu_offload(device="cpu")
-    assert (picture(pipe) == expected).all()
+    with monkeypatch.context() as patch:
+        patch.setattr(WithAnyonePipeline, "enable_model_cpu_offload", lambda *_, **__: ran.append("all away"))
+        assert (picture(pipe) == expected).all()
+    assert ran.pop() == "all away"
     # A network sends away the one before it in this order, so it has to be the order in which they run.
     assert list(dict.fromkeys(ran)) == pipe.model_cpu_offload_seq.split("->")
 
