@@ -40,11 +40,12 @@ class TrainingConfig(Settings):
     accumulate: int = Field(1, ge=1, le=1024, description="batches in an optimiser step")
     seed: int = Field(7, ge=0, lt=2**32, description="seed of the order, the noise and an untrained adapter")
     checkpoint_every: int = Field(
-        20,
-        ge=1,
-        description="most optimiser steps between checkpoints; one is written at each third point of the curve",
+        0,
+        ge=0,
+        validate_default=True,
+        description="most optimiser steps between checkpoints; one is written at each third point of the curve. 0: 20 "
+        "for nano, 500 for others",
     )
-
     recompute: float = Field(
         0.0,
         ge=0,
@@ -66,6 +67,11 @@ class TrainingConfig(Settings):
             names = ", ".join(["preset", *SCHEDULES])
             raise ValueError(f"'{phases}' is no schedule; give a list of phases, or one of {names}")
         return SCHEDULES[phases]()
+
+    @field_validator("checkpoint_every")
+    @classmethod
+    def _large_checkpoints_are_rare(cls, every: int, others: ValidationInfo) -> int:
+        return every or (20 if others.data.get("preset") == "nano" else 500)
 
     @model_validator(mode="after")
     def _each_phase_has_its_own_name(self) -> Self:

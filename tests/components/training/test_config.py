@@ -18,8 +18,10 @@ def test_phases_may_be_written_as_in_yaml() -> None:
     assert total_steps(config.phases) == 3
 
 
-def test_each_preset_has_phases_of_its_own() -> None:
+def test_each_preset_has_phases_and_checkpoints_of_its_own() -> None:
     assert TrainingConfig().phases == retrain_phases()
+    assert [TrainingConfig(preset=name).checkpoint_every for name in ("nano", "flux-dev")] == [20, 500]
+    assert TrainingConfig(preset="flux-dev", checkpoint_every=50).checkpoint_every == 50
     for name in ("flux-dev", "flux-kontext"):
         assert TrainingConfig(preset=name).phases == paper_phases()
         assert TrainingConfig(preset=name, phases=retrain_phases()).phases == retrain_phases()
