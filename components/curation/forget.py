@@ -69,7 +69,7 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     for home in homes:
         Forgotten(people=tuple(stones.values())).write(home)
     _drop_kept(stone)
-    settings = CurationConfig.model_validate(opened.manifest["settings"])
+    settings = CurationConfig.model_validate({**opened.manifest["settings"], "previous": str(dataset)})
     with tempfile.TemporaryDirectory() as scratch:
         photos = Path(scratch) / "photos"
         bring(photos=photos, config=PhotosConfig(folder=str(folder)))

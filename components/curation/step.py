@@ -116,6 +116,11 @@ def _write(
 ) -> dict[str, Any]:
     before = _held_out(earlier) if earlier and config.previous else ()
     held = hold_out(named.labels, named.threshold, config, before)
+    if before and held.any() and before.isdisjoint(np.array(named.labels.names)[held].tolist()):
+        log.warning(
+            "nobody whom the version before held out is left in the photos, so others are held out: a model that was "
+            "trained on that version may know them, and is no longer judged by strangers"
+        )
     splits = photo_splits(named.labels, held, named.threshold, config)
     made = captions(named.labels.found, config, partial(examine, kept=cache_folder("marks")))
     give_back_memory()

@@ -66,6 +66,28 @@ def test_nothing_of_the_person_is_left(curate: Curate, album: Photos, tmp_path: 
             assert (faces[:, 1] < 0.4 * np.linalg.norm(faces, axis=1)).all()
 
 
+def held_out(dataset: Path) -> list[str]:
+    people = Dataset.open(dataset).identities
+    return sorted(people.index[people["split"] == "heldout"])
+
+
+def test_who_is_held_out_stays_so(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    del album["Bea/2.png"], album["y.png"]  # without Anna she would be the rarest, in the smallest circle
+    folder = curate(album, config=CONFIG)
+    assert held_out(folder) == ["Cem"]
+    forget("Anna", tmp_path / "album", folder)
+    assert list(Dataset.open(folder).identities.index) == ["Bea", "Cem"]
+    assert held_out(folder) == ["Cem"]
+    assert "held out" not in caplog.text
+    later = {f"Dan/{n}.png": painted(4, seed=n) for n in range(4)}
+    curate(album | later, config=CONFIG.model_copy(update={"previous": str(folder)}))
+    forget("Cem", tmp_path / "album", folder)
+    assert held_out(folder) == ["Bea"]
+    assert "nobody whom the version before held out is left in the photos" in caplog.text
+
+
 def test_photos_that_come_later_are_known_by_the_face(
     curate: Curate, album: Photos, painted: Paint, tmp_path: Path
 ) -> None:
