@@ -28,10 +28,9 @@ from rich.table import Table
 
 from components.curation.examine import ROWS as MARKS
 from components.curation.faces_pass import PART
-from components.curation.items import ID_DIGITS
 from components.curation.kept import KEY, Kept
 from components.curation.looked import ROW
-from components.files import read_files
+from components.files import ID_DIGITS, read_files
 from components.photos import step as photos_step
 from components.photos.config import PhotosConfig
 from model.artefacts import cache_folder, read_json

@@ -17,6 +17,7 @@ from model.cores import cores
 from model.errors import UserError
 from model.progress import track
 
+ID_DIGITS = 16  # of a file's SHA-256 in hex: the id of its photo
 NAME, ABOUT = "files.parquet", "photos.json"
 TOGETHER = 4096  # files whose digests are in memory at a time
 FILES = pa.schema([pa.field("path", pa.string(), nullable=False), pa.field("sha256", pa.string(), nullable=False)])

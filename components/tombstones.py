@@ -7,6 +7,7 @@ under other names, can be known by the face alone.
 import hashlib
 import unicodedata
 from datetime import date
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Self
 
@@ -40,6 +41,11 @@ class Tombstones(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     people: tuple[Tombstone, ...] = ()
+
+    @cached_property
+    def photos(self) -> frozenset[str]:
+        """The ids of all photos that are known to show one of them."""
+        return frozenset(photo for stone in self.people for photo in stone.photos)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

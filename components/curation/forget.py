@@ -17,14 +17,15 @@ from components.curation.config import CurationConfig
 from components.curation.examine import forget_marks
 from components.curation.faces_pass import find_faces
 from components.curation.forgotten import Forgotten
-from components.curation.items import ID_DIGITS, blocks
+from components.curation.items import blocks
 from components.curation.looked import Looks
 from components.curation.networks import load
 from components.curation.seen import listed
 from components.curation.sources.folder import scan
-from components.files import digest_table, read_about, read_files
+from components.files import ID_DIGITS, digest_table, read_about, read_files
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
+from components.photos.urls.kept import forget_downloads
 from components.tombstones import Tombstone, name_digest
 from model.artefacts import cache_folder, work_folder
 from model.dataset.dataset import Dataset
@@ -178,6 +179,7 @@ def _of_folder(person: str, folder: Path, dataset: Dataset) -> Tombstone:
 def _drop_kept(stone: Tombstone) -> None:
     """Drop what is kept of the person's photos, under whatever settings they were looked at."""
     forget_features(stone.photos, cache_folder(FEATURES))
+    forget_downloads(stone.photos)
     for folder in sorted(work_folder("curate", ".").iterdir()):
         with Looks(folder) as looks:
             keys = looks.showing(set(stone.photos), np.array(stone.centre, np.float32), stone.similarity)
@@ -185,6 +187,7 @@ def _drop_kept(stone: Tombstone) -> None:
             photos = {*stone.photos, *(key[:ID_DIGITS] for key in keys)}
             forget_marks(photos, cache_folder("marks"))
             forget_features(photos, cache_folder(FEATURES))
+            forget_downloads(photos)
 
 
 def _nearest(stone: Tombstone, dataset: Dataset) -> float | None:

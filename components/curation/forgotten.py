@@ -9,8 +9,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.curation.found import Found
-from components.curation.items import ID_DIGITS, Reject
+from components.curation.items import Reject
 from components.curation.kept import KEY
+from components.files import ID_DIGITS
 from components.tombstones import Tombstones
 from model.similarity import nearest
 
@@ -25,10 +26,9 @@ class Forgotten(Tombstones):
         """The `listed` photos with no forgotten name that are not known to show a forgotten person, and the others."""
         if not self.people:
             return photos, []
-        ids = {photo for stone in self.people for photo in stone.photos}
         gone = np.zeros(len(photos), np.bool_)
         for place, (path, person, key) in enumerate(_rows(photos, ("path", "person", KEY))):
-            gone[place] = self.named(path, person) or (key or "")[:ID_DIGITS] in ids
+            gone[place] = self.named(path, person) or (key or "")[:ID_DIGITS] in self.photos
         digests = photos.filter(pa.array(gone))
         digests = dict(zip(digests["path"].to_pylist(), digests[KEY].to_pylist(), strict=True))
         return photos.filter(pa.array(~gone)), self.rejects(digests, digests)

@@ -10,7 +10,6 @@ import pyarrow as pa
 from model.dataset.rights import RIGHTS
 
 Entry = TypeVar("Entry")
-ID_DIGITS = 16  # of a file's SHA-256 in hex: the id of its photo
 
 
 @dataclass(frozen=True, order=True, slots=True)

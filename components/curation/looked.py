@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from components.curation.config import CurationConfig
 from components.curation.decode import Decoded, RefusedPhotoError
 from components.curation.found import Found
-from components.curation.items import ID_DIGITS, Reject
+from components.curation.items import Reject
 from components.curation.kept import KEY, Kept
 from components.curation.measures import exposure, grey_of, photo_sharpness, sharpness, warmth
 from components.curation.seen import FACE_COLUMNS, SeenPhotos, gather
+from components.files import ID_DIGITS
 from model.artefacts import link_file, new_file
 from model.dataset.fingerprint import fingerprint
 from model.errors import UserError

@@ -15,11 +15,12 @@ from components.curation.album import Album, Photo
 from components.curation.config import CurationConfig
 from components.curation.decode import RefusedPhotoError, decode
 from components.curation.found import Found
-from components.curation.items import COLUMNS, ID_DIGITS, Reject, items_of
+from components.curation.items import COLUMNS, Reject, items_of
 from components.curation.kept import KEY, Kept
 from components.curation.lines import TOGETHER, Lines
 from components.curation.places import Places
 from components.curation.vectors import Vectors
+from components.files import ID_DIGITS
 from model.dataset.fingerprint import parse
 from model.errors import UserError
 from model.matrix_file import MatrixFile

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from components.curation.found import Found
-from components.curation.items import ID_DIGITS
 from components.curation.places import Places, column
 from components.curation.rows import Entry, Shelf
+from components.files import ID_DIGITS
 from model.artefacts import link_file
 from model.dataset.dataset import Dataset
 from model.dataset.records import read_table

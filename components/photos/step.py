@@ -37,7 +37,7 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
 
             place, source, folder = "photos", "urls", out / "photos"
             folder.mkdir()
-            write_album(folder, out / REFUSED, config, held)
+            write_album(folder, out / REFUSED, config, held, photos / place)
         else:
             from components.photos.cast.cast import write_cast
 

@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import fields
@@ -15,9 +14,11 @@ import pyarrow.parquet as pq
 
 from components.listing import LISTING, BadRow
 from components.photos.config import PhotosConfig
-from components.photos.urls.download import download, stored_at, tally
+from components.photos.urls.download import download, tally
 from components.photos.urls.fetch import Outcome
+from components.photos.urls.kept import LOCK, hand_over, stored_at
 from components.photos.urls.limits import Limits
+from components.photos.urls.refusal import FORGOTTEN
 from components.photos.urls.wanted import CARRIED, Wanted, read_wanted
 from components.tombstones import Tombstones
 from model.artefacts import file_digest, link_file, work_folder
@@ -32,20 +33,20 @@ REFUSED_SCHEMA = pa.schema(
 log = logging.getLogger(__name__)
 
 
-def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitStack) -> None:
+def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitStack, home: Path) -> None:
     """Download the list `config.urls` into the empty folder `photos`; write the table of what was `refused` (Parquet).
 
-    The downloads are this process's alone until `held` is left, and stay for the next run unless that ends well. The
-    same list and the same answers give the same bytes. The tombstones beside the list, where they outlive the folder,
-    are written into it. Raises `BusyError` while another process has the downloads, `UserError` when the list or those
-    cannot be read, or gives no photo at all.
+    The downloads are this process's alone until `held` is left. Where that ends well `photos` is at `home`, from where
+    the next run of the list takes them; else they stay. The same list and the same answers give the same bytes. The
+    tombstones beside the list, where they outlive the folder, are written into it. Raises `BusyError` while another
+    process has the downloads, `UserError` when the list or those cannot be read, or gives no photo at all.
     """
     path = Path(config.urls).expanduser().resolve()
     forgotten = Tombstones.read(path.parent)
     wanted, bad = read_wanted(path)
     work = work_folder("photos", _work_key(path, config))
-    held.enter_context(_sole_user(work, path))
-    outcomes = download(wanted, work, limits_of(config))
+    held.enter_context(_sole_user(work, path, home.resolve()))
+    outcomes = download(wanted, work, limits_of(config), forgotten)
     taken = [photo for photo in wanted if not outcomes[photo.key].reason]
     bad += [_refused(photo, outcomes[photo.key]) for photo in wanted if outcomes[photo.key].reason]
     counts = tally([row.reason for row in bad])
@@ -53,7 +54,7 @@ def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitSta
     if not taken:
         raise UserError(f"photos.urls '{path}' gave no photo (refused: {counts}): give a list with photos to be had")
     for photo in taken:
-        target = photos / _name(photo, outcomes)
+        target = photos / outcomes[photo.key].name
         target.parent.mkdir(exist_ok=True)
         link_file(stored_at(work, photo.key), target)
     _write_listing(photos / LISTING, taken, outcomes)
@@ -63,10 +64,10 @@ def write_album(photos: Path, refused: Path, config: PhotosConfig, held: ExitSta
 
 
 @contextmanager
-def _sole_user(work: Path, path: Path) -> Iterator[None]:
-    with only_user(work / "lock", f"the downloads of {path}"):
+def _sole_user(work: Path, path: Path, home: Path) -> Iterator[None]:
+    with only_user(work / LOCK, f"the downloads of {path}"):
         yield
-        shutil.rmtree(work)
+        hand_over(work, home)
 
 
 def limits_of(config: PhotosConfig) -> Limits:
@@ -86,12 +87,9 @@ def _work_key(path: Path, config: PhotosConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _name(photo: Wanted, outcomes: Mapping[str, Outcome]) -> str:
-    return f"{photo.key[:2]}/{photo.key}.{outcomes[photo.key].kind}"
-
-
 def _refused(photo: Wanted, outcome: Outcome) -> BadRow:
-    return BadRow(photo.line, photo.address, outcome.reason, outcome.detail)
+    address = FORGOTTEN if outcome.reason == FORGOTTEN else photo.address  # which may be the person's name
+    return BadRow(photo.line, address, outcome.reason, outcome.detail)
 
 
 def _write_listing(path: Path, taken: Sequence[Wanted], outcomes: Mapping[str, Outcome]) -> None:
@@ -99,7 +97,7 @@ def _write_listing(path: Path, taken: Sequence[Wanted], outcomes: Mapping[str, O
         writer = csv.writer(file)
         writer.writerow(["path", "source", *CARRIED])
         for photo in taken:
-            writer.writerow([_name(photo, outcomes), photo.address, *photo.carried])
+            writer.writerow([outcomes[photo.key].name, photo.address, *photo.carried])
 
 
 def _write_refused(path: Path, bad: Sequence[BadRow]) -> None:

@@ -1,20 +1,21 @@
 """Fetches one photo: asks permission, follows redirects, honours opt-outs, bounds and checks what it stores."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 import httpcore
 import httpx
 
+from components.files import ID_DIGITS
 from components.photos.urls.exchange import Budget, ask, header, headers, redirect, with_patience
 from components.photos.urls.hosts import Host
 from components.photos.urls.limits import Limits
 from components.photos.urls.opt_out import opted_out
-from components.photos.urls.refusal import RefusedError
+from components.photos.urls.refusal import RefusedError, of_forgotten
 from components.photos.urls.sniff import LONGEST, picture_kind
 from components.photos.urls.wanted import Wanted
 from model.artefacts import new_file
@@ -22,34 +23,50 @@ from model.artefacts import new_file
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended for the photo `key`: a picture of that `kind` (file extension) and size, or a refusal."""
+    """How it ended for the photo `key`: a picture of that `kind` (file extension), size and id, or a refusal."""
 
     key: str
     kind: str = ""
     size: int = 0  # bytes
+    photo_id: str = ""
     reason: str = ""
     detail: str = ""
 
+    @classmethod
+    def refused(cls, key: str, error: RefusedError) -> Self:
+        """That of a photo which is not taken."""
+        return cls(key, photo_id=error.photo_id, reason=error.reason, detail=str(error))
+
+    @property
+    def name(self) -> str:
+        """The picture's path in the album."""
+        return f"{self.key[:2]}/{self.key}.{self.kind}"
+
 
 class Fetcher:
-    """Fetches photos into `folder`, each as a file named by its key in a sub-folder of the key's first two digits."""
+    """Fetches photos into `folder`, each as a file named by its key in a sub-folder of the key's first two digits.
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool, limits: Limits, folder: Path) -> None:
+    Those whose ids are `barred` never become files.
+    """
+
+    def __init__(
+        self, pool: httpcore.AsyncConnectionPool, limits: Limits, folder: Path, barred: Collection[str] = ()
+    ) -> None:
         self.pool = pool
         self.limits = limits
         self.folder = folder
+        self.barred = barred
         self.hosts: dict[tuple[str, str, int | None], Host] = {}
 
     async def fetch(self, wanted: Wanted) -> Outcome:
         """Fetch one photo. What can go wrong with it is in the outcome; only trouble with the disk is raised."""
         budget = Budget(self.limits.seconds)
         try:
-            kind, size = await with_patience(self.limits, self._attempt, wanted, budget)
+            return await with_patience(self.limits, self._attempt, wanted, budget)
         except RefusedError as error:
-            return Outcome(wanted.key, reason=error.reason, detail=str(error))
-        return Outcome(wanted.key, kind, size)
+            return Outcome.refused(wanted.key, error)
 
-    async def _attempt(self, wanted: Wanted, budget: Budget) -> tuple[str, int]:
+    async def _attempt(self, wanted: Wanted, budget: Budget) -> Outcome:
         url = wanted.url
         for _ in range(self.limits.redirects + 1):
             host = self._host(url)
@@ -68,14 +85,17 @@ class Fetcher:
         key = (url.scheme, url.host, url.port)
         return self.hosts.setdefault(key, Host(self.pool, self.limits))
 
-    async def _store(self, wanted: Wanted, response: httpcore.Response) -> tuple[str, int]:
+    async def _store(self, wanted: Wanted, response: httpcore.Response) -> Outcome:
         length = header(response, "content-length")
         if length.isdecimal() and int(length) > self.limits.largest:
             raise _too_large(self.limits)
         with storing(self.folder / wanted.key[:2] / wanted.key, wanted.sha256, self.limits) as picture:
             async for piece in response.aiter_stream():
                 picture.take(piece)
-            return picture.finish(), picture.size
+            kind = picture.finish()
+            if picture.photo_id in self.barred:
+                raise of_forgotten(picture.photo_id)
+            return Outcome(wanted.key, kind, picture.size, picture.photo_id)
 
 
 class Picture:
@@ -102,6 +122,11 @@ class Picture:
             self._kind()
             piece = self.head
         self.file.write(piece)
+
+    @property
+    def photo_id(self) -> str:
+        """The id of what came so far."""
+        return self.digest.hexdigest()[:ID_DIGITS]
 
     def finish(self) -> str:
         """The kind of the whole picture; raises `RefusedError` when it is none, or not the one it should be."""

@@ -17,8 +17,12 @@ class Ledger:
     """An open ledger: what it knew when it was opened, by key, and a place for more."""
 
     def __init__(self, path: Path) -> None:
-        self.known = {outcome.key: outcome for outcome in _lines(path)}
-        self.file = path.open("ab")
+        self.known = {outcome.key: outcome for outcome in outcomes(path)}
+        self.file = path.open("a+b")
+        if self.file.tell():
+            self.file.seek(-1, 2)
+            if self.file.read() != b"\n":  # a kill has cut the last line off
+                self.file.write(b"\n")
 
     def add(self, outcome: Outcome) -> None:
         """Write an outcome; one that may end otherwise next time is left out."""
@@ -37,12 +41,11 @@ def ledger(folder: Path) -> Iterator[Ledger]:
         book.file.close()
 
 
-def _lines(path: Path) -> Iterator[Outcome]:
-    """The outcomes of a ledger; a line that was cut off by a kill is mended by a new line and passed over."""
+def outcomes(path: Path) -> Iterator[Outcome]:
+    """The outcomes in the file of a ledger, if there is one; a line that was cut off by a kill is passed over."""
     if not path.exists():
         return
-    with path.open("r+b") as file:
-        line = b"\n"
+    with path.open("rb") as file:
         for line in file:
             try:
                 said = json.loads(line)
@@ -50,5 +53,3 @@ def _lines(path: Path) -> Iterator[Outcome]:
                 yield Outcome(**said | {name: sys.intern(said[name]) for name in ("kind", "reason", "detail")})
             except (ValueError, TypeError, KeyError):
                 continue
-        if not line.endswith(b"\n"):
-            file.write(b"\n")

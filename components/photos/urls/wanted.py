@@ -31,6 +31,10 @@ class Wanted:
     carried: tuple[str, ...]
 
     @property
+    def person(self) -> str:
+        return self.carried[CARRIED.index("person")]
+
+    @property
     def url(self) -> httpx.URL:
         """The address, without fragment. Made when it is asked for: millions would fill the memory."""
         url = web_address(self.address)

@@ -1,7 +1,9 @@
 """A list of URLs through the whole step: the folder it becomes, the refused, and a kill in the middle."""
 
 import csv
+import datetime as dt
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -15,15 +17,20 @@ import pytest
 
 from components.curation.items import items_of
 from components.curation.sources.folder import scan
+from components.files import ID_DIGITS
 from components.photos import step
 from components.photos.config import PhotosConfig
 from components.photos.step import run
 from components.photos.urls.album import limits_of
+from components.photos.urls.kept import ALBUM, LOCK, forget_downloads
+from components.photos.urls.ledger import NAME
+from components.tombstones import FORGOTTEN, Tombstone, Tombstones, name_digest
 from model.artefacts import folder_digest, read_json
 from model.errors import BusyError, UserError
 from tests.components.photos.urls.loopback import Page, Site, picture, serving
 
 ROOT = Path(__file__).resolve().parents[4]
+KEPT = (ALBUM, LOCK, NAME)  # all that stays in the cache of downloads that ended well
 RUN = """
 import sys
 from pathlib import Path
@@ -82,7 +89,85 @@ def test_a_list_becomes_a_folder_that_curation_reads(suffix: str, tmp_path: Path
     refused = pq.read_table(tmp_path / "out" / "refused.parquet").to_pylist()
     assert [row["reason"] for row in refused] == ["http_404", "bad_url", "bad_url", "duplicate_url", "bad_hash"]
     assert all(row["url"] and row["detail"] for row in refused)
-    assert not list((cache / "work" / "photos").iterdir())
+    assert not [path for path in (cache / "work" / "photos").rglob("*") if path.name not in KEPT and path.is_file()]
+
+
+def test_what_an_earlier_run_downloaded_is_not_downloaded_again(tmp_path: Path, cache: Path) -> None:
+    with serving() as site:
+        site.pages = {
+            "/a": Page(picture(1)),
+            "/b": Page(picture(2)),
+            "/c": Page(picture(3)),
+            "/no": Page(status=(404,)),
+        }
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join(["url", *(site.root + page for page in site.pages)]))
+        config = PhotosConfig(urls=str(path), allow_private=True)
+        run(photos=tmp_path / "first", config=config)
+        before = site.asked.copy()
+        run(photos=tmp_path / "second", config=config)
+        assert site.asked == before
+        assert folder_digest(tmp_path / "first") == folder_digest(tmp_path / "second")
+        run(photos=tmp_path / "second", config=config)  # in its own place, which is replaced
+        assert site.asked == before
+        changed, gone, _ = sorted((tmp_path / "second" / "photos").rglob("*.jpg"))
+        size = changed.stat().st_size
+        changed.unlink()  # which is the first one's file, too
+        changed.write_bytes(b"x" * size)
+        gone.unlink()
+        run(photos=tmp_path / "third", config=config)
+        assert sum((site.asked - before).values()) == 2 + 1  # and robots.txt
+    assert folder_digest(tmp_path / "first") == folder_digest(tmp_path / "third")
+
+
+def test_a_forgotten_person_is_not_downloaded_again(tmp_path: Path, cache: Path) -> None:
+    bodies = {f"/{name}": picture(seed) for seed, name in enumerate(["ada", "bo", "named", "new"])}
+    with serving() as site:
+        site.pages = {page: Page(body) for page, body in bodies.items() if page != "/new"}
+        path = tmp_path / "list.csv"
+        rows = [f"{site.root}{page},{'Zoe' if page == '/named' else ''}" for page in bodies]
+        path.write_text("\n".join(["url,person", *rows]))
+        config = PhotosConfig(urls=str(path), allow_private=True, seconds=1.0)
+        site.pages["/new"] = Page(status=(429,), headers=(("Retry-After", "9"),))  # not to be had at first
+        run(photos=tmp_path / "first", config=config)
+        ids = [hashlib.sha256(bodies[page]).hexdigest()[:ID_DIGITS] for page in ("/ada", "/new")]
+        stone = Tombstone(name_sha256=name_digest("zoe"), photos=tuple(ids), since=dt.date(2026, 1, 2))
+        Tombstones(people=(stone,)).write(tmp_path)
+        site.pages["/new"] = Page(bodies["/new"])
+        before = site.asked.copy()
+        for _ in range(2):
+            run(photos=tmp_path / "out", config=config)
+            assert site.asked - before == {"/new": 1, "/robots.txt": 1}  # whose bytes alone tell whom it shows
+        (photo,) = (tmp_path / "out" / "photos").rglob("*.jpg")
+        assert photo.read_bytes() == bodies["/bo"]
+        refused = pq.read_table(tmp_path / "out" / "refused.parquet").to_pylist()
+        assert [(row["line"], row["url"], row["reason"]) for row in refused] == [
+            (line, "forgotten", "forgotten") for line in (2, 4, 5)
+        ]
+        assert not [file for file in cache.rglob("*") if file.is_file() and file.read_bytes() in bodies.values()]
+        (tmp_path / FORGOTTEN).unlink()  # nobody is forgotten any more
+        run(photos=tmp_path / "out", config=config)
+    assert len(scan(tmp_path / "out" / "photos")[0]) == 4
+
+
+def test_forgetting_reaches_downloads_that_did_not_end(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(step, "write_files", fails)
+    with serving() as site:
+        site.pages = {"/a": Page(picture(1)), "/b": Page(picture(2))}
+        path = tmp_path / "list.csv"
+        path.write_text("\n".join(["url", *(site.root + page for page in site.pages)]))
+        config = PhotosConfig(urls=str(path), allow_private=True)
+        with pytest.raises(OSError, match="No space left"):
+            run(photos=tmp_path / "out", config=config)
+    held = {file.read_bytes(): file for file in cache.rglob("*") if len(file.name) == 64}
+    assert set(held) == {picture(1), picture(2)}
+    forget_downloads({hashlib.sha256(picture(1)).hexdigest()[:ID_DIGITS]})
+    assert [held[picture(seed)].exists() for seed in (1, 2)] == [False, True]
 
 
 def test_a_killed_download_goes_on_where_it_was(tmp_path: Path, cache: Path) -> None:

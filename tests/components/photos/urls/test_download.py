@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from components.photos.urls.download import download, stored_at
+from components.photos.urls.download import download
 from components.photos.urls.fetch import Outcome
+from components.photos.urls.kept import stored_at
 from components.photos.urls.limits import Limits
 from components.photos.urls.wanted import read_wanted
 from tests.components.photos.urls.loopback import Page, Site, picture, serving
