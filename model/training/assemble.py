@@ -54,7 +54,8 @@ def assemble(
     """
     data = training_data(dataset, chosen)
     refuse_empty_folders(data.targets, loop.phases)
-    store, device, share = cache_folder(FEATURES), process.device, share_of(process)
+    store, device = cache_folder(FEATURES), process.device
+    share = share_of(process, store)
     read_shards(dataset, dataset.images.index[dataset.images["split"] == SPLIT], store, share)
     wait_for_all(process)
     batches, judges = prepare(dataset, data, chosen, batch, seed, store, device, share)

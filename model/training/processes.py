@@ -1,13 +1,17 @@
 """What a training runs on: this process's device, the processes beside it, and their precision."""
 
 import os
+import secrets
+import time
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 
-from model.training.feature_files import Share
+from model.training.feature_files import ALL, Share
 
 PATIENCE = timedelta(days=7)  # one may encode a million photos while another has all of them
 
@@ -28,10 +32,28 @@ def accelerator(accumulate: int, dtype: str = "float32") -> Accelerator:
     return found
 
 
-def share_of(process: Accelerator) -> Share:
-    """Its part of the cached features, among the processes of its machine: their store may be this machine's alone."""
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return Share(process.local_process_index % beside, beside)
+def share_of(process: Accelerator, store: Path) -> Share:
+    """Its part of what is computed into the folder `store`, among the processes that have this very folder.
+
+    Machines may share it or have one each. Whoever has it sees the file that each leaves there for a moment.
+    """
+    if process.num_processes == 1:
+        return ALL
+    meeting = torch.tensor([secrets.randbits(62)], device=process.device)
+    torch.distributed.broadcast(meeting, 0, group=_patient())
+    place = store / "meetings"
+    place.mkdir(parents=True, exist_ok=True)
+    files = [place / f"{meeting.item():x}-{rank}" for rank in range(process.num_processes)]
+    files[process.process_index].touch()
+    wait_for_all(process)
+    beside = [rank for rank, file in enumerate(files) if file.exists()]
+    wait_for_all(process)
+    files[process.process_index].unlink()
+    for left in place.iterdir():  # by a process that was killed here; others tidy up, too
+        with suppress(FileNotFoundError):
+            if left.stat().st_mtime < time.time() - PATIENCE.total_seconds():
+                left.unlink()
+    return Share(beside.index(process.process_index), len(beside))
 
 
 def wait_for_all(process: Accelerator) -> None:

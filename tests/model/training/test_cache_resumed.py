@@ -1,5 +1,10 @@
-"""Features whose computation was stopped: the files have the bytes of one that was not, wherever it was."""
+"""Features whose computation was stopped, or shared: the files have the bytes of one process that was not stopped."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +29,34 @@ from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import BUCKETS
 
 CHUNK = 4
+ROOT = Path(__file__).resolve().parents[3]
+NODE = """
+import os, signal, sys
+from pathlib import Path
+from model.dataset.dataset import Dataset
+from model.training import cache, patches
+from model.training.data import training_set
+from model.training.processes import accelerator, share_of, wait_for_all
+from tests.model.training.test_cache_resumed import BUCKETS, CHUNK, compute
+
+folder, store, last, report = *map(Path, sys.argv[1:3]), int(sys.argv[3]), Path(sys.argv[4])
+made, put = [], cache.put
+
+def noted(file, tensors):
+    put(file, tensors)
+    made.append(str(file.relative_to(store)))
+    if len(made) == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+for module in (cache, patches):
+    module.CHUNK, module.put = CHUNK, noted
+process = accelerator(1)
+dataset = Dataset.open(folder)
+share = share_of(process, store)
+compute(dataset, training_set(dataset, BUCKETS), store, share)
+wait_for_all(process)
+report.write_text("\\n".join(made))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +125,58 @@ def test_features_are_the_same_bytes_however_many_processes_share_them(
     for rank in range(3):
         compute(dataset, data, tmp_path / "three", Share(rank, 3))
     assert files(tmp_path / "three") == files(tmp_path / "one")
+
+
+def machines(dataset: Dataset, store: Path, tmp_path: Path, last: int = 0) -> list[set[str]]:
+    """What each of two machines with one process puts into `store`; the first is killed after its `last` file."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    plain = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    both = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "1",
+        "LOCAL_RANK": "0",
+    }
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", NODE, dataset.folder, store, str(last * (rank == 0)), tmp_path / f"made {rank}"],
+            env=os.environ | plain | both | {"RANK": str(rank)},
+            cwd=ROOT,
+        )
+        for rank in range(2)
+    ]
+    codes = [process.wait() for process in running]
+    if last:
+        assert codes[0] == -signal.SIGKILL
+        assert codes[1] != 0  # it does not go on with what is not there
+        return []
+    assert codes == [0, 0]
+    return [set((tmp_path / f"made {rank}").read_text().splitlines()) for rank in range(2)]
+
+
+def test_machines_that_share_a_store_compute_a_part_each(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:
+    compute(dataset, data, tmp_path / "one")
+    whole = files(tmp_path / "one")
+    first, second = machines(dataset, tmp_path / "two", tmp_path)
+    assert min(len(first), len(second)) > len(whole) / 4
+    assert first.isdisjoint(second)
+    assert first | second == set(whole)
+    assert files(tmp_path / "two") == whole
+    assert not list((tmp_path / "two" / "meetings").iterdir())
+
+
+def test_what_machines_have_put_there_until_one_was_killed_is_gone_on_from(
+    dataset: Dataset, data: TrainingSet, tmp_path: Path
+) -> None:
+    machines(dataset, tmp_path / "two", tmp_path, last=CHUNK + 1)
+    compute(dataset, data, tmp_path / "one")
+    whole = files(tmp_path / "one")
+    assert CHUNK < len(files(tmp_path / "two")) < len(whole)
+    compute(dataset, data, tmp_path / "two")
+    assert files(tmp_path / "two") == whole
 
 
 def test_a_file_that_was_deleted_comes_back_as_it_was(dataset: Dataset, data: TrainingSet, tmp_path: Path) -> None:

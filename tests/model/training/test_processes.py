@@ -13,10 +13,12 @@ from model.training.processes import PATIENCE
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import sys
+from pathlib import Path
 from model.training.processes import accelerator, share_of
 found = accelerator(1, sys.argv[1])
 open(f"{sys.argv[2]}/{found.process_index}", "w").write(f"{found.num_processes} {found.mixed_precision}")
-assert share_of(found) == (found.process_index, 2)
+assert share_of(found, Path(sys.argv[2], "store")) == (found.process_index, 2)
+assert share_of(found, Path(sys.argv[2], f"store of {found.process_index}")) == (0, 1)
 """
 
 

@@ -79,7 +79,8 @@ def tiny_trainer(
     networks = autoencoder, recogniser, encode_text, "tiny"
     process = processes(accumulate)
     # Each its share, as in trainings: what two compute at once is batched by chance, on which the last bits depend.
-    features = compute_features(dataset, data, *networks, work / "features", edits=edits, share=share_of(process))
+    store = work / "features"
+    features = compute_features(dataset, data, *networks, store, edits=edits, share=share_of(process, store))
     process.wait_for_everyone()
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
     return Trainer(
