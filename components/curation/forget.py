@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from components.curation import step
 from components.curation.config import CurationConfig
-from components.curation.examine import forget_marks
 from components.curation.faces_pass import find_faces
-from components.curation.forgotten import Forgotten
+from components.curation.forgotten import Forgotten, drop_answers
 from components.curation.items import blocks
 from components.curation.looked import Looks
 from components.curation.networks import load
@@ -27,11 +26,10 @@ from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
 from components.photos.urls.kept import forget_downloads
 from components.tombstones import Tombstone, name_digest
-from model.artefacts import cache_folder, work_folder
+from model.artefacts import work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.similarity import nearest
-from model.training.feature_files import FEATURES, forget_features
 
 
 @dataclass(frozen=True)
@@ -178,15 +176,14 @@ def _of_folder(person: str, folder: Path, dataset: Dataset) -> Tombstone:
 
 def _drop_kept(stone: Tombstone) -> None:
     """Drop what is kept of the person's photos, under whatever settings they were looked at."""
-    forget_features(stone.photos, cache_folder(FEATURES))
+    drop_answers(stone.photos)
     forget_downloads(stone.photos)
     for folder in sorted(work_folder("curate", ".").iterdir()):
         with Looks(folder) as looks:
             keys = looks.showing(set(stone.photos), np.array(stone.centre, np.float32), stone.similarity)
             looks.forget(keys)
             photos = {*stone.photos, *(key[:ID_DIGITS] for key in keys)}
-            forget_marks(photos, cache_folder("marks"))
-            forget_features(photos, cache_folder(FEATURES))
+            drop_answers(photos)
             forget_downloads(photos)
 
 

@@ -1,19 +1,22 @@
 """Leaving out every photo that shows a person who is to be forgotten, by the tombstones of the photo folder."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from components.curation.examine import forget_marks
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.kept import KEY
 from components.files import ID_DIGITS
 from components.tombstones import Tombstones
+from model.artefacts import cache_folder
 from model.similarity import nearest
+from model.training.feature_files import FEATURES, forget_features
 
 log = logging.getLogger(__name__)
 DETAIL = "it shows a person who is to be forgotten: delete the file that has this SHA-256"
@@ -54,6 +57,12 @@ class Forgotten(Tombstones):
     def rejects(paths: Iterable[str], digests: Mapping[str, str | None]) -> list[Reject]:
         """Rejects that tell a photo by its digest: its path may say who it shows."""
         return [Reject(digests.get(path) or "unreadable", "source", "forgotten", DETAIL) for path in paths]
+
+
+def drop_answers(photo_ids: Collection[str]) -> None:
+    """Drop what the cache keeps of what examiners and a training's networks said of these photos."""
+    forget_marks(photo_ids, cache_folder("marks"))
+    forget_features(photo_ids, cache_folder(FEATURES))
 
 
 def _rows(table: pa.Table, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ from components.curation.doubts import doubtful_names
 from components.curation.examine import examine
 from components.curation.faces_pass import find_faces
 from components.curation.filters import drop_copies, drop_unusable, good_faces
-from components.curation.forgotten import Forgotten
+from components.curation.forgotten import Forgotten, drop_answers
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.labels import Labels, drop_duplicates, drop_unpaired
@@ -34,7 +34,7 @@ from components.curation.sources.folder import scan
 from components.curation.split import hold_out, photo_splits
 from components.curation.tables import write_dataset
 from components.curation.unwanted import drop_unwanted
-from components.files import file_table, read_about, read_files
+from components.files import ID_DIGITS, file_table, read_about, read_files
 from model.artefacts import cache_folder, new_folder, work_folder
 from model.dataset.dataset import Dataset
 from model.dataset.records import read_table
@@ -96,8 +96,9 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         del named
         give_back_memory()
         kept.finish()
-        if again or spared:
-            kept.forget(set(again.values()) | {reject.path for reject in spared})
+        if gone := {*again.values(), *(reject.path for reject in spared)}:
+            kept.forget(gone)
+            drop_answers({key[:ID_DIGITS] for key in gone})  # where `withanyone forget` did not reach this cache
     log.info("curated: %s", json.dumps(counts))
 
 

@@ -38,4 +38,4 @@ def forget(
         if delete_photos:
             file.unlink(missing_ok=True)
         typer.echo(f"{'deleted' if delete_photos else 'still there, yours to delete'}: {file}")
-    typer.echo("Earlier versions of the dataset, and models trained on them, still hold the person: remove them too.")
+    typer.echo("Earlier versions, earlier runs, and models trained on them, still hold the person: remove them too.")

@@ -12,11 +12,14 @@ from components.curation import step
 from components.curation.config import CurationConfig
 from components.curation.forget import forget
 from components.curation.forgotten import Forgotten
+from components.files import ID_DIGITS
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
 from components.tombstones import FORGOTTEN, name_digest
+from model.artefacts import cache_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
+from model.training.feature_files import FEATURES, feature_file
 from tests.components.photos.urls.loopback import Page, serving
 
 Curate = Callable[..., Path]
@@ -86,6 +89,23 @@ def test_who_is_held_out_stays_so(
     forget("Cem", tmp_path / "album", folder)
     assert held_out(folder) == ["Bea"]
     assert "nobody whom the version before held out is left in the photos" in caplog.text
+
+
+def test_another_cache_lets_go_of_the_person_with_the_next_version(
+    curate: Curate, album: Photos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("WITHANYONE_CACHE", str(tmp_path / "other"))  # as a container or another machine has it
+        images = Dataset.open(curate(album, "elsewhere", config=CONFIG)).images.index
+        files = [feature_file(cache_folder(FEATURES), str(image), "0") for image in images]
+        for file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+    forget("Anna", tmp_path / "album", curate(album, config=CONFIG))
+    assert all(file.exists() for file in files)
+    monkeypatch.setenv("WITHANYONE_CACHE", str(tmp_path / "other"))
+    left = set(Dataset.open(curate(album, "elsewhere", config=CONFIG)).images.index)
+    assert {file.name[:ID_DIGITS] for file in files if file.exists()} == left < set(images)
 
 
 def test_photos_that_come_later_are_known_by_the_face(
