@@ -16,7 +16,7 @@ from components.packaging.guard import Guard
 from components.packaging.image import image
 from components.packaging.line import Line, Ticket
 from components.packaging.logs import Named, write_json_lines
-from components.packaging.orphans import end_with_parent, or_end_the_server
+from components.packaging.orphans import end_with_its_code, end_with_parent, or_end_the_server
 from components.packaging.page import FILES, page
 from components.packaging.refusals import answer_refusals
 from components.packaging.requests import FacesRequest, GenerateRequest, LayoutRequest
@@ -31,6 +31,8 @@ FREE = ("/livez", "/readyz", "/healthz", "/docs.json", *FILES)
 # before it loads the service, and remembers what it saw.
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 usage_stats.do_not_track.cache_clear()
+
+end_with_its_code()
 
 # A Bento keeps its sources and the bundle of the model side by side.
 BUNDLE = Path(__file__).resolve().parents[2] / "bundle"

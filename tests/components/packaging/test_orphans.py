@@ -58,6 +58,7 @@ def test_a_service_that_cannot_be_ends_with_the_sentence(
     )
     told = served.stdout + served.stderr
     assert words in told
+    assert served.returncode == 3
     assert told.count(words) == 1  # it was not started again and again
     assert "Traceback" not in told
 
