@@ -3,12 +3,11 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 import torch
@@ -23,9 +22,10 @@ from model.dataset.dataset import Dataset
 from model.errors import BusyError, Preempted, UserError
 from model.training import cache
 from model.training.assemble import training_data
+from tests.components.training import tiny_step
 from tests.components.training.tiny_step import BROUGHT, SHORT, inputs, on_tiny_networks, tiny_preset
+from tests.forks import PAIR, fork
 from tests.model.tiny import SIZES
-from tests.model.training.tiny_job import ROOT
 
 
 @pytest.fixture
@@ -33,11 +33,15 @@ def assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return on_tiny_networks(tmp_path, monkeypatch)
 
 
-def start(folder: Path, *arguments: str, launcher: Sequence[str] = ("-m",)) -> "subprocess.Popen[str]":
-    """The training of the inputs in `folder` in a process of its own."""
-    command = [sys.executable, *launcher, "tests.components.training.tiny_step", str(folder), *arguments]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE, text=True)
+@contextmanager
+def start(folder: Path, *arguments: str, launcher: Sequence[str] = ()) -> Iterator[ForkServerProcess]:
+    """Train on the inputs in `folder` in a process that lives no longer than the block; one to hold on does by then."""
+    reader, writer = map(os.fdopen, os.pipe(), "rw")
+    with reader, fork([*launcher, tiny_step.__file__, str(folder), *arguments], writer.fileno()) as process:
+        writer.close()
+        if "hold" in arguments:
+            assert reader.readline() == "saved\n"
+        yield process
 
 
 def test_writes_the_model_and_its_history_and_leaves_no_work_behind(tmp_path: Path, assets: Path) -> None:
@@ -64,12 +68,9 @@ def test_a_second_training_of_one_job_is_refused_until_the_first_is_gone(
     tmp_path: Path, assets: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     paths = inputs(tmp_path)
-    with start(tmp_path, "hold") as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == "saved\n"
-        with pytest.raises(BusyError, match="is changing the training of this dataset with these settings: wait"):
-            run(**paths, config=SHORT)
-        first.kill()
+    refused = "is changing the training of this dataset with these settings: wait"
+    with start(tmp_path, "hold"), pytest.raises(BusyError, match=refused):
+        run(**paths, config=SHORT)
     caplog.set_level("INFO")
     run(**paths, config=SHORT)
     assert "going on from step 2" in caplog.text
@@ -127,7 +128,8 @@ def test_a_training_killed_while_photos_or_texts_are_encoded_ends_as_one_that_wa
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
         paths = inputs(tmp_path / str(number))
         with start(tmp_path / str(number), str(number)) as killed:
-            assert killed.wait() == -signal.SIGKILL
+            killed.join()
+        assert killed.exitcode == -signal.SIGKILL
         (tmp_path / str(number) / "cache").rename(tmp_path / "cache")
         assert len(list((tmp_path / "cache" / "features").rglob("*.safetensors"))) == number - 1
         run(**paths, config=SHORT)
@@ -142,13 +144,11 @@ def test_processes_share_a_training_and_go_on_with_one_of_as_many_batches_a_step
     tmp_path: Path, assets: Path, began: tuple[str, ...], left: int
 ) -> None:
     paths = inputs(tmp_path)
-    with start(tmp_path, "hold", *began) as killed:
-        assert killed.stdout is not None
-        assert killed.stdout.readline() == "saved\n"
-        killed.kill()
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
-    with start(tmp_path, launcher=launcher) as both:
-        assert both.wait(timeout=120) == 0
+    with start(tmp_path, "hold", *began):
+        pass
+    with start(tmp_path, launcher=PAIR) as both:
+        both.join()
+    assert both.exitcode == 0
     assert len(list((tmp_path / "cache" / "work" / "train").iterdir())) == left
     shared = read_json(paths["model"] / "training.json")
     run(**paths, config=SHORT.model_copy(update={"accumulate": 2}))
@@ -163,10 +163,8 @@ def test_a_training_in_another_precision_starts_anew(
 ) -> None:
     paths = inputs(tmp_path)
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
-    with start(tmp_path, "hold") as killed:
-        assert killed.stdout is not None
-        assert killed.stdout.readline() == "saved\n"
-        killed.kill()
+    with start(tmp_path, "hold"):
+        pass
     monkeypatch.delenv("ACCELERATE_MIXED_PRECISION")
     caplog.set_level("INFO")
     run(**paths, config=SHORT)

@@ -4,6 +4,7 @@
 """
 
 import itertools
+import multiprocessing
 import os
 import signal
 import sys
@@ -78,11 +79,13 @@ def inputs(folder: Path, *, success: bool = True) -> dict[str, Any]:
 
 
 def hold_on(*given: Any, **rest: Any) -> None:
-    """Save the checkpoint, say so, and wait for ever."""
+    """Save the checkpoint, say so, and wait for as long as there is who started this."""
     save_checkpoint(*given, **rest)
     sys.stdout.write("saved\n")
     sys.stdout.flush()
-    sys.stdin.readline()
+    beginner = multiprocessing.parent_process()
+    assert beginner is not None
+    beginner.join()
 
 
 def killed_before(number: int) -> Callable[[Path, dict[str, torch.Tensor]], None]:

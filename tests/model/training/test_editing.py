@@ -143,7 +143,7 @@ def test_it_learns_through_the_adapter_alone(dataset: Dataset, tmp_path: Path) -
 def test_a_killed_job_goes_on_bit_for_bit(dataset: Dataset, tmp_path: Path) -> None:
     whole = tiny_trainer(dataset, tmp_path / "whole", edits=True).train()
     kill = random.SystemRandom().randint(5, 15)
-    assert start(dataset, tmp_path / "killed", "kill", kill, ("-m",), "edits") == -signal.SIGKILL
+    assert start(dataset, tmp_path / "killed", "kill", kill, (), "edits") == -signal.SIGKILL
     resumed = tiny_trainer(dataset, tmp_path / "killed", edits=True)
     assert 0 < resumed.progress.step < 16
     assert resumed.train() == whole, kill

@@ -1,16 +1,13 @@
 """Processes of torch's launcher train together, with or without a GPU, in the backbone's precision."""
 
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from model.training.processes import PATIENCE
+from tests.forks import PAIR, fork
 
-ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -22,15 +19,25 @@ assert share_of(found, Path(sys.argv[2], f"store of {found.process_index}")) == 
 """
 
 
+def exit_code(tmp_path: Path, program: str, *arguments: str) -> int | None:
+    """How a program ends that torch's launcher starts twice."""
+    file = tmp_path / "program.py"
+    file.write_text(program)
+    with fork([*PAIR, str(file), *arguments]) as launcher:
+        launcher.join()
+    return launcher.exitcode
+
+
 @pytest.mark.parametrize(
     ("dtype", "said", "precision"),
     [("float32", {}, "no"), ("bfloat16", {}, "bf16"), ("bfloat16", {"ACCELERATE_MIXED_PRECISION": "no"}, "no")],
 )
-def test_two_processes_know_of_each_other(tmp_path: Path, dtype: str, said: dict[str, str], precision: str) -> None:
-    (tmp_path / "program.py").write_text(PROGRAM)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | said
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    subprocess.run([*launcher, tmp_path / "program.py", dtype, tmp_path], env=environment, check=True)
+def test_two_processes_know_of_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, said: dict[str, str], precision: str
+) -> None:
+    for name, value in ({"CUDA_VISIBLE_DEVICES": ""} | said).items():
+        monkeypatch.setenv(name, value)
+    assert exit_code(tmp_path, PROGRAM, dtype, str(tmp_path)) == 0
     assert [(tmp_path / name).read_text() for name in ("0", "1")] == [f"2 {precision}"] * 2
 
 
@@ -47,11 +54,8 @@ processes.wait_for_all(found)
 
 @pytest.mark.parametrize(("seconds", "met"), [(1, False), (600, True)])
 def test_an_early_process_waits_for_a_late_one_as_long_as_patience_lasts(
-    tmp_path: Path, seconds: float, met: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, met: bool
 ) -> None:
-    (tmp_path / "program.py").write_text(LATE)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    ended = subprocess.run([*launcher, tmp_path / "program.py", str(seconds)], env=environment, check=False)
-    assert (ended.returncode == 0) == met
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert (exit_code(tmp_path, LATE, str(seconds)) == 0) == met
     assert timedelta(days=1) <= PATIENCE

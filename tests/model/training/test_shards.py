@@ -27,7 +27,7 @@ FILE = "fsdp2.yaml"
 def shared(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The job that two processes share, which nothing interrupts; live metrics and samples are taken beside it."""
     work = tmp_path_factory.mktemp("shared")
-    assert start(dataset, work, "watched", 0, launcher(FILE)) == 0
+    assert start(dataset, work, "watched", 0, launcher(FILE), fresh=True) == 0
     return work
 
 

@@ -25,6 +25,7 @@ from model.training import checkpoint
 from model.training.checkpoint import checkpoints
 from model.training.preemption import asked_to_stop
 from model.training.watch import Watch
+from tests.forks import PAIR
 from tests.model.training.tiny_job import PHASES, same_end, start, tiny_trainer
 
 
@@ -132,9 +133,6 @@ def test_sigterm_while_a_checkpoint_is_written_or_samples_are_drawn_is_answered_
     assert same_end(whole.work, tmp_path)
 
 
-PAIR = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
-
-
 def test_processes_that_would_go_on_from_different_steps_are_refused(
     dataset: Dataset, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +148,7 @@ def test_processes_that_would_go_on_from_different_steps_are_refused(
 
 
 def test_two_processes_learn_what_one_learns_with_twice_the_accumulation(dataset: Dataset, tmp_path: Path) -> None:
-    assert start(dataset, tmp_path / "two", "never", 0, PAIR) == 0
+    assert start(dataset, tmp_path / "two", "never", 0, PAIR, fresh=True) == 0
     two = tiny_trainer(dataset, tmp_path / "two")
     one = tiny_trainer(dataset, tmp_path / "one", accumulate=2)
     for left, right in zip(two.progress.curve, one.train(), strict=True):

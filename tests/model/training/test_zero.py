@@ -30,7 +30,7 @@ needs_deepspeed = pytest.mark.skipif(
 def shared(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The job that two processes do, which nothing interrupts; live metrics and samples are taken beside it."""
     work = tmp_path_factory.mktemp("shared")
-    assert start(dataset, work, "watched", 0, launcher(FILE), "uneven") == 0
+    assert start(dataset, work, "watched", 0, launcher(FILE), "uneven", fresh=True) == 0
     return work
 
 

@@ -33,6 +33,7 @@ from model.training.processes import accelerator, share_of
 from model.training.step import Judges
 from model.training.trainer import Loop, Trainer
 from model.training.watch import Watch
+from tests.forks import fork
 from tests.model.tiny import TinyRecogniser, tiny_adapter, tiny_autoencoder, tiny_backbone
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -129,7 +130,7 @@ def watch(trainer: Trainer, work: Path) -> Watch:
 def launcher(file: str) -> Sequence[str]:
     """Two processes on the CPU by a file for GPUs, in full precision."""
     options = ["--config_file", str(FILES / file), "--num_processes", "2", "--mixed_precision", "no"]
-    return ("-m", "accelerate.commands.launch", "--main_process_port", "0", *options, "-m")
+    return ("-m", "accelerate.commands.launch", "--main_process_port", "0", *options)
 
 
 def start(
@@ -137,15 +138,23 @@ def start(
     work: Path,
     moment: str,
     number: int,
-    launcher: Sequence[str] = ("-m",),
+    launcher: Sequence[str] = (),
     *flags: str,
+    fresh: bool = False,
 ) -> int:
-    """The job in a process of its own, with 'edits', 'uneven' or 'apart' where told so; its exit code."""
-    command = [sys.executable, *launcher, "tests.model.training.tiny_job"]
+    """The job in a process of its own, with 'edits', 'uneven' or 'apart' where told so; its exit code.
+
+    A `fresh` one is in new interpreters, as a user's is; others are forks, which spares them all imports.
+    """
+    command = [*launcher, __file__, str(dataset.folder), str(work), moment, str(number), *flags]
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
-    arguments = [str(dataset.folder), str(work), moment, str(number), *flags]
-    return subprocess.run([*command, *arguments], cwd=ROOT, env=environment, check=False).returncode
+    with patch.dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS="1", DS_ACCELERATOR="cpu"):
+        if fresh:
+            return subprocess.run([sys.executable, *command], cwd=ROOT, check=False).returncode
+        with fork(command) as process:
+            process.join()
+        assert process.exitcode is not None
+        return process.exitcode
 
 
 def same_end(one: Path, other: Path) -> bool:
