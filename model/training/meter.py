@@ -4,8 +4,9 @@ Counting rule: the floating-point operations of one batch's forward and backward
 addition, over matrix products, convolutions and attention, as torch.utils.flop_counter counts them at the phase's first
 batch. Frozen weights get no gradient and none is counted; neither are the optimiser and what checkpointed activations
 cost a second time. Utilisation is their rate over the device's peak: the dense bfloat16 figure of its data sheet for
-the GPUs below, else the most that a product of two 1,024 x 1,024 matrices has reached here, before training and
-between its stretches: beside other work a single measurement is too low.
+the GPUs below, else the most that a product of two square matrices has reached here, before training and between its
+stretches: beside other work a single measurement is too low. It has 1,024 rows in 32 bits on a CPU, and on a GPU,
+which that would not fill, 4,096 in bfloat16.
 """
 
 import resource
@@ -18,7 +19,6 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 SHEET = {"H100": 989e12, "H200": 989e12, "A100": 312e12}  # FLOP/s, SXM, dense bfloat16
-SIDE = 1024
 CPU_ATTENTION = {  # torch counts the kernels of GPUs alone
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: lambda q, k, v, *_, **__: sdpa_flop_count(q, k, v),
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: (
@@ -56,16 +56,17 @@ def flops_of(work: Callable[[], object]) -> int:
     return int(counter.get_total_flops())
 
 
-def peak_of(device: torch.device, rounds: int = 5, kind: torch.dtype = torch.float32) -> float:
-    """FLOP/s that utilisation is a share of; where it is measured, the best of `rounds` products of `kind`."""
+def peak_of(device: torch.device, rounds: int = 5, kind: torch.dtype | None = None) -> float:
+    """FLOP/s that utilisation is a share of; where it is measured, the best of `rounds` products (of `kind`)."""
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device)
         for known, peak in SHEET.items():
             if known in name:
                 return peak
-    matrix = torch.ones(SIDE, SIDE, device=device, dtype=kind)
+    side, usual = (1024, torch.float32) if device.type == "cpu" else (4096, torch.bfloat16)
+    matrix = torch.ones(side, side, device=device, dtype=kind or usual)
     taken = [_seconds(matrix) for _ in range(rounds)]
-    return 2 * SIDE**3 / min(taken)
+    return 2 * side**3 / min(taken)
 
 
 def _seconds(matrix: torch.Tensor) -> float:
