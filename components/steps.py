@@ -1,5 +1,6 @@
 """The steps of the retraining graph, declared once; the pipeline, the command line and the checks derive from here."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -89,8 +90,19 @@ class Step:
             )
 
     def run(self) -> Callable[..., None]:
-        """The function that does the step's work; importing it loads what the step needs."""
-        return getattr(import_module(f"components.{self.folder}.{self.module}"), "run")  # noqa: B009  (keeps the type open)
+        """The function that does the step's work; importing it loads what the step needs.
+
+        Nobody looks for garbage among the many objects that this makes, which stay: neither now nor later, nor at the
+        end of the process, where it would take longest.
+        """
+        thresholds = gc.get_threshold()
+        gc.set_threshold(0)  # libraries switch collection on themselves as they are imported
+        try:
+            module = import_module(f"components.{self.folder}.{self.module}")
+        finally:
+            gc.set_threshold(*thresholds)
+        gc.freeze()
+        return getattr(module, "run")  # noqa: B009  (keeps the type open)
 
 
 def _is_empty(folder: Path) -> bool:
