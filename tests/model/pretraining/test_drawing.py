@@ -4,7 +4,17 @@ import pytest
 import torch
 
 from model.pretraining import backbone
-from model.pretraining.drawing import APART, LIKENESS, REALISM, VARIETY, Critics, Seen, drawn_losses
+from model.pretraining.drawing import (
+    APART,
+    LIKENESS,
+    MOUTH,
+    REALISM,
+    TYPICAL,
+    VARIETY,
+    Critics,
+    Seen,
+    drawn_losses,
+)
 from model.training.step import AdaptedBackbone
 from tests.model.tiny import tiny_adapter, tiny_backbone
 
@@ -25,17 +35,14 @@ def seen(seed: int) -> Seen:
 def test_the_parts_add_up_and_reach_model_and_critics(source: backbone.Source, critics: Critics) -> None:
     model = AdaptedBackbone(tiny_backbone().requires_grad_(True), tiny_adapter())
     found = drawn_losses(model, source.batches.batch(0, PHASE), source.judges, PHASE, critics)
-    people = (
-        PHASE.identity * found["identity"] + PHASE.contrastive * found["contrastive"] + LIKENESS * found["likeness"]
-    )
-    asked = REALISM * found["complaint"] + VARIETY * found["sameness"]
+    people = PHASE.identity * found["identity"] + PHASE.contrastive * found["contrastive"]
+    people = people + LIKENESS * found["likeness"] + MOUTH * found["mouths"]
+    asked = REALISM * found["complaint"] + VARIETY * found["sameness"] + TYPICAL * found["oddity"]
     torch.testing.assert_close(found["total"], found["flow"] + people + asked + found["judgement"])
     found["total"].backward()
-    heads = [*critics.faces.heads.parameters(), *critics.pictures.heads.parameters()]
-    assert all(weight.grad is not None for weight in heads)
-    assert all(
-        weight.grad is None for critic in (critics.faces, critics.pictures) for weight in critic.eyes.parameters()
-    )
+    for critic in (critics.faces, critics.mouths, critics.pictures):
+        assert all(weight.grad is not None for weight in critic.heads.parameters())
+        assert all(weight.grad is None for weight in critic.eyes.parameters())
     assert model.backbone.proj_out.weight.grad is not None
 
 
@@ -43,7 +50,7 @@ def test_nobody_has_to_be_known_in_pictures_that_are_switched_off(source: backbo
     batch = source.batches.batch(0, PHASE)
     everyone = backbone._switched_off(batch, torch.ones(len(batch.t), dtype=torch.bool))
     found = drawn_losses(AdaptedBackbone(tiny_backbone(), tiny_adapter()), everyone, source.judges, PHASE, critics)
-    assert not {"identity", "contrastive", "likeness"} & found.keys()
+    assert not {"identity", "contrastive", "likeness", "mouths"} & found.keys()
     assert torch.isfinite(found["total"])
 
 
@@ -63,3 +70,11 @@ def test_a_face_beyond_the_edge_is_seen_alike_in_photos_and_drawings() -> None:
     face = Seen.at(torch.ones(1, 3, 64, 64), corner, torch.tensor([0])).faces
     assert face.amin() == -1
     assert face.amax() == 1
+
+
+def test_a_mouth_is_the_middle_of_the_lower_face() -> None:
+    face = torch.zeros(1, 3, 112, 112)
+    face[:, :, 92, 56] = 1  # between the corners of the mouth
+    mouth = Seen(face, face).mouths
+    assert mouth.shape == (1, 3, 96, 128)
+    assert divmod(int(mouth[0, 0].argmax()), 128) in {(y, x) for y in (56, 57) for x in (64, 65)}
