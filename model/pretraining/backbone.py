@@ -55,7 +55,7 @@ def main(out: Path, datasets: list[Path]) -> None:
     """Train the nano preset on `datasets` and write the weights of each stage."""
     torch.manual_seed(FLOW.seed)
     chosen = nano()
-    sources = [_source(Dataset.open(folder), chosen, out) for folder in datasets]
+    sources = [source_of(Dataset.open(folder), chosen, out) for folder in datasets]
     model = AdaptedBackbone(FluxTransformer2DModel(**chosen.backbone), new_adapter(chosen, FLOW.seed))
     train(model, sources, out)
 
@@ -64,14 +64,15 @@ def train(model: AdaptedBackbone, sources: Sequence[Source], out: Path) -> None:
     """All stages; `out` gets their checkpoints and, after each, the weights."""
     for phase, plan in ((FLOW_PHASE, FLOW), (IDENTITY_PHASE, IDENTITY)):
         model.load_state_dict(pretrain(model, _loss(model, sources, phase), plan, out / phase.name))
-        _write(model, out)
+        write_weights(model, out)
     torch.manual_seed(DRAWN.seed)  # the stages before left another state behind where they were finished already
     both = nn.ModuleDict({"model": model, "critics": (critics := Critics())})
     both.load_state_dict(pretrain(both, _loss(model, sources, DRAWN_PHASE, critics), DRAWN, out / DRAWN_PHASE.name))
-    _write(model, out)
+    write_weights(model, out)
 
 
-def _source(dataset: Dataset, chosen: Preset, out: Path) -> Source:
+def source_of(dataset: Dataset, chosen: Preset, out: Path) -> Source:
+    """The dataset's batches and what judges them; features of its photos are kept in `out`."""
     work = out / f"features-{digest_of(dataset.digest, file_digest(shipped(chosen, 'autoencoder')))}"
     data = training_data(dataset, chosen)
     batches, judges = prepare(dataset, data, chosen, BATCH, FLOW.seed, work, torch.device("cpu"))
@@ -82,7 +83,7 @@ def _loss(model: AdaptedBackbone, sources: Sequence[Source], phase: Phase, criti
     def loss(step: int, rng: np.random.Generator) -> dict[str, Tensor]:
         source = sources[step % len(sources)]
         batch = source.batches.batch(step // len(sources), phase)
-        switched = _switched_off(batch, torch.from_numpy(rng.random(len(batch.t)) < WITHOUT))
+        switched = switched_off(batch, torch.from_numpy(rng.random(len(batch.t)) < WITHOUT))
         # The fused attention's backward pass is several times slower than the plain one in bfloat16 on a CPU.
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             if critics is None:
@@ -94,7 +95,7 @@ def _loss(model: AdaptedBackbone, sources: Sequence[Source], phase: Phase, criti
     return loss
 
 
-def _switched_off(batch: Batch, pictures: torch.Tensor) -> Batch:
+def switched_off(batch: Batch, pictures: torch.Tensor) -> Batch:
     """The batch without people for the adapter in the `pictures` [B], whose faces are then nobody's to resemble.
 
     Boxes that are empty are seen by no token.
@@ -102,7 +103,8 @@ def _switched_off(batch: Batch, pictures: torch.Tensor) -> Batch:
     return replace(batch, boxes=batch.boxes * ~pictures[:, None, None], decoded=batch.decoded & ~pictures)
 
 
-def _write(model: AdaptedBackbone, out: Path) -> None:
+def write_weights(model: AdaptedBackbone, out: Path) -> None:
+    """Write `out`/backbone.safetensors and adapter.safetensors in half precision."""
     for part, network in (("backbone", model.backbone), ("adapter", model.adapter)):
         with new_file(out / f"{part}.safetensors") as draft:
             save_file({name: value.half().contiguous() for name, value in network.state_dict().items()}, draft)

@@ -16,7 +16,7 @@ EVERYWHERE = backbone.IDENTITY_PHASE.model_copy(update={"gate_from": 0.0})
 
 
 def test_a_picture_switched_off_is_the_backbones_alone(source: backbone.Source) -> None:
-    batch = backbone._switched_off(source.batches.batch(0, EVERYWHERE), torch.tensor([True, False, True, False]))
+    batch = backbone.switched_off(source.batches.batch(0, EVERYWHERE), torch.tensor([True, False, True, False]))
     alone = AdaptedBackbone(tiny_backbone(), tiny_adapter(trained=False))(batch.clean, batch)
     both = AdaptedBackbone(tiny_backbone(), tiny_adapter())(batch.clean, batch)
     changed = (both - alone).abs().amax((1, 2)) > 0

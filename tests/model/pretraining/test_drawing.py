@@ -48,7 +48,7 @@ def test_the_parts_add_up_and_reach_model_and_critics(source: backbone.Source, c
 
 def test_nobody_has_to_be_known_in_pictures_that_are_switched_off(source: backbone.Source, critics: Critics) -> None:
     batch = source.batches.batch(0, PHASE)
-    everyone = backbone._switched_off(batch, torch.ones(len(batch.t), dtype=torch.bool))
+    everyone = backbone.switched_off(batch, torch.ones(len(batch.t), dtype=torch.bool))
     found = drawn_losses(AdaptedBackbone(tiny_backbone(), tiny_adapter()), everyone, source.judges, PHASE, critics)
     assert not {"identity", "contrastive", "likeness", "mouths"} & found.keys()
     assert torch.isfinite(found["total"])
