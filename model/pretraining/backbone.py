@@ -32,7 +32,7 @@ from model.training.step import AdaptedBackbone, Judges, losses
 
 FLOW = Plan(steps=5000, learning_rate=1e-3, warm_up=300, average=0.999, weight_decay=0.01, seed=3)
 IDENTITY = Plan(steps=1900, learning_rate=4e-4, warm_up=50, average=0.99, weight_decay=0.01, seed=4)
-DRAWN = Plan(steps=1423, learning_rate=3e-4, warm_up=30, average=0.99, weight_decay=0.01, seed=11)
+DRAWN = Plan(steps=1978, learning_rate=3e-4, warm_up=30, average=0.99, weight_decay=0.01, seed=11)
 # What a stage shows and asks; the plan above says how long and how fast.
 FLOW_PHASE = Phase(name="flow", steps=1, learning_rate=1, identity=0, contrastive=0, paired=0.3, face_weight=4)
 IDENTITY_PHASE = FLOW_PHASE.model_copy(

@@ -28,7 +28,7 @@ from model.training.assemble import new_adapter
 from model.training.batches import Batch
 from model.training.step import AdaptedBackbone
 
-PLAN = Plan(steps=264, learning_rate=4e-4, warm_up=20, average=0.98, weight_decay=0.0, seed=5)
+PLAN = Plan(steps=259, learning_rate=4e-4, warm_up=20, average=0.98, weight_decay=0.0, seed=5)
 FACES = 4.0  # what a token in somebody's box counts for, beside 1
 Point = tuple[Tensor, Tensor, Tensor]  # noised tokens, their noise levels, and the velocity there
 
