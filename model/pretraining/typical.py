@@ -20,7 +20,7 @@ class Typical(nn.Module):
 
     def __init__(self, eyes: Lpips, height: int, width: int) -> None:
         super().__init__()
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("count", torch.zeros(()))  # no whole number: all of a network is averaged
         for level, seen in enumerate(eyes.features(torch.zeros(1, 3, height, width))[:LEVELS]):
             for name in KEPT:
                 self.register_buffer(f"{name}_{level}", torch.zeros_like(seen[0]))
