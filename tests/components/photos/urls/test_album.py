@@ -128,7 +128,7 @@ def test_a_forgotten_person_is_not_downloaded_again(tmp_path: Path, cache: Path)
         rows = [f"{site.root}{page},{'Zoe' if page == '/named' else ''}" for page in bodies]
         path.write_text("\n".join(["url,person", *rows]))
         config = PhotosConfig(urls=str(path), allow_private=True, seconds=1.0)
-        site.pages["/new"] = Page(status=(429,), headers=(("Retry-After", "9"),))  # not to be had at first
+        site.pages["/new"] = Page(status=(429,), headers=(("Retry-After", "0"),))  # not to be had at first
         run(photos=tmp_path / "first", config=config)
         ids = [hashlib.sha256(bodies[page]).hexdigest()[:ID_DIGITS] for page in ("/ada", "/new")]
         stone = Tombstone(name_sha256=name_digest("zoe"), photos=tuple(ids), since=dt.date(2026, 1, 2))
