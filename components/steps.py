@@ -1,6 +1,5 @@
 """The steps of the retraining graph, declared once; the pipeline, the command line and the checks derive from here."""
 
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -10,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from model.errors import UserError
+from model.garbage import imports_stay
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,9 @@ class Step:
             )
 
     def run(self) -> Callable[..., None]:
-        """The function that does the step's work; importing it loads what the step needs.
-
-        Nobody looks for garbage among the many objects that this makes, which stay: neither now nor later, nor at the
-        end of the process, where it would take longest.
-        """
-        thresholds = gc.get_threshold()
-        gc.set_threshold(0)  # libraries switch collection on themselves as they are imported
-        try:
+        """The function that does the step's work; importing it loads what the step needs."""
+        with imports_stay():
             module = import_module(f"components.{self.folder}.{self.module}")
-        finally:
-            gc.set_threshold(*thresholds)
-        gc.freeze()
         return getattr(module, "run")  # noqa: B009  (keeps the type open)
 
 

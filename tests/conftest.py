@@ -3,24 +3,20 @@
 Kfp asks for these lines at each setting of a task, and never reads them.
 """
 
-import gc
 import inspect
 from collections.abc import Generator, Iterator
 from functools import partial
 
 import pytest
 
+from model.garbage import imports_stay
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Look for garbage neither while all tests are imported nor, later, among the objects that this makes."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(0)  # libraries enable it again as they are imported
-    try:
+    with imports_stay():
         return (yield)
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,12 @@ from model.settings import Settings
 from model.training.phases import Phase, paper_phases, retrain_phases
 
 SCHEDULES = {"paper": paper_phases, "retrain": retrain_phases}
+USUAL = {"nano": ("retrain", 20)}  # by preset: the schedule, and the most steps between checkpoints
+OF_OTHERS = ("paper", 500)  # whose adapters start untrained, and whose checkpoints are large
+
+
+def _usual(others: ValidationInfo) -> tuple[str, int]:
+    return USUAL.get(others.data.get("preset", ""), OF_OTHERS)
 
 
 class TrainingConfig(Settings):
@@ -59,8 +65,8 @@ class TrainingConfig(Settings):
     @field_validator("phases", mode="before")
     @classmethod
     def _a_schedule_may_be_named(cls, phases: Any, others: ValidationInfo) -> Any:
-        if phases == "preset":  # all but nano's adapter start untrained
-            phases = "retrain" if others.data.get("preset") == "nano" else "paper"
+        if phases == "preset":
+            phases, _ = _usual(others)
         if not isinstance(phases, str):
             return phases
         if phases not in SCHEDULES:
@@ -71,7 +77,7 @@ class TrainingConfig(Settings):
     @field_validator("checkpoint_every")
     @classmethod
     def _large_checkpoints_are_rare(cls, every: int, others: ValidationInfo) -> int:
-        return every or (20 if others.data.get("preset") == "nano" else 500)
+        return every or _usual(others)[1]
 
     @model_validator(mode="after")
     def _each_phase_has_its_own_name(self) -> Self:

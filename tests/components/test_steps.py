@@ -1,7 +1,5 @@
 """What a step asks of a command's folders: paths that are there, and an output that replaces nobody's files."""
 
-import gc
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,18 +53,3 @@ def test_a_folder_of_something_else_is_named(step: Step, setting: str, file: str
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text("{}")
     step.check_paths(settings)
-
-
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
-def test_garbage_is_looked_for_after_a_step_is_loaded_as_before(step: Step) -> None:
-    before = gc.isenabled(), gc.get_threshold()
-    assert callable(step.run())
-    assert (gc.isenabled(), gc.get_threshold()) == before
-    gc.unfreeze()  # what the tests before this one have left
-
-
-def test_collection_is_as_before_where_a_step_cannot_be_loaded() -> None:
-    before = gc.get_threshold()
-    with pytest.raises(ModuleNotFoundError):
-        replace(GATE, module="missing").run()
-    assert gc.get_threshold() == before
