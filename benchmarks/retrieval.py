@@ -1,13 +1,15 @@
 """Times retrieval beside the machine's own matrix products: python -m benchmarks.retrieval [--faces N] [--centres N].
 
-The yardstick is the fastest of several float32 products of square matrices' rows of the same inner dimension, measured
-between the rounds of retrieval, in one run and with the same library.
+The yardstick is float32 products of square matrices' rows of the same inner dimension, by the same library, between the
+parts of one retrieval: a machine shared with others changes its rate within seconds, so each part of the faces is
+compared with the products before and after it. The fastest product of all is told, too.
 """
 
 import argparse
 import os
 import statistics
 import time
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,8 @@ from model.cores import cores
 from model.similarity import ROWS, close
 
 SIDE = 4096  # rows of either factor of the yardstick
-ROUNDS = 3
+PART = 16_384  # faces between two of its turns: a second or two
+PRODUCTS = 4  # of a turn, of which the first is not timed: it finds the caches full of the part's
 LEAST = 0.45  # cosine from which a person may be a face's, or a rival: a calibrated threshold of 0.5, less the margin
 SIZES = (512, 128)  # of an embedding: a published recogniser's, the default one's here
 
@@ -30,15 +33,21 @@ def unit_rows(count: int, size: int, seed: int) -> NDArray[np.float32]:
     return rows
 
 
-def product_rate(size: int) -> float:
-    """Operations a second of the fastest of five products [4096, size] x [size, 4096] into memory that is there."""
-    left, right = unit_rows(SIDE, size, 1), unit_rows(SIDE, size, 2)
-    out, taken = np.empty((SIDE, SIDE), np.float32), []
-    for _ in range(5):
-        start = time.perf_counter()
-        np.matmul(left, right.T, out=out)
-        taken.append(time.perf_counter() - start)
-    return 2 * SIDE * SIDE * size / min(taken)
+class Yardstick:
+    """Products [4096, size] x [size, 4096] into memory that is there."""
+
+    def __init__(self, size: int) -> None:
+        self.left, self.right = unit_rows(SIDE, size, 1), unit_rows(SIDE, size, 2).T
+        self.out = np.empty((SIDE, SIDE), np.float32)
+
+    def seconds(self) -> list[float]:
+        """What each product of a turn took."""
+        taken = []
+        for _ in range(PRODUCTS):
+            start = time.perf_counter()
+            np.matmul(self.left, self.right, out=self.out)
+            taken.append(time.perf_counter() - start)
+        return taken[1:]
 
 
 def main() -> None:
@@ -47,22 +56,32 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=1_000_000)
     parser.add_argument("--centres", type=int, default=25_000)
     given = parser.parse_args()
-    some = ROWS * cores()  # as curation asks
-    title = f"{given.faces:,} faces, {given.centres:,} centres, load {os.getloadavg()[0]:.1f} (medians of {ROUNDS})"
-    table = Table("values a face", "seconds", "retrieval, Gflop/s", "products, Gflop/s", "share", title=title)
+    title = f"{given.faces:,} faces, {given.centres:,} centres, load {os.getloadavg()[0]:.1f} (medians of parts)"
+    rates = ("retrieval, Gflop/s", "products, Gflop/s", "share", "quarters of shares", "fastest product")
+    table = Table("values a face", "seconds", *rates, title=title)
     for size in SIZES:
-        faces, centres = unit_rows(given.faces, size, 3), unit_rows(given.centres, size, 4)
-        rates, seconds = [], []
-        for _ in range(ROUNDS):
-            rates.append(product_rate(size))
-            start = time.perf_counter()
-            for first in range(0, len(faces), some):
-                close(faces[first : first + some], centres, LEAST)
-            seconds.append(time.perf_counter() - start)
-        own, taken = statistics.median(rates), statistics.median(seconds)
-        rate = 2 * given.faces * given.centres * size / taken
-        table.add_row(str(size), f"{taken:.1f}", f"{rate / 1e9:.0f}", f"{own / 1e9:.0f}", f"{rate / own:.0%}")
-    Console().print(table)
+        table.add_row(str(size), *measure(given.faces, given.centres, size))
+    Console(width=120).print(table)
+
+
+def measure(count: int, people: int, size: int) -> list[str]:
+    """Retrieve `count` faces among `people` centres of `size` values: what the table says of it."""
+    faces, centres, yardstick = unit_rows(count, size, 3), unit_rows(people, size, 4), Yardstick(size)
+    some = ROWS * cores()  # as curation asks
+    turns, parts = [yardstick.seconds()], []
+    for top in range(0, count, PART):
+        start = time.perf_counter()
+        for first in range(top, min(top + PART, count), some):
+            close(faces[first : min(first + some, top + PART)], centres, LEAST)
+        parts.append(time.perf_counter() - start)
+        turns.append(yardstick.seconds())
+    sizes = np.diff([*range(0, count, PART), count])
+    own = 2 * SIDE * SIDE * size / np.array([statistics.mean(before + after) for before, after in pairwise(turns)])
+    rate = 2 * people * size * sizes / np.array(parts)
+    low, share, high = np.percentile(rate / own, [25, 50, 75])
+    fastest = 2 * SIDE * SIDE * size / min(min(turn) for turn in turns)
+    told = [f"{np.median(rate) / 1e9:.0f}", f"{np.median(own) / 1e9:.0f}", f"{share:.0%}", f"{low:.0%} to {high:.0%}"]
+    return [f"{sum(parts):.1f}", *told, f"{fastest / 1e9:.0f}"]
 
 
 if __name__ == "__main__":
