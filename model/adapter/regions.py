@@ -59,9 +59,10 @@ def token_regions(boxes: Tensor, width: int, height: int, tokens: int) -> Region
     """
     covered = cells_in_boxes(boxes, width, height)
     inside = covered.any(-1)
-    most = int(inside.sum(1).max())
+    most, everywhere = torch.stack([inside.sum(1).max(), (covered.all(-1) | ~inside).all()]).tolist()
     where = inside.int().argsort(dim=1, descending=True, stable=True)[:, :most]
     inside = inside.gather(1, where)[..., None]
+    if everywhere:
+        return Regions(where, inside, None)
     people = covered.gather(1, where[..., None].expand(-1, -1, covered.shape[-1])) | ~inside
-    attend = None if bool(people.all()) else people.repeat_interleave(tokens, dim=-1)[:, None]
-    return Regions(where, inside, attend)
+    return Regions(where, inside, people.repeat_interleave(tokens, dim=-1)[:, None])

@@ -73,9 +73,6 @@ def align_batch(images: torch.Tensor, landmarks: torch.Tensor, size: int = TEMPL
     to_unit = np.array([[2 / width, 0], [0, 2 / height]])
     theta = to_unit @ (inverse @ to_pixels)
     theta[:, :, 2] += np.array([1 / width - 1, 1 / height - 1])
-    grid = F.affine_grid(
-        torch.as_tensor(theta, dtype=images.dtype, device=images.device),
-        [len(theta), images.shape[1], size, size],
-        align_corners=False,
-    )
+    there = torch.from_numpy(theta).to(images.device, images.dtype, non_blocking=True)
+    grid = F.affine_grid(there, [len(theta), images.shape[1], size, size], align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

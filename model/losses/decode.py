@@ -23,9 +23,7 @@ def face_embeddings(recognise: Recognise, pictures: Tensor, landmarks: Tensor, o
     beyond [-1, 1] are passed on rather than clipped, since a clipped pixel has no gradient. Faces are aligned in at
     least 32 bits: places in half precision are pixels apart.
     """
-    precise = pictures[of_picture].to(torch.promote_types(pictures.dtype, torch.float32))
-    crops = align_batch((precise + 1) / 2, landmarks)
-    return recognise(crops)
+    return _recognised(recognise, pictures[of_picture], landmarks)
 
 
 def predicted_faces(
@@ -41,14 +39,13 @@ def predicted_faces(
     Only windows around the faces are decoded with a gradient where that is less work than decoding the pictures.
     """
     width, height = size
-    latents = unpack(tokens, width, height)
+    latents, landmarks = unpack(tokens, width, height), landmarks.cpu()  # a device is waited for once, and not twice
     windows = face_windows(landmarks, size)
     whole = len(latents) * (height // PIXELS) * (width // PIXELS)
     if windows.cells + PASS_WITHOUT_GRADIENT * whole >= whole:
         return face_embeddings(recognise, decode(autoencoder, latents), landmarks, of_picture)
     pictures = decode_windows(autoencoder, latents, windows, of_picture)
-    corners = torch.stack([windows.left, windows.top], -1)[:, None] * PIXELS
-    return face_embeddings(recognise, pictures, landmarks - corners, torch.arange(len(landmarks)))
+    return _recognised(recognise, pictures, landmarks - PIXELS * torch.from_numpy(windows.corners)[:, None])
 
 
 def decode_windows(autoencoder: AutoencoderKL, latents: Tensor, windows: Windows, of_picture: Tensor) -> Tensor:
@@ -69,6 +66,12 @@ def decode_windows(autoencoder: AutoencoderKL, latents: Tensor, windows: Windows
         _tail(decoder, maps)
     with normalised(decoder, statistics, of_picture):
         return _tail(decoder, cut(maps, windows, of_picture))
+
+
+def _recognised(recognise: Recognise, pictures: Tensor, landmarks: Tensor) -> Tensor:
+    """Raw embeddings [F, d] of pictures [F, 3, H, W] of one face each, in whatever precision."""
+    precise = pictures.to(torch.promote_types(pictures.dtype, torch.float32))
+    return recognise(align_batch((precise + 1) / 2, landmarks))
 
 
 def _tail(decoder: Decoder, maps: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.faces.geometry import TEMPLATE_SIZE, similarity
@@ -13,17 +14,16 @@ CONTEXT = 3  # cells around the crop that a decoder's tail looks at; what it see
 
 
 class Windows(NamedTuple):
-    """One window a face: the corner `left`, `top` [F] and the common `width`, `height`, in latent cells."""
+    """One window a face: the `corners` (left, top) [F, 2] and the common `width`, `height`, in latent cells."""
 
-    left: Tensor
-    top: Tensor
+    corners: NDArray[np.int64]
     width: int
     height: int
 
     @property
     def cells(self) -> int:
         """Latent cells of all windows together."""
-        return len(self.left) * self.width * self.height
+        return len(self.corners) * self.width * self.height
 
 
 def face_windows(landmarks: Tensor, size: tuple[int, int], context: int = CONTEXT) -> Windows:
@@ -44,16 +44,13 @@ def face_windows(landmarks: Tensor, size: tuple[int, int], context: int = CONTEX
     low = np.clip(np.floor(cells[:, 0]).astype(int) - context, 0, ends)
     high = np.clip(np.ceil(cells[:, 1]).astype(int) + context, 0, ends)
     wide = np.maximum((high - low).max(0), 1)
-    low = np.minimum(low, ends - wide)
-    device = landmarks.device
-    left, top = (torch.from_numpy(low[:, axis]).to(device) for axis in (0, 1))
-    return Windows(left, top, int(wide[0]), int(wide[1]))
+    return Windows(np.minimum(low, ends - wide), int(wide[0]), int(wide[1]))
 
 
 def cut(maps: Tensor, windows: Windows, of_picture: Tensor) -> Tensor:
     """The windows [F, C, height, width] of maps [B, C, H, W] of latent cells; differentiable."""
+    places = zip(of_picture.tolist(), windows.corners.tolist(), strict=True)
     parts = [
-        maps[int(picture), :, int(top) : int(top) + windows.height, int(left) : int(left) + windows.width]
-        for picture, left, top in zip(of_picture, windows.left, windows.top, strict=True)
+        maps[picture, :, top : top + windows.height, left : left + windows.width] for picture, (left, top) in places
     ]
     return torch.stack(parts)

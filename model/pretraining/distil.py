@@ -54,12 +54,12 @@ def distilled(
     def loss(step: int, _: np.random.Generator) -> dict[str, Tensor]:
         batch = sources[step % len(sources)].batches.batch(step // len(sources), DRAWN_PHASE)
         faces = cells_in_boxes(batch.boxes, *batch.size).any(-1)
-        on = torch.arange(len(batch.t)) % 2 == 1
-        off = switched_off(batch, torch.ones(len(batch.t), dtype=torch.bool))
+        on, off = torch.arange(1, len(batch.t), 2), torch.arange(0, len(batch.t), 2)
+        nobody = switched_off(batch, torch.ones(len(batch.t), dtype=torch.bool))
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             found = {
                 "people": _gap(model, people, batch.only(on), faces[on], steps),
-                "alone": _gap(model, alone, off.only(~on), faces[~on], steps),
+                "alone": _gap(model, alone, nobody.only(off), faces[off], steps),
             }
         return {"loss": found["people"] + found["alone"]} | found
 

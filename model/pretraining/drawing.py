@@ -93,7 +93,7 @@ def drawn_losses(
     what makes a face known can be as twisted as it likes. The critics see all.
     """
     found = losses(model, batch, judges, phase.model_copy(update={"identity": 0, "contrastive": 0}))
-    half = batch.only(torch.arange(len(batch.t)) < (len(batch.t) + 1) // 2)
+    half = batch.only(torch.arange((len(batch.t) + 1) // 2))
     again = replace(half, noise=torch.randn_like(half.noise))
     one, other = (Seen.at(*drawn_pictures(model, each, judges, phase.drawn), half.of_picture) for each in (half, again))
     drawn, photographed = one.beside(other), _photographed(half, judges)
@@ -112,7 +112,7 @@ def _people(
 ) -> dict[str, Tensor]:
     """How little the people of the pictures that are decoded are known in both drawings, and look like the photo's."""
     known = batch.decoded[batch.of_picture]
-    whom, eyes, truth = batch.only(batch.decoded), critics.faces.eyes, photographed.of(known)
+    whom, eyes, truth = batch.only(batch.decoded.nonzero().flatten()), critics.faces.eyes, photographed.of(known)
     seen = [drawing.of(known) for drawing in drawings]
     parts = [identity_losses(judges.recognise((each.faces + 1) / 2), whom, judges, phase) for each in seen]
     found = {name: torch.stack([part[name] for part in parts]).mean() for name in parts[0]}

@@ -155,7 +155,7 @@ def put(file: Path, tensors: dict[str, Tensor]) -> None:
     """Write tensors into a file of the store, whole or not at all; one that is there stays as it is."""
     if not file.is_file():
         with new_file(file) as draft:
-            save_file({name: tensor.clone() for name, tensor in tensors.items()}, draft)
+            save_file({name: tensor.to("cpu", copy=True) for name, tensor in tensors.items()}, draft)
 
 
 def _pixels(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:

@@ -101,17 +101,20 @@ def losses(model: Predict, batch: Batch, judges: Judges, phase: Phase) -> dict[s
     for that. A picture that the phase does not decode costs neither the decoder nor the recogniser.
     """
     x_t = noised(batch.clean, batch.noise, batch.t)
+    decoded = (
+        batch.decoded.nonzero().flatten()
+    )  # before a device has the forward pass to do, which it is done with soon
+    shown = batch.only(decoded)
     predicted = model(x_t, batch).float()
     flow = flow_loss(predicted, batch.clean, batch.noise, _token_weights(batch, phase)).mean()
     found = {"flow": flow}
     total = flow
-    if phase.judged and batch.decoded.any():
-        shown = batch.only(batch.decoded)
+    if phase.judged and len(decoded):
         if phase.drawn:
             pictures, landmarks = drawn_pictures(model, shown, judges, phase.drawn)
             generated = face_embeddings(judges.recognise, pictures, landmarks, shown.of_picture)
         else:
-            clean = predicted_clean(x_t, predicted, batch.t)[batch.decoded]
+            clean = predicted_clean(x_t, predicted, batch.t)[decoded]
             faces = shown.landmarks, shown.of_picture, batch.size
             generated = predicted_faces(judges.autoencoder, judges.recognise, clean, *faces)
         found |= identity_losses(generated, shown, judges, phase)

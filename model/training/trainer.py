@@ -137,7 +137,10 @@ class Trainer:
         for number in self._numbers(step):
             with self.accelerator.accumulate(self.model):
                 found = self.gradient(number, phase)
-                window.add({name: float(value.detach()) for name, value in found.items()})
+                values = torch.stack(
+                    [value.detach() for value in found.values()]
+                ).tolist()  # a device is waited for once
+                window.add(dict(zip(found, values, strict=True)))
                 if self.accelerator.sync_gradients:
                     norm = torch.as_tensor(self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip))
                     measures = self._means(window) | {"gradient": float(whole({"norm": norm}, keep=True)["norm"])}

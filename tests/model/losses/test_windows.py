@@ -2,6 +2,7 @@
 
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -37,7 +38,7 @@ def test_windows_hold_the_pixels_of_the_full_decode(latents: Tensor) -> None:
         parts, pictures = decode_windows(autoencoder, latents, windows, OF_PICTURE), decode(autoencoder, latents)
     rim = CONTEXT * PIXELS  # the context: what is read of a window lies within
     for face in range(2):
-        left, top = int(windows.left[face]) * PIXELS, int(windows.top[face]) * PIXELS
+        left, top = windows.corners[face] * PIXELS
         whole = pictures[face, :, top : top + windows.height * PIXELS, left : left + windows.width * PIXELS]
         inner = (parts[face] - whole)[:, rim:-rim, rim:-rim]
         assert inner.abs().max() < 0.03 * 2
@@ -78,13 +79,13 @@ def test_windows_lie_in_the_picture_and_alignment_reads_nothing_else(
 ) -> None:
     landmarks = torch.stack([torch.tensor(TEMPLATE) * scale + torch.tensor([x, y]) for scale, x, y in places])
     windows = face_windows(landmarks, SIZE, context)
-    assert (windows.left >= 0).all()
-    assert (windows.left + windows.width <= SIZE[0] // PIXELS).all()
-    assert (windows.top + windows.height <= SIZE[1] // PIXELS).all()
+    assert (windows.corners >= 0).all()
+    ends = windows.corners + np.array([windows.width, windows.height])
+    assert (ends <= np.array(SIZE) // PIXELS).all()
     picture = torch.rand(1, 3, SIZE[1], SIZE[0], generator=torch.Generator().manual_seed(2)) + 1
     inside = torch.zeros_like(picture[0, 0])
     for face in range(len(places)):
-        left, top = int(windows.left[face]) * PIXELS, int(windows.top[face]) * PIXELS
+        left, top = windows.corners[face] * PIXELS
         kept = inside.clone()
         kept[top : top + windows.height * PIXELS, left : left + windows.width * PIXELS] = 1
         crops = [

@@ -1,0 +1,55 @@
+"""The train step on a pretended GPU: all is where it must be, so that its training is the one of a CPU."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator, PartialState
+from safetensors.torch import load_file
+
+from components.training.config import TrainingConfig
+from components.training.step import run
+from model.artefacts import read_json
+from model.training.processes import accelerator
+from tests.components.training.tiny_step import inputs, on_tiny_networks
+from tests.pretended_gpu import GPU, Pretended, apart
+
+PHASES = [
+    {"name": "one", "steps": 2, "learning_rate": 0.01, "warmup": 1, "identity": 0.5, "contrastive": 0.1},
+    {"name": "drawn", "steps": 2, "learning_rate": 0.01, "identity": 0.5, "contrastive": 0.1, "drawn": 2},
+]
+CONFIG = TrainingConfig.model_validate(
+    {"preset": "tiny", "batch": 4, "checkpoint_every": 2, "samples_every": 2, "phases": PHASES}
+)
+
+
+def trained(folder: Path, device: torch.device) -> dict[str, Any]:
+    """The history of a training on a device."""
+
+    def process(accumulate: int, dtype: str) -> Accelerator:
+        found = accelerator(accumulate, dtype)
+        found.state.device = PartialState().device = device
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        on_tiny_networks(folder, patch)
+        patch.setattr("components.training.step.accelerator", process)
+        run(**inputs(folder), config=CONFIG)
+    return read_json(folder / "model" / "training.json")
+
+
+def trained_on_gpu(folder: Path) -> dict[str, Any]:
+    with Pretended():
+        return trained(folder, GPU)
+
+
+def test_a_training_on_a_gpu_is_that_on_a_cpu(tmp_path: Path) -> None:
+    here, there = apart(trained, tmp_path / "cpu", torch.device("cpu")), apart(trained_on_gpu, tmp_path / "gpu")
+    assert [point["step"] for point in there["curve"]] == [1, 2, 3, 4]
+    for ours, its in zip(here["curve"], there["curve"], strict=True):
+        assert its.pop("phase") == ours.pop("phase")
+        assert its == pytest.approx(ours, rel=1e-4)
+    cpu, gpu = (load_file(tmp_path / name / "model" / "adapter.safetensors") for name in ("cpu", "gpu"))
+    for name, weight in cpu.items():
+        torch.testing.assert_close(gpu[name], weight, rtol=1e-3, atol=1e-4)
