@@ -1,6 +1,7 @@
 """The ablation's outcome: a table of arms with intervals, what each step adds, and the same as a picture."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ def _notes(rows: pd.DataFrame, facts: Sequence[dict[str, Any]]) -> list[str]:
     return [
         f"All arms start from {facts[0]['start']}; {steps} steps each; training seeds {seeds}.",
         f"Cut short by the limit of time: {', '.join(cut) or 'none'}.",
-        f"{rows['case_id'].nunique()} cases of held-out people, {rows['seed'].nunique()} pictures a case and "
-        "seed; the first judge was not in the loss, the second was.",
+        f"{rows['case_id'].nunique()} cases of held-out people, pictures of each by a training: "
+        f"{rows['seed'].nunique()}; the first judge was not in the loss, the second was.",
         "Intervals are 95 %, bootstrap over cases, of the mean over pictures and seeds; the range is of the seeds' "
         "means. What is added is the difference to the arm above, paired by case.",
         f"Training took {spent:.0f} minutes in all.",
@@ -81,14 +82,13 @@ def _written(figure: Figure | None) -> str:
 
 
 def _chart(rows: pd.DataFrame, judge: str, metric: str) -> Markup:
-    """Each arm's difference to the first, in one metric."""
-    first, *others = _arms(rows)
-    return intervals(list(_bars(rows, judge, metric, first, others)), f"{METRICS[metric]}, difference to {first}")
+    """Each arm's difference to the arm above, in one metric."""
+    return intervals(list(_bars(rows, judge, metric)), f"{METRICS[metric]}, difference to the arm above")
 
 
-def _bars(rows: pd.DataFrame, judge: str, metric: str, first: str, others: Sequence[str]) -> Iterator[Bar]:
-    for arm in others:
-        found = _added(rows, arm, first, judge, metric)
+def _bars(rows: pd.DataFrame, judge: str, metric: str) -> Iterator[Bar]:
+    for before, arm in pairwise(_arms(rows)):
+        found = _added(rows, arm, before, judge, metric)
         if found is not None:
             proven = found.low > 0 or found.high < 0
             good = (found.mean > 0) == (BETTER[metric] > 0) if proven else None
@@ -110,7 +110,7 @@ def _html(notes: Sequence[str], tables: Sequence[Table], charts: Mapping[str, Ma
     return str(
         PAGE.format(
             Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704  (a file of this project)
-            _joined("<h2>{}, difference to the first arm</h2>{}", charts.items()),
+            _joined("<h2>{}, what each adds</h2>{}", charts.items()),
             _joined("<h2>{}</h2><table>{}</table>", ((title, _rows([head, *lines])) for title, head, lines in tables)),
             _joined("<li>{}</li>", ((note,) for note in notes)),
         )
