@@ -41,7 +41,7 @@ def drop_copies(found: Found) -> tuple[Found, list[Reject]]:
 def drop_unusable(found: Found, config: CurationConfig) -> tuple[Found, list[Reject]]:
     """Without faces too small or too doubtful to be used, and without photos that are left with none, or of a crowd.
 
-    Faces that are too small make a crowd, too, where they are of the group: of ten people four may stand near enough.
+    A photo goes, too, where a face of the group is too small: captions, and who is alone, go by the faces that stay.
     """
     large = found.side >= config.min_face
     sure = found.score >= config.min_score
@@ -62,6 +62,9 @@ def drop_unusable(found: Found, config: CurationConfig) -> tuple[Found, list[Rej
             verdict = ("small_faces", small) if doubtful[place] else ("no_face", "no face was found in it")
         elif people[place] > config.max_people:
             verdict = ("crowd", f"{people[place]} faces are more than max_people={config.max_people}")
+        elif people[place] > counts[place]:
+            left = f"its group has {people[place]} faces, of which min_face={config.min_face} pixels leaves"
+            verdict = ("small_faces", f"{left} {counts[place]}")
         elif counts[place] == poor[place]:
             verdict = ("poor_faces", "every face in it is blurred, too dark or too bright")
         if verdict:

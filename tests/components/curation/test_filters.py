@@ -1,4 +1,4 @@
-"""Which photos and faces are good enough: sizes, and how many people are a crowd."""
+"""Which photos and faces are good enough: sizes, and who counts among the people of a photo."""
 
 from dataclasses import replace
 
@@ -16,16 +16,15 @@ from tests.components.curation.faces import found_of
         ([60, 40, 40, 40, 36], 0.9, 5, None),
         ([60, 40, 40, 40, 36, 36], 0.9, 0, "crowd"),
         ([46, 43, 40, 40, 35, 28], 0.9, 0, "crowd"),
-        ([46, 43, 40, 40, 35, 22, 22, 22], 0.9, 4, None),
+        ([46, 43, 40, 40, 22, 22, 22, 22], 0.9, 4, None),
+        ([46, 43, 40, 40, 35, 22, 22], 0.9, 0, "small_faces"),
         ([200, 180, 35, 35, 35, 35, 35], 0.9, 2, None),
         ([46, 43, 40, 40, 35, 28], 0.5, 4, None),
         ([35] * 9, 0.9, 0, "small_faces"),
     ],
-    ids=["five", "six", "small ones of the group", "bystanders", "far behind", "doubtful", "none"],
+    ids=["five", "six", "small ones of the group", "bystanders", "one too small", "far behind", "doubtful", "none"],
 )
-def test_a_crowd_is_counted_by_those_of_its_group(
-    sides: list[int], score: float, usable: int, reason: str | None
-) -> None:
+def test_who_is_of_the_group_counts(sides: list[int], score: float, usable: int, reason: str | None) -> None:
     """The last two faces are found with this `score`."""
     found = found_of([0] * len(sides), np.ones((len(sides), 4)))
     corners = np.repeat(np.array(sides, np.float32)[:, None], 2, axis=1)
