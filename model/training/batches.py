@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.captions import compose
 from model.denoiser import Size, TextFeatures
 from model.losses.flow import sample_times, shift_of
 from model.training.cache import Features
@@ -146,10 +145,8 @@ class Batches:
 
     def _text(self, targets: Sequence[Target], phase: Phase, draws: np.random.Generator) -> TextFeatures:
         dropped = draws.random(len(targets)) < phase.fixed_prompt
-        prompts = [
-            fixed_prompt(target) if drop else target.caption for target, drop in zip(targets, dropped, strict=True)
-        ]
-        return self.features.text_of(prompts)
+        pairs = zip(targets, dropped, strict=True)
+        return self.features.text_of([target.fixed_prompt if drop else target.caption for target, drop in pairs])
 
     def _negatives(self, phase: Phase, draws: np.random.Generator) -> Tensor | None:
         """Rows of the bank: identities evenly with replacement, then one embedding of each (method paper)."""
@@ -168,11 +165,6 @@ class Batches:
             int(draws.choice(others)) if paired and others else own
             for own, others in zip(target.faces, target.references, strict=True)
         ]
-
-
-def fixed_prompt(target: Target) -> str:
-    """The prompt that tells no more than how many people there are."""
-    return compose(len(target.faces))
 
 
 def _padded(rows: Sequence[Tensor]) -> Tensor:

@@ -27,7 +27,6 @@ from torch import Tensor, nn
 
 from model.adapter.checkpoint import read_tensors
 from model.artefacts import digest_of, new_file
-from model.captions import compose
 from model.dataset.dataset import Dataset
 from model.denoiser import Size, TextFeatures
 from model.editing import FULL, RADIUS, faces_blurred
@@ -86,7 +85,7 @@ def compute_features(
     pictures = tuple(
         feature_file(store, t.image_id, _digest(t, photos[t.image_id], networks, edits)) for t in data.targets
     )
-    said = [text for target in data.targets for text in (target.caption, compose(len(target.faces)))]
+    said = [text for target in data.targets for text in (target.caption, target.fixed_prompt)]
     texts = {prompt: store / "text" / f"{digest_of(text_name, prompt)}.safetensors" for prompt in said}
     chunks = _by_size(data.targets)
     missing = share.missing([[pictures[n] for n in chunk] for chunk in chunks])

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from model.captions import compose
 from model.dataset.buckets import Placement, Size, place
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
@@ -24,12 +25,13 @@ class Target:
 
     Boxes [n, 4] and landmarks [n, 5, 2] are pixels of the cut picture. `faces` are rows of the dataset's faces,
     `identities` their codes (a face nobody knows has its own, below 0), `references` the rows of the faces that may
-    stand in for each.
+    stand in for each. `fixed_prompt` tells no more than how many people are seen, those too small to be learned, too.
     """
 
     image_id: str
     path: str
     caption: str
+    fixed_prompt: str
     placement: Placement
     boxes: NDArray[np.float32]
     landmarks: NDArray[np.float32]
@@ -130,6 +132,7 @@ def _target(photo: Any, faces: _Faces, buckets: Sequence[Size], edits: bool) -> 
         photo.image_id,
         photo.path,
         photo.caption,
+        compose(len(rows)),
         placement,
         fitted[seen],
         placement.points(faces.landmarks[rows[seen]]),

@@ -215,6 +215,17 @@ def test_prompts_are_captions_or_counts(data: TrainingSet, features: Features) -
     assert torch.equal(counts.pooled, encode_text([words[len(target.faces)] for target in chosen])[1])
 
 
+def test_the_count_has_those_in_it_who_are_too_small_to_be_learned(dataset: Dataset) -> None:
+    other = Dataset.open(dataset.folder)
+    boxes = other.faces["box"].to_list()
+    row = int(np.flatnonzero(other.faces["index"] == 1)[0])
+    boxes[row] = np.append(boxes[row][:2], boxes[row][:2] + 9)
+    other.faces["box"] = boxes
+    photo = other.faces["image_id"].iloc[row]
+    target = next(t for t in training_set(other, BUCKETS).targets if t.image_id == photo)
+    assert (len(target.faces), target.fixed_prompt) == (1, "two people")
+
+
 def test_a_dataset_without_usable_faces_is_refused(tmp_path: Path) -> None:
     small = tiny_dataset(tmp_path, photos=2, groups=0)
     with pytest.raises(UserError, match="20 pixels"):
