@@ -36,11 +36,13 @@ from model.similarity import nearest
 class Forgetting:
     """What was done: photos left out, their files, and the greatest cosine of a face that is left to the person's.
 
-    `limit` is the cosine from which on a face counts as the person's; both are None for a person known by name alone.
+    `ids` are those of all photos that are known to show one who is forgotten, whether they are there or not. `limit` is
+    the cosine from which on a face counts as the person's; both are None for a person known by name alone.
     """
 
     photos: int
     files: list[Path]
+    ids: frozenset[str]
     nearest: float | None
     limit: float | None
 
@@ -83,7 +85,8 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
     after = Dataset.open(dataset)
     gone = set(after.rejects.loc[after.rejects["reason"] == "forgotten", "path"])
     files = [folder / path for path, digest in digests.items() if digest in gone]
-    return Forgetting(len(gone), files, _nearest(stone, after), stone.similarity if stone.centre else None)
+    ids = frozenset(key[:ID_DIGITS] for key in gone).union(*(stone.photos for stone in stones.values()))
+    return Forgetting(len(gone), files, ids, _nearest(stone, after), stone.similarity if stone.centre else None)
 
 
 def _homes(folder: Path) -> list[Path]:

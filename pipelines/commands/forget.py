@@ -24,6 +24,7 @@ def forget(
     """Forget a person: no dataset made of these photos has a photo or a face of them again."""
     from components.curation.forget import forget as forget_person
     from pipelines.commands.step import show_progress
+    from pipelines.erasing import erase, kept_by_runs
 
     show_progress()
     done = forget_person(person, photos.resolve(), dataset.resolve())
@@ -34,8 +35,10 @@ def forget(
         )
     else:
         typer.echo("not searched by face: the person is known by name and by photos alone, or by another recogniser")
-    for file in done.files:
-        if delete_photos:
-            file.unlink(missing_ok=True)
+    files = sorted({*done.files, *kept_by_runs(photos.resolve(), done.ids)})
+    more = erase(files) if delete_photos else 0
+    for file in files:
         typer.echo(f"{'deleted' if delete_photos else 'still there, yours to delete'}: {file}")
+    if more:
+        typer.echo(f"{more} of these photos have more hard links elsewhere, which are to be deleted, too")
     typer.echo("Earlier versions, earlier runs, and models trained on them, still hold the person: remove them too.")

@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise UserError("person 'Nobody' is not in the dataset")
         known = Tombstones.read(photos).people
         Tombstones(people=(*known, Tombstone(name_sha256=name_digest(person), photos=(), since=TODAY))).write(photos)
-        return Forgetting(3, [], None, None)
+        return Forgetting(3, [], frozenset(), None, None)
 
     monkeypatch.setattr(room, "forget", leave_out)
     decided_run(tmp_path)
