@@ -9,8 +9,9 @@ from pathlib import Path
 
 from components.training.config import TrainingConfig
 from components.training.step import run
-from components.training.trainjob import MADE_ROOM
-from model.errors import Preempted
+from components.training.trainjob import MADE_ROOM, REFUSED
+from model.artefacts import write_json
+from model.errors import BusyError, Preempted, UserError
 from model.progress import speaks
 
 
@@ -22,6 +23,10 @@ def main(dataset: str, validation: str, model: str, settings: str) -> None:
         run(dataset=Path(dataset), validation=Path(validation), model=Path(model), config=config)
     except Preempted:  # the launcher ends with 1, whatever its processes say
         Path(model).with_name(MADE_ROOM).touch()
+        raise
+    except UserError as error:
+        if not isinstance(error, BusyError):
+            write_json(Path(model).with_name(REFUSED), {"why": str(error)})
         raise
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from components.training.config import NodesConfig, TrainingConfig
-from components.training.trainjob import GROUP, MADE_ROOM, PLURAL, VERSION, WORKSPACE, train_job
-from model.artefacts import digest_of, folder_digest, new_folder
+from components.training.trainjob import GROUP, MADE_ROOM, PLURAL, REFUSED, VERSION, WORKSPACE, train_job
+from model.artefacts import digest_of, folder_digest, new_folder, read_json
 from model.errors import Preempted, UserError
 from model.locks import turn
 from model.training.preemption import stopped_at_once
@@ -40,7 +40,8 @@ def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) ->
     runs of the same at the same time share it. One whose nodes made room for others is made anew. On SIGTERM the last
     of the runs removes it: a cancelled run and an eviction look the same from here, and a job made anew goes on from
     the checkpoints of the one before.
-    Raises UserError where the cluster refuses the job, RuntimeError when it fails, and Preempted on SIGTERM.
+    Raises UserError where the cluster refuses the job or its nodes can only fail again, RuntimeError when it fails in
+    another way, and Preempted on SIGTERM.
     """
     train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
 
@@ -59,7 +60,8 @@ def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, mo
                     with turn(shared / MAKER, "another run of the same training, which starts the job"):
                         sources = [_shown(source, shared) for source in (dataset, validation)]
                         if not (_usable(jobs, name, trained) or trained.exists()):
-                            (shared / MADE_ROOM).unlink(missing_ok=True)
+                            for said in (MADE_ROOM, REFUSED):
+                                (shared / said).unlink(missing_ok=True)
                             arguments = [str(path) for path in (*sources, trained)]
                             jobs.create(train_job(config.job, name, [*arguments, settings], str(shared / "cache")))
                     waiting = not _wait(jobs, name, trained)
@@ -142,9 +144,16 @@ def _discard(shared: Path) -> None:
 
 
 def _wait(jobs: Jobs, name: str, trained: Path) -> bool:
-    """Whether the job left its model when it ended, or is gone, and not only made room; RuntimeError for neither."""
+    """Whether the job left its model when it ended, or is gone, and not only made room; RuntimeError for neither.
+
+    A job whose nodes say that they can only fail again is removed: Kubernetes would start them some times more, and a
+    TrainJob cannot ask it not to (trainer 2.3 lets it patch pods alone). Raises UserError with what they say.
+    """
     told = ""
     while True:
+        if (refused := trained.with_name(REFUSED)).exists() and not trained.exists():
+            jobs.delete(name)
+            raise UserError(read_json(refused, "why")["why"])
         job = jobs.get(name)
         state, words = _state(job) if job else ("Removed", "somebody did so while it was waited for")
         if not job or state in ENDED:

@@ -8,6 +8,7 @@ GROUP, VERSION, PLURAL = "trainer.kubeflow.org", "v1alpha1", "trainjobs"
 NODE = "node"  # what Kubeflow's own torch runtimes call the job of their nodes and its container
 WORKSPACE = "/workspace"  # where step and nodes see the volume that they share
 MADE_ROOM = "made-room"  # beside the model that is to be: the nodes were asked to stop, and saved what they had
+REFUSED = "refused.json"  # there, too: why the nodes can only fail again, as a sentence
 GRACE = 300  # seconds that a node has for its last step and a checkpoint when it is to make room
 SHARED = "2Gi"  # memory through which NCCL's processes of a node speak; by itself a container has 64 MB
 UNPRIVILEGED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}

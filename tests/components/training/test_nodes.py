@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import jsonschema
@@ -19,7 +20,7 @@ from components.training import node, nodes
 from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import MADE_ROOM
 from model import artefacts
-from model.errors import PREEMPTED, Preempted, UserError
+from model.errors import PREEMPTED, BusyError, Preempted, UserError
 from tests.components.training.test_nodes_shared import JOB
 from tests.components.training.trainjob_schema import TRAIN_JOB
 
@@ -255,6 +256,31 @@ def test_a_job_that_fails_after_one_that_made_room_fails_the_step(
     with pytest.raises(RuntimeError, match="left no model, Failed"):
         nodes.run(**step)
     assert len(cluster.made) == 2
+
+
+def test_nodes_that_can_only_fail_again_are_not_started_again(
+    cluster: Kubernetes, step: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.courses = [["Running"] * 9, ["Running"] * 2, ["Complete"]]
+    create = cluster.create
+    raised = [UserError("training: flow is not finite at step 7"), BusyError("another process trains"), None]
+
+    def create_and_run(job: dict[str, Any]) -> None:
+        create(job)
+        if error := raised.pop(0):
+            monkeypatch.setattr(node, "run", Mock(side_effect=error))
+            with pytest.raises(type(error)):
+                node.main(*job["spec"]["trainer"]["args"])
+
+    monkeypatch.setattr(cluster, "create", create_and_run)
+    with pytest.raises(UserError, match="flow is not finite at step 7"):
+        nodes.run(**step)
+    assert cluster.jobs == {}
+    cluster.courses[0].append("Failed")
+    with pytest.raises(RuntimeError, match="left no model, Failed"):  # after Kubernetes' own attempts
+        nodes.run(**step)
+    nodes.run(**step)
+    assert (step["model"] / "adapter.safetensors").read_text() == "trained"
 
 
 def test_other_settings_are_another_job(cluster: Kubernetes, step: dict[str, Any]) -> None:
