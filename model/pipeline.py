@@ -183,6 +183,12 @@ class WithAnyonePipeline(DiffusionPipeline):
         return ImagePipelineOutput(images=pictures) if return_dict else (pictures,)
 
     def _preset(self, image: object) -> Preset:
+        if self.transformer.is_cache_enabled:
+            kind = type(self.transformer._cache_config).__name__
+            raise UserError(
+                f"transformer: a cache of diffusers ({kind}) skips parts of it in which the adapter acts; call "
+                "transformer.disable_cache()."
+            )
         chosen = preset(self.config.name)
         if not isinstance(image, Image.Image | None):
             raise UserError(f"image: {image!r} is no picture as PIL opens it; give one.")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from accelerate import cpu_offload
 from accelerate.hooks import CpuOffload
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, FirstBlockCacheConfig
 from PIL import Image
 from torch import nn
 
@@ -257,6 +257,14 @@ def test_what_cannot_be_met_is_refused_by_its_field(pipe: WithAnyonePipeline, tm
     assert picture(pipe, siglip_weight=0).shape == (96, 96, 3)
     with pytest.raises(UserError, match="preset nano, which has no diffusers pipeline"):
         WithAnyonePipeline.of_model(model_folder(tmp_path / "nano", ARC, "nano"))
+
+
+def test_a_cache_that_skips_blocks_is_refused(pipe: WithAnyonePipeline) -> None:
+    pipe.transformer.enable_cache(FirstBlockCacheConfig(threshold=0.1))
+    with pytest.raises(UserError, match=r"transformer: .*\(FirstBlockCacheConfig\).* call transformer\.disable"):
+        picture(pipe)
+    pipe.transformer.disable_cache()
+    picture(pipe)
 
 
 def test_a_reference_without_a_face_is_named(pipe: WithAnyonePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
