@@ -18,7 +18,7 @@ def forget(
         ),
     ],
     delete_photos: Annotated[
-        bool, typer.Option("--delete-photos", help="Delete the files that show the person, too.")
+        bool, typer.Option("--delete-photos", help="Delete the files that show who is forgotten, now or before, too.")
     ] = False,
 ) -> None:
     """Forget a person: no dataset made of these photos has a photo or a face of them again."""
