@@ -12,19 +12,19 @@ MOST_BYTES = 64 * 2**20
 HEADERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 
 
-def read_npy(data: bytes, most_bytes: int = MOST_BYTES) -> Any:
+def read_npy(data: bytes) -> Any:
     """The array of a `.npy`, or the object of one that `numpy.save` made of a dict.
 
-    Raises `RefusedArrayError` when it is broken, larger than `most_bytes`, or holds anything but numbers, texts and
+    Raises `RefusedArrayError` when it is broken, larger than 64 MiB, or holds anything but numbers, texts and
     plain containers (`model.inert_pickle`); nothing else is raised, whatever the bytes are.
     """
-    if len(data) > most_bytes:
-        refuse("too_large", f"it has {len(data)} bytes, more than {most_bytes}")
+    if len(data) > MOST_BYTES:
+        refuse("too_large", f"it has {len(data)} bytes, more than {MOST_BYTES}")
     shape, fortran, dtype, body = _header(data)
     if dtype.hasobject:
         if dtype != np.dtype(object) or shape != ():
             refuse("object_array", f"an array of shape {str(shape)[:80]} holds objects: only one dict is read")
-        return read_pickle(body, most_bytes)
+        return read_pickle(body, MOST_BYTES)
     if dtype.kind not in "biuf":
         refuse("dtype", f"it holds {str(dtype)[:80]}: only plain numbers are read")
     return shaped(body, dtype, shape, fortran)

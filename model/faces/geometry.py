@@ -13,12 +13,12 @@ TEMPLATE = np.array(
 TEMPLATE_SIZE = 112
 
 
-def similarity(points: NDArray[np.floating], template: NDArray[np.floating] = TEMPLATE) -> NDArray[np.float64]:
-    """The 2x3 similarity that maps `points` [N,2] onto `template` [N,2] with least squares (Umeyama 1991, eq. 40-42).
+def similarity(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The 2x3 similarity that maps `points` [5,2] onto the template with least squares (Umeyama 1991, eq. 40-42).
 
     Raises ValueError when the points coincide.
     """
-    source, target = np.asarray(points, np.float64), np.asarray(template, np.float64)
+    source, target = np.asarray(points, np.float64), np.asarray(TEMPLATE, np.float64)
     source_mean, target_mean = source.mean(0), target.mean(0)
     a, b = source - source_mean, target - target_mean
     variance = a.var(0).sum()
@@ -31,20 +31,20 @@ def similarity(points: NDArray[np.floating], template: NDArray[np.floating] = TE
     return np.hstack([scale * rotation, (target_mean - scale * rotation @ source_mean)[:, None]])
 
 
-def align(image: NDArray[np.uint8], landmarks: NDArray[np.floating], size: int = TEMPLATE_SIZE) -> NDArray[np.uint8]:
-    """The aligned face crop [size,size,3] of `image` [H,W,3] from five `landmarks` [5,2] in pixels."""
-    matrix = similarity(landmarks, TEMPLATE * (size / TEMPLATE_SIZE))
+def align(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """The aligned face crop [112,112,3] of `image` [H,W,3], or [112,112] of a grey one, from `landmarks` [5,2], px."""
+    matrix = similarity(landmarks)
     shrink = np.hypot(*matrix[:, 0])
     if shrink < 0.5:  # a bilinear warp of a much larger face would alias: shrink the picture first
-        image, matrix = _shrink_around(image, matrix, size, max(2 * shrink, 1e-3))
-    return np.asarray(cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR), np.uint8)
+        image, matrix = _shrink_around(image, matrix, max(2 * shrink, 1e-3))
+    return np.asarray(cv2.warpAffine(image, matrix, (TEMPLATE_SIZE, TEMPLATE_SIZE), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def _shrink_around(
-    image: NDArray[np.uint8], matrix: NDArray[np.float64], size: int, factor: float
+    image: NDArray[np.uint8], matrix: NDArray[np.float64], factor: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """The part of `image` that `matrix` shows in [size,size], made smaller by `factor`, and the matrix for it."""
-    inverse = cv2.invertAffineTransform(matrix)
+    """The part of `image` that `matrix` shows in the crop, made smaller by `factor`, and the matrix for it."""
+    size, inverse = TEMPLATE_SIZE, cv2.invertAffineTransform(matrix)
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ inverse.T
     margin = 2 / factor  # two pixels of the smaller picture, more than interpolation touches
     edge = np.array([image.shape[1], image.shape[0]])
@@ -59,15 +59,14 @@ def _shrink_around(
     )
 
 
-def align_batch(images: torch.Tensor, landmarks: torch.Tensor, size: int = TEMPLATE_SIZE) -> torch.Tensor:
-    """Aligned crops [B,C,size,size] of `images` [B,C,H,W] from `landmarks` [B,5,2]; differentiable in `images`.
+def align_batch(images: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
+    """Aligned crops [B,C,112,112] of `images` [B,C,H,W] from `landmarks` [B,5,2]; differentiable in `images`.
 
     The same mapping as `align`, without its anti-aliasing; pixels outside the picture are zero.
     """
-    scale = size / TEMPLATE_SIZE
-    matrices = np.stack([similarity(points, TEMPLATE * scale) for points in landmarks.detach().cpu().double().numpy()])
+    matrices = np.stack([similarity(points) for points in landmarks.detach().cpu().double().numpy()])
     inverse = np.linalg.inv(np.concatenate([matrices, np.tile([[[0.0, 0.0, 1.0]]], (len(matrices), 1, 1))], 1))[:, :2]
-    height, width = images.shape[-2:]
+    size, (height, width) = TEMPLATE_SIZE, images.shape[-2:]
     # affine_grid's range is [-1,1] over pixel edges (align_corners=False): x = (u + 1) * size / 2 - 0.5, and back.
     to_pixels = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])
     to_unit = np.array([[2 / width, 0], [0, 2 / height]])

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def pretrain(network: nn.Module, loss: Loss, plan: Plan, folder: Path) -> dict[s
     average = {name: value.detach().clone() for name, value in network.state_dict().items()}
     first = _resume(folder / "state.safetensors", began, network, optimiser, average)
     _cut(folder / "curve.jsonl", len(range(0, first, NOTE_EVERY)))
-    for step in track(_steps(first, plan.steps), "pretraining", plan.steps - first, "step"):
+    for step in track(range(first, plan.steps), "pretraining", unit="step"):
         for group in optimiser.param_groups:
             group["lr"] = plan.learning_rate * _rate(step, plan)
         rng = np.random.default_rng([plan.seed, step])
@@ -67,10 +67,6 @@ def pretrain(network: nn.Module, loss: Loss, plan: Plan, folder: Path) -> dict[s
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == plan.steps:
             _save(folder / "state.safetensors", {"step": step + 1, "began": began}, network, optimiser, average)
     return average
-
-
-def _steps(first: int, last: int) -> Iterator[int]:
-    yield from range(first, last)
 
 
 def _rate(step: int, plan: Plan) -> float:

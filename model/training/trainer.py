@@ -27,7 +27,7 @@ from model.training.checkpoint import (
     save_checkpoint,
 )
 from model.training.phases import Phase, phase_at, total_steps
-from model.training.processes import accelerator, wait_for_all
+from model.training.processes import wait_for_all
 from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
@@ -63,10 +63,9 @@ class Trainer:
         batches: Batches,
         loop: Loop,
         work: Path,
-        process: Accelerator | None = None,
+        process: Accelerator,
     ) -> None:
-        self.accelerator = process or accelerator(loop.accumulate)
-        self.sharded = sharded(self.accelerator)
+        self.accelerator, self.sharded = process, sharded(process)
         if self.sharded:
             refuse_uneven(loop.phases)
         self.judges, self.batches, self.loop, self.work = judges, batches, loop, work / "checkpoints"
