@@ -138,7 +138,6 @@ class Evidence:
     training: dict[str, Any]
     validation: dict[str, Any]
     dataset: Dataset
-    forgotten: Path | None
     shadow: Trial | None
     digests: dict[str, str]
 
@@ -154,7 +153,6 @@ class Evidence:
             read_json(inputs.model / "training.json"),
             read_json(inputs.validation / "result.json"),
             Dataset.open(inputs.dataset),
-            inputs.forgotten,
             Trial.read(inputs.shadow, scores.model, champion.model if champion else None) if inputs.shadow else None,
             inputs.digests(),
         )

@@ -69,7 +69,7 @@ def not_worse(limits: Thresholds, comparison: Comparison) -> list[Rule]:
     rules = [_margin(METRICS[name].label, name, margin) for name, margin in {**margins, **further}.items()]
     for part in comparison.slices(limits.slices):
         rule = _margin("SimGT", "sim_gt", limits.margin_slice)
-        rules.append(replace(rule, name=_sliced(rule.name, part), where=part))
+        rules.append(replace(rule, name=f"{rule.name}, {part}", where=part))
     return rules
 
 
@@ -181,13 +181,9 @@ def _margin(label: str, metric: str, margin: float) -> Rule:
     return Rule(f"{label} not worse", metric, _side(metric), bound, CHAMPION, group=NOT_WORSE)
 
 
-def _sliced(name: str, part: Slice) -> str:
-    return f"{name}, {part}"
-
-
 def _seen_slice(part: Slice) -> Outcome:
     why = "the champion was trained on somebody in each of these cases, so that none of them can be compared"
-    return Outcome(_sliced("SimGT not worse", part), "unproven", why, group=NOT_WORSE)
+    return Outcome(f"SimGT not worse, {part}", "unproven", why, group=NOT_WORSE)
 
 
 def _no_slice(column: str) -> Outcome:

@@ -1,6 +1,5 @@
 """Charts as inline SVG, drawn by Altair: no script, no network, colours and fonts from the page's style sheet."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ STYLES = {  # variables of the style sheet and shapes, which tell the systems ap
     "copy": ("var(--soft)", "triangle-down"),
 }
 BOUND, COPY = "bound", "copy"  # styles of points that are no systems but limits
+COPYING, LIKENESS = "copy-paste (lower is better)", "SimGT (higher is better)"  # axes of the plane
 SIDES = {True: "var(--good)", False: "var(--bad)", None: "var(--off)"}
 WIDTH = 460  # px of a chart: on a phone it shrinks to three quarters, and its words stay readable
 LABEL = 240  # px at most of the words before a line of an interval chart
@@ -27,7 +27,7 @@ NAMED = 170  # characters of a label that a chart keeps
 
 @dataclass(frozen=True)
 class Point:
-    """One system on the plane: intervals along x and y; `style` is the name of its colour and shape."""
+    """One system on the plane: copy-paste `x` and SimGT `y`; `style` is the name of its colour and shape."""
 
     label: str
     style: str
@@ -54,8 +54,8 @@ class Bar:
     good: bool | None
 
 
-def plane(points: Sequence[Point], x_label: str, y_label: str, landmarks: Sequence[Landmark] = ()) -> Markup:
-    """Systems on two axes with the interval of each along both, landmarks in grey behind them."""
+def plane(points: Sequence[Point], landmarks: Sequence[Landmark] = ()) -> Markup:
+    """Systems by SimGT and copy-paste with the interval of each along both, landmarks in grey behind them."""
     import altair as alt
 
     labels = [point.label for point in points]
@@ -67,8 +67,8 @@ def plane(points: Sequence[Point], x_label: str, y_label: str, landmarks: Sequen
     scale = alt.Scale(domain=labels, range=[STYLES[p.style][0] for p in points])
     shapes = alt.Scale(domain=labels, range=[STYLES[p.style][1] for p in points])
     x, y = (
-        alt.X("x:Q", title=x_label, axis=alt.Axis(tickCount=6)),
-        alt.Y("y:Q", title=y_label, scale=alt.Scale(zero=False, nice=True)),
+        alt.X("x:Q", title=COPYING, axis=alt.Axis(tickCount=6)),
+        alt.Y("y:Q", title=LIKENESS, scale=alt.Scale(zero=False, nice=True)),
     )
     systems = alt.Chart({"values": rows})
     color = alt.Color("label:N", scale=scale, legend=key)
@@ -81,7 +81,7 @@ def plane(points: Sequence[Point], x_label: str, y_label: str, landmarks: Sequen
     ]
     if landmarks:
         layers = [*_landmarks(landmarks, x, y), *layers]
-    return _svg(alt.layer(*layers).properties(width=WIDTH - 60, height=300), f"{y_label} against {x_label}")
+    return _svg(alt.layer(*layers).properties(width=WIDTH - 60, height=300), f"{LIKENESS} against {COPYING}")
 
 
 def _landmarks(landmarks: Sequence[Landmark], x: Any, y: Any) -> list[Any]:
@@ -161,21 +161,15 @@ def rates(curves: Mapping[str, Sequence[tuple[float, float]]], at: float, x_labe
     return _svg(alt.layer(lines, mark, word).properties(width=WIDTH - 70, height=200), x_label)
 
 
-@functools.cache
-def _converter() -> Any:
-    """The renderer, loaded when the first chart is drawn: it takes a second."""
-    import vl_convert
-
-    return vl_convert
-
-
 def _svg(chart: Any, title: str) -> Markup:
     """The chart as an SVG element of class `chart` with a title, which shrinks with the page."""
+    import vl_convert  # loaded when the first chart is drawn: it takes a second
+
     plain = chart.configure(background="transparent", font="system-ui, DejaVu Sans, sans-serif")
     plain = plain.configure_view(stroke=None).configure_axis(
         titleFontWeight="normal", labelFontSize=12, titleFontSize=13
     )
-    drawn: str = _converter().vegalite_to_svg(plain.to_dict())
+    drawn: str = vl_convert.vegalite_to_svg(plain.to_dict())
     head, _, body = drawn.partition(">")
     head = head.replace('class="marks"', 'class="chart" role="img"')
     return Markup(f"{head}><title>{escape(title)}</title>{body}")  # noqa: S704  (Vega has escaped every text)

@@ -50,6 +50,5 @@ def _dataset(manifest: Mapping[str, Any]) -> Facts:
 
 
 def _training(training: Mapping[str, Any]) -> Facts:
-    preset = training.get("preset")
-    name = preset.get("name", "unknown") if isinstance(preset, dict) else preset
-    return {"Trained by": f"withanyone {training.get('code', 'of an unknown version')}, preset {name or 'unknown'}"}
+    code, preset = training.get("code", "of an unknown version"), training.get("preset") or "unknown"
+    return {"Trained by": f"withanyone {code}, preset {preset}"}

@@ -76,7 +76,7 @@ def _plane(systems: Figures) -> Markup:
         for name, found in _ordered(systems).items()
         if "copy_paste" in found
     ]
-    return plane(points, "copy-paste (lower is better)", "SimGT (higher is better)", published.landmarks())
+    return plane(points, published.landmarks())
 
 
 def _rules_chart(rules: Rules) -> Markup | None:

@@ -1,6 +1,6 @@
 """The scores page: figures with intervals, charts, and the best and worst cases side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,21 @@ from markupsafe import Markup
 from model.artefacts import read_json
 from validation.benchmark.metrics import CHAMPION, METRICS
 from validation.report.charts import BOUND, COPY, Bar, Interval, Point, intervals, plane
-from validation.report.page import picture_uri, render
+from validation.report.page import render
+from validation.report.strips import Row, Shown, strip
 
 NAMES = {"model": "model", CHAMPION: "champion", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
 BOUNDS = {"ground truth at this size": BOUND, "output = reference": COPY}
 SHOWN = 6  # cases at each end
-Row = Mapping[Any, Any]
 
 
 def scores_page(folder: Path) -> str:
     """The page of a scores folder, from its own files alone."""
     scores = read_json(folder / "scores.json")
-    faces = pq.read_table(folder / "faces.parquet").to_pandas()
-    cases = pq.read_table(folder / "cases.parquet").to_pandas()
     judge = scores["judge"]
-    ranked = _ranked(cases, judge)
+    faces, cases = (_judged(folder / f"{name}.parquet", judge) for name in ("faces", "cases"))
+    systems = [Shown(label, folder, system, faces) for system, label in NAMES.items()]
+    ranked = _ranked(cases)
     worst = ranked.head(SHOWN)
     best = ranked.iloc[max(SHOWN, len(ranked) - SHOWN) :].iloc[::-1]
     return render(
@@ -36,18 +36,16 @@ def scores_page(folder: Path) -> str:
         plane=_plane(scores, judge),
         forests={other: _forest(by_judge[judge], other) for other, by_judge in scores["differences"].items()},
         groups=[
-            (
-                "Worst cases",
-                "lowest SimGT of the model",
-                [_case(folder, row, faces, judge) for row in worst.to_dict("records")],
-            ),
-            (
-                "Best cases",
-                "highest SimGT of the model",
-                [_case(folder, row, faces, judge) for row in best.to_dict("records")],
-            ),
+            ("Worst cases", "lowest SimGT of the model", [_case(row, systems) for row in worst.to_dict("records")]),
+            ("Best cases", "highest SimGT of the model", [_case(row, systems) for row in best.to_dict("records")]),
         ],
     )
+
+
+def _judged(table: Path, judge: str) -> pd.DataFrame:
+    """The rows of a table by one judge."""
+    rows = pq.read_table(table).to_pandas()
+    return rows[rows["judge"] == judge]
 
 
 def _ordered(scores: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +75,7 @@ def _plane(scores: Mapping[str, Any], judge: str) -> Markup:
         for name, found in scores["sanity"].items()
         if name in BOUNDS
     ]
-    return plane([*bounds, *points], "copy-paste (lower is better)", "SimGT (higher is better)")
+    return plane([*bounds, *points])
 
 
 def _forest(figures: Mapping[str, Mapping[str, float]], other: str) -> Markup:
@@ -97,35 +95,15 @@ def _good(figure: Mapping[str, float], better: str) -> bool | None:
     return (figure["low"] > 0) == (better == "higher")
 
 
-def _ranked(cases: pd.DataFrame, judge: str) -> pd.DataFrame:
+def _ranked(cases: pd.DataFrame) -> pd.DataFrame:
     """The model's pictures from the lowest SimGT to the highest, one picture a case: its worst seed."""
-    chosen = cases[(cases["system"] == "model") & (cases["judge"] == judge)]
+    chosen = cases[cases["system"] == "model"]
     ordered = chosen.sort_values(["sim_gt", "case_id", "seed"], kind="stable")
     return ordered.drop_duplicates("case_id")
 
 
-def _case(folder: Path, row: Row, faces: pd.DataFrame, judge: str) -> dict[str, Any]:
-    """What the page shows of one case: pictures as data URIs, and the figures of each person under each picture."""
-    case_id, seed = str(row["case_id"]), int(row["seed"])
-    place = folder / "images" / case_id
-    chosen = faces[(faces["case_id"] == case_id) & (faces["seed"] == seed) & (faces["judge"] == judge)]
-    people = chosen[chosen["system"] == "model"].sort_values("person")["identity"].tolist()
-    pictures = [
-        {
-            "name": NAMES[system],
-            "uri": picture_uri(place / f"{system}-{seed}.png"),
-            "faces": chosen[chosen["system"] == system].sort_values("person").to_dict("records"),
-        }
-        for system in NAMES
-        if (place / f"{system}-{seed}.png").is_file()
-    ]
-    return {
-        "case_id": case_id,
-        "seed": seed,
-        "sim_gt": row["sim_gt"],
-        "people": [
-            {"name": name, "uri": picture_uri(place / f"reference-{index}.jpg")} for index, name in enumerate(people)
-        ],
-        "truth": picture_uri(place / "truth.png"),
-        "pictures": pictures,
-    }
+def _case(row: Row, systems: Sequence[Shown]) -> dict[str, Any]:
+    """What the page shows of one case: the pictures of the systems that drew it, and the figures of each person."""
+    found = strip(str(row["case_id"]), int(row["seed"]), systems)
+    drawn = [picture for picture in found["pictures"] if picture["uri"]]
+    return found | {"sim_gt": row["sim_gt"], "pictures": drawn}

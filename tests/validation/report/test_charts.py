@@ -27,7 +27,7 @@ def symbols(chart: Element, color: str) -> list[tuple[float, float]]:
 
 
 def test_any_words_give_well_formed_svg_without_a_script() -> None:
-    chart = plane([Point(NAME, "model", STILL, STILL), Point("limit", BOUND, STILL, STILL)], NAME, "y")
+    chart = plane([Point(NAME, "model", STILL, STILL), Point("limit", BOUND, STILL, STILL)])
     assert "<script>" not in chart
     assert NAME in words(fromstring(chart))
     assert NAME in words(fromstring(intervals([Bar(NAME, STILL, True), Bar("b", STILL, None)], NAME)))
@@ -38,7 +38,7 @@ def test_higher_is_higher_and_right_is_more() -> None:
         Point("a", "model", (0.5, 0.4, 0.6), (0.1, 0, 0.2)),
         Point("b", "champion", (-0.5, -0.6, -0.4), (0.4, 0.3, 0.5)),
     ]
-    chart = fromstring(plane(points, "x", "y", [Landmark("orientation", 0.1, 0.2), Landmark("nameless", 0, 0, False)]))
+    chart = fromstring(plane(points, [Landmark("orientation", 0.1, 0.2), Landmark("nameless", 0, 0, False)]))
     ((ours, ours_y),), ((theirs, theirs_y),) = (symbols(chart, f"var(--{name})") for name in ("model", "champion"))
     assert ours > theirs
     assert ours_y > theirs_y, "pixels are counted from the top"
@@ -56,7 +56,7 @@ def test_colours_follow_the_better_side_in_the_order_given() -> None:
 
 
 def test_the_page_stretches_charts_alike_whatever_their_words() -> None:
-    charts = [plane([Point("a", "model", STILL, STILL)], "x", "y")]
+    charts = [plane([Point("a", "model", STILL, STILL)])]
     charts += [intervals([Bar(label, STILL, None)], "t") for label in ("short", "a label of very many words")]
     widths = [float(fromstring(chart).get("width", "0")) for chart in charts]
     assert max(widths) / min(widths) < 1.1
