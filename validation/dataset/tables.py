@@ -152,8 +152,8 @@ def _measure_identities(
 ) -> tuple[pd.DataFrame, UnitRows]:
     """Add per person what their faces say, and give the unit centres [I, d], which go into the file `found`.
 
-    Reference photos, mean cosine between them, the nearest other person and their cosine, and the cosine of the centre
-    found with the stored one. The centre of a person without a sound face is NaN.
+    Reference photos, mean cosine between them, the cosine to the nearest other person, and that of the centre found
+    with the stored one. The centre of a person without a sound face is NaN.
     """
     references, spread = np.zeros(len(identities), np.intp), np.full(len(identities), np.nan)
     agreement = np.full(len(identities), np.nan)
@@ -172,12 +172,9 @@ def _measure_identities(
             agreement[row] = float((centre @ stored.matrix[np.array([row])].T)[0, 0])
             agreement[row] /= max(float(np.linalg.norm(centre)), 1e-12) if len(vectors) else np.nan
     centres = UnitRows(found, np.arange(len(identities)))
-    nearest, similarity = nearest_others(centres)
-    names = identities["identity"].to_numpy()
     columns = {"references_found": references, "spread_found": spread, "centre_agreement": agreement}
-    people = np.array([names[other] if other >= 0 else None for other in nearest], object)
-    frame = identities.assign(**columns, centre_finite=stored.finite, nearest=people, nearest_similarity=similarity)
-    return frame, centres
+    columns |= {"centre_finite": stored.finite, "nearest_similarity": nearest_others(centres)}
+    return identities.assign(**columns), centres
 
 
 def _rows_of(names: "pd.Series[str]") -> dict[str, NDArray[np.intp]]:
@@ -199,21 +196,16 @@ def _mean_pairwise(vectors: NDArray[np.float64]) -> float:
     return float((np.square(vectors.sum(0)).sum() - count) / (count * (count - 1)))
 
 
-def nearest_others(centres: Rows[np.float64]) -> tuple[list[int], list[float]]:
-    """For each centre the row of the most similar other one and the cosine; -1 and NaN where there is none."""
-    numbers = np.arange(len(centres))
-    best, value = np.full(len(centres), -1), np.full(len(centres), np.nan)
+def nearest_others(centres: Rows[np.float64]) -> NDArray[np.float64]:
+    """[I] the cosine of each centre to the most similar other one; NaN where there is none."""
+    numbers, best = np.arange(len(centres)), np.full(len(centres), -np.inf)
 
     def look(rows: slice, columns: slice, tile: NDArray[np.float64]) -> None:
         tile[np.isnan(tile) | (numbers[rows, None] == numbers[columns])] = -np.inf
-        top = tile.argmax(axis=1)
-        cosine = tile[np.arange(len(top)), top]
-        better = cosine > np.nan_to_num(value[rows], nan=-np.inf)
-        best[rows][better] = columns.start + top[better]
-        value[rows][better] = cosine[better]
+        np.maximum(best[rows], tile.max(axis=1), out=best[rows])
 
     look_at_tiles(centres, centres, look)
-    return best.tolist(), value.tolist()
+    return np.where(np.isfinite(best), best, np.nan)
 
 
 def _pairs(faces: pd.DataFrame, embeddings: Vectors) -> pd.DataFrame:
