@@ -5,13 +5,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from components.curation.caption import caption
+from components.curation.album import Photo
 from components.curation.captioner import CaptionExaminer, instruction
 from components.curation.config import ATTRIBUTES, CurationConfig
 from components.curation.examine import Marks
 from components.curation.found import Found
 from components.curation.vision_language import VisionLanguageModel
+from model.captions import compose
 
+DIM, BRIGHT = 0.25, 0.68  # mean luma, 0..1
+WARM, COOL = 0.3, -0.08  # `measures.warmth`
 Pass = Callable[[Found, CaptionExaminer], Sequence[Marks]]  # shows photos to an examiner and keeps what it says
 log = logging.getLogger(__name__)
 
@@ -20,7 +23,7 @@ def captions(found: Found, config: CurationConfig, look: Pass) -> Callable[[int]
     """What gives the caption of the photo at a place of `found`; `look` goes through the photos for a model to look."""
 
     def plain(place: int) -> str:
-        return caption(found.photos[place], int(found.counts[place]))
+        return _plain(found.photos[place], int(found.counts[place]))
 
     if config.captioner == ATTRIBUTES:
         return plain
@@ -41,3 +44,25 @@ def captions(found: Found, config: CurationConfig, look: Pass) -> Callable[[int]
     if failed:
         log.warning("the captioner had no words for %d of %d photos; they keep a plain caption", failed, len(asked))
     return lambda place: made.get(place) or plain(place)
+
+
+def _plain(photo: Photo, people: int) -> str:
+    """The caption given with the photo, else the number of people and the light in the words of `model.captions`.
+
+    Smiles stay out: the five landmarks do not tell them reliably across people and poses.
+    """
+    return photo.item.caption or compose(people, light=_light(photo.exposure, photo.warmth))
+
+
+def _light(exposure: float, warmth: float) -> str | None:
+    """The word for the light of a photo of mean luma `exposure` (0..1) and `warmth` (-1..1); None: not plain.
+
+    Backdrops and clothes move both figures, so only extremes are named.
+    """
+    if exposure < DIM:
+        return "dim light"
+    if exposure > BRIGHT:
+        return "bright light"
+    if warmth > WARM:
+        return "warm light"
+    return "cool light" if warmth < COOL else None
