@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, overload
+from typing import Any, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ class Photo:
         buffer = io.BytesIO()
         Image.open(io.BytesIO(self.whole())).crop(self.crop).save(buffer, "JPEG", quality=JPEG_QUALITY)
         return buffer.getvalue()
+
+    def pixels(self, mode: Literal["L", "RGB"]) -> NDArray[np.uint8]:
+        """The same, grey [H, W] or in colour [H, W, 3]."""
+        with Image.open(io.BytesIO(self.jpg())) as picture:
+            return np.asarray(picture.convert(mode))
 
 
 class Source(Protocol):

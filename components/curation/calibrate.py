@@ -7,8 +7,7 @@ person would pass for the luckiest of strangers.
 """
 
 import logging
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +40,6 @@ class Calibration:
     faces: int
     people: int
     curve: list[tuple[float, float, float]]
-
-    def as_json(self) -> dict[str, Any]:
-        """What the manifest says."""
-        return asdict(self)
 
 
 def calibrate(found: Found, bank: Bank, config: CurationConfig) -> Calibration:

@@ -5,7 +5,6 @@ later run compares the photos of those people only of whom photos came, went or 
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from components.curation.album import Photo
 from components.curation.found import Found
+from components.curation.items import blocks
 from components.curation.kept import KEY, Kept
 from components.curation.measures import unnatural
 from components.curation.parts import results
@@ -50,9 +49,8 @@ class Compared:
 
 def compared(found: Found, people: Iterable[Comparison], folder: Path) -> Iterator[Compared]:
     """Compare the photos of each of `people`, in order; what is known lies in `folder`."""
-    waiting = iter(people)
     with Kept(folder / str(VERSION), ROWS) as store:
-        while some := list(islice(waiting, PEOPLE)):
+        for some in blocks(people, PEOPLE):
             photos = found.photos_of(np.concatenate([one.faces for one in some]))
             keys = [_key(found, one, islice(photos, len(one.faces))) for one in some]
             places = store.missing(keys).tolist()
@@ -90,8 +88,7 @@ def _compare(found: Found, one: Comparison) -> Compared:
 
 def _face(found: Found, face: int) -> NDArray[np.uint8]:
     """The grey pixels of a face's box."""
-    with Image.open(io.BytesIO(found.photos[int(found.photo[face])].jpg())) as picture:
-        grey = np.asarray(picture.convert("L"))
+    grey = found.photos[int(found.photo[face])].pixels("L")
     edge, corners = grey.shape[::-1], found.box[face].reshape(2, 2)
     left, top = np.floor(np.clip(corners[0], 0, np.subtract(edge, 1))).astype(int)
     right, bottom = np.ceil(np.clip(corners[1], (left + 1, top + 1), edge)).astype(int)

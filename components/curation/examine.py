@@ -5,7 +5,6 @@ photo again. Photos go through in parts of `PART`, one part a core; each finishe
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,17 +15,16 @@ import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 
 from components.curation.album import Photo
 from components.curation.found import Found
-from components.curation.kept import Kept
+from components.curation.kept import KEY, Kept
 from components.curation.parts import through
 from components.curation.places import column
 from model.progress import track
 
 PART = 8
-ROWS = pa.schema([("key", pa.string()), ("marks", pa.string())])
+ROWS = pa.schema([(KEY, pa.string()), ("marks", pa.string())])
 Marks = dict[str, Any]  # JSON values
 
 
@@ -78,9 +76,8 @@ def _process(found: Found, places: Sequence[int], examiner: Examiner, store: Kep
 
     def look(part: Sequence[int]) -> None:
         photos = [found.photos[place] for place in part]
-        pixels = [np.asarray(Image.open(io.BytesIO(photo.jpg())).convert("RGB")) for photo in photos]
-        marks = examiner.examine(pixels)
-        store.add([{"key": _key(photo), "marks": json.dumps(mark)} for photo, mark in zip(photos, marks, strict=True)])
+        marks = examiner.examine([photo.pixels("RGB") for photo in photos])
+        store.add([{KEY: _key(photo), "marks": json.dumps(mark)} for photo, mark in zip(photos, marks, strict=True)])
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the parts fill the cores
@@ -99,5 +96,5 @@ def forget_marks(ids: Collection[str], kept: Path) -> None:
     """Drop whatever any examiner said of the photos with these ids."""
     for folder in sorted(kept.glob("*/*/")):
         with Kept(folder, ROWS) as store:
-            keys = [key for table in store.scan(["key"]) for key in table["key"].to_pylist()]
+            keys = [key for table in store.scan([KEY]) for key in table[KEY].to_pylist()]
             store.remove([key for key in keys if key.partition("-")[0] in ids])

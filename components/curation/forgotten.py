@@ -1,7 +1,7 @@
 """Leaving out every photo that shows a person who is to be forgotten, by the tombstones of the photo folder."""
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,9 +32,8 @@ class Forgotten(Tombstones):
         gone = np.zeros(len(photos), np.bool_)
         for place, (path, person, key) in enumerate(_rows(photos, ("path", "person", KEY))):
             gone[place] = self.named(path, person) or (key or "")[:ID_DIGITS] in self.photos
-        digests = photos.filter(pa.array(gone))
-        digests = dict(zip(digests["path"].to_pylist(), digests[KEY].to_pylist(), strict=True))
-        return photos.filter(pa.array(~gone)), self.rejects(digests, digests)
+        digests = photos[KEY].filter(pa.array(gone))
+        return photos.filter(pa.array(~gone)), self.rejects(digests.to_pylist())
 
     def shown(self, found: Found, recogniser: str) -> NDArray[np.bool_]:
         """[photos] which of the found photos show a forgotten person's face; warns of faces it cannot compare."""
@@ -54,9 +53,9 @@ class Forgotten(Tombstones):
         return shown
 
     @staticmethod
-    def rejects(paths: Iterable[str], digests: Mapping[str, str | None]) -> list[Reject]:
+    def rejects(digests: Iterable[str | None]) -> list[Reject]:
         """Rejects that tell a photo by its digest: its path may say who it shows."""
-        return [Reject(digests.get(path) or "unreadable", "source", "forgotten", DETAIL) for path in paths]
+        return [Reject(digest or "unreadable", "source", "forgotten", DETAIL) for digest in digests]
 
 
 def drop_answers(photo_ids: Collection[str]) -> None:

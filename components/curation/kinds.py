@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from components.curation.examine import Marks
 from components.curation.insets import VERSION, insets
+from components.curation.measures import grey_of
 
 TONES = 9  # the most frequent values of a channel that are counted
 FLAT = 1  # most levels between the pixels of a flat 3 x 3 patch
@@ -61,7 +62,7 @@ def measures(photo: NDArray[np.uint8]) -> Marks:
     of flat patches; `page` under the three most frequent colours of flat patches; `colour` of pixels that are not
     grey; `paper` of nearly white ones; `straight` of the column or row that holds most of an edge.
     """
-    grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), np.uint8)
+    grey = grey_of(photo)
     patch = np.ones((3, 3), np.uint8)
     spread = cv2.subtract(cv2.dilate(grey, patch), cv2.erode(grey, patch))
     inner = spread[(grey > 8) & (grey < 247)]

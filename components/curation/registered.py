@@ -8,7 +8,6 @@ own face, and of a photo of several people less than that is compared with a pho
 small to have details, and photos before one backdrop would agree by that alone.
 """
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.fft import irfft2, next_fast_len, rfft2
 
 from components.curation.found import Found
@@ -119,8 +117,7 @@ def _spread(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _view(found: Found, face: int, spread: float, shown: float) -> _View:
     """What a face's photo shows at most `shown` sizes of its box around the box's middle."""
-    with Image.open(io.BytesIO(found.photos[int(found.photo[face])].jpg())) as picture:
-        grey = np.asarray(picture.convert("L"))
+    grey = found.photos[int(found.photo[face])].pixels("L")
     corners, landmarks = found.box[face].reshape(2, 2), found.landmarks[face].reshape(5, 2)
     middle, half = corners.mean(axis=0), shown / 2 * np.ptp(corners, axis=0).max()
     first, last = _unframed(grey, corners)

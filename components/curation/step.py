@@ -4,7 +4,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,12 +73,12 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         shown = forgotten.shown(found, networks["digest"])
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
         digests = read_files(photos) if paths else {}
-        again = {path: digests[path] for path in paths}
+        again = [digests[path] for path in paths]
         rest = [found.keep(~shown, np.ones(len(found.photo), np.bool_))]
         del found
         named = label(rest.pop(), config)  # which holds it alone, and lets go of it
         give_back_memory()
-        rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again, again)
+        rejects = _masked([*rejects, *refused, *named.rejects], forgotten) + spared + forgotten.rejects(again)
         if not named.labels.names:
             raise UserError(
                 f"no person in {folder} has two usable photos{_tally(rejects)}: add photos of the same people, and "
@@ -96,7 +96,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         del named
         give_back_memory()
         kept.finish()
-        if gone := {*again.values(), *(reject.path for reject in spared)}:
+        if gone := {*again, *(reject.path for reject in spared)}:
             kept.forget(gone)
             drop_answers({key[:ID_DIGITS] for key in gone})  # where `withanyone forget` did not reach this cache
     log.info("curated: %s", json.dumps(counts))
@@ -188,7 +188,7 @@ def label(found: Found, config: CurationConfig) -> Named:
     labels, copies = drop_duplicates(labels, copied, cache_folder("copies"))
     give_back_memory()
     labels, unpaired = drop_unpaired(labels)
-    facts = {"calibration": calibration.as_json(), "doubtful_names": doubts, "doubtful_names_total": total}
+    facts = {"calibration": asdict(calibration), "doubtful_names": doubts, "doubtful_names_total": total}
     refusals = [*rejects, *unusable, *unwanted, *marked, *refused, *copies, *unpaired]
     return Named(labels, calibration.threshold, facts, refusals)
 

@@ -87,4 +87,4 @@ def test_the_curve_falls_for_strangers_and_rises_for_the_people_themselves() -> 
     assert thresholds[-1] == 0.8
     assert all(np.diff(strangers) <= 0)
     assert all(np.diff(missed) >= 0)
-    assert made.as_json()["people"] == 30
+    assert made.people == 30
