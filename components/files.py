@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.listing import is_utf8
 from model.artefacts import file_digest, new_file, read_json
 from model.cores import cores
 from model.errors import UserError
@@ -37,7 +38,7 @@ def write_files(folder: Path, photos: Path) -> str:
         while some := list(islice(pairs, TOGETHER)):
             for path, digest in some:
                 total.update(os.fsencode(path) + f"\0{digest}\n".encode())
-            known = [pair for pair in some if _utf8(pair[0])]
+            known = [pair for pair in some if is_utf8(pair[0])]
             table.write_table(pa.table([[path for path, _ in known], [digest for _, digest in known]], schema=FILES))
     return total.hexdigest()
 
@@ -105,7 +106,3 @@ def _digest(path: Path) -> str:
         return file_digest(path)
     except OSError:
         return ""
-
-
-def _utf8(path: str) -> bool:
-    return not any(0xD800 <= ord(letter) <= 0xDFFF for letter in path)

@@ -173,13 +173,22 @@ def _row(path: Path, line: int, named: dict[str, str], columns: Columns) -> Row 
     cells = {name: named.get(name, "") for name in columns.known}
     told = shown(cells[columns.key])
     where = f"line {line} of {path.name}"
-    if any(0xD800 <= ord(letter) <= 0xDFFF for cell in cells.values() for letter in cell):
+    if not all(is_utf8(cell) for cell in cells.values()):
         return BadRow(line, told, "encoding", f"{where} is not valid UTF-8: save the file as UTF-8")
     if not cells[columns.key].strip():
         return BadRow(line, told, f"no_{columns.key}", f"{where} has no {columns.key}")
     if any(len(cell) > csv.field_size_limit() for cell in cells.values()):
         return BadRow(line, told[:200], "long_cell", f"{where} has a cell of over {csv.field_size_limit()} characters")
     return Row(line, {name: cell.replace("\0", "") if name != columns.key else cell for name, cell in cells.items()})
+
+
+def is_utf8(text: str) -> bool:
+    """Whether the text can be written as UTF-8: bytes that are none are read as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shown(text: str) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 from components.curation.decode import FORMATS
 from components.curation.multiid.layout import LICENCE
 from components.curation.multiid.samples import Packed
-from components.listing import PLAIN_NAME
+from components.listing import PLAIN_NAME, is_utf8
 from model.errors import RefusedItemError
 from model.inert_pickle import RefusedArrayError
 from model.npy import read_npy
@@ -169,7 +169,7 @@ def _text(said: dict[str, Any], name: str) -> str:
         return ""
     if type(value) is not str or len(value) > MOST_TEXT:
         _refuse("bad_field", f"{name} is no text of at most {MOST_TEXT} characters")
-    if any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
+    if not is_utf8(value):
         _refuse("bad_field", f"{name} holds half a character")
     return " ".join(value.replace("\0", "").split())
 

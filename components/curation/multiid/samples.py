@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from components.curation.items import Reject
 from components.curation.multiid.layout import MEMBERS, Part
-from components.listing import shown
+from components.listing import is_utf8, shown
 from model.dataset.tar_members import DamagedTarError, walk
 
 MOST_BYTES = {"jpg": 64 * 2**20, "json": 4 * 2**20, "npy": 16 * 2**20}
@@ -133,9 +133,7 @@ def _member_refusal(info: tarfile.TarInfo) -> Refusal | None:
         return "not_a_file", "the member is a link, a device, sparse or of an unknown kind: only files are read"
     if info.name.startswith("/") or ".." in info.name.split("/") or "\0" in info.name or "\\" in info.name:
         return "unsafe_name", "the member's name leads out of the tar's own folder"
-    try:
-        info.name.encode()
-    except UnicodeEncodeError:
+    if not is_utf8(info.name):
         return "encoding", "the member's name is not valid UTF-8"
     return None
 
