@@ -108,7 +108,13 @@ def person_picture(dataset: Dataset, identity: str) -> Image.Image:
     """The face of a person that the detector was surest of."""
     faces = dataset.faces[dataset.faces["identity"] == identity]
     best = faces.sort_values(["score", "face_id"], ascending=[False, True], kind="stable").iloc[0]
-    return crop(dataset.image(str(best["image_id"])), np.asarray(best["box"], np.float64))
+    return face_picture(dataset, str(best["face_id"]))
+
+
+def face_picture(dataset: Dataset, face_id: str) -> Image.Image:
+    """A square picture of one face with its surroundings."""
+    face = dataset.face_row(face_id)
+    return crop(dataset.image(str(face["image_id"])), np.asarray(face["box"], np.float64))
 
 
 def crop(picture: NDArray[np.uint8], box: NDArray[np.floating]) -> Image.Image:

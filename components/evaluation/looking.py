@@ -83,14 +83,14 @@ def first_faces(case: Case, truth: Sighting, references: Sequence[Sighting]) -> 
 
 
 def _crop(dataset: Dataset, face_id: str) -> Picture:
-    face = dataset.faces.loc[[face_id]].iloc[0].to_dict()
+    face = dataset.face_row(face_id)
     return align(dataset.image(str(face["image_id"])), np.asarray(face["landmarks"], np.float32).reshape(5, 2))
 
 
 def pasted(dataset: Dataset, case: Case, picture: Picture) -> Picture:
     """`picture` with every person's reference face pasted over the wanted box, back to front by size."""
     for person in sorted(case.people, key=lambda person: person.area):
-        face = dataset.faces.loc[[person.reference]].iloc[0].to_dict()
+        face = dataset.face_row(person.reference)
         photo = dataset.image(str(face["image_id"]))
         picture = paste_face(picture, np.array(person.box, np.float32), photo, np.asarray(face["box"], np.float32))
     return picture

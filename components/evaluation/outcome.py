@@ -6,14 +6,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
 from components.evaluation.drawing import Drawing
-from components.evaluation.leakage import QUALITY, Leakage, crop
+from components.evaluation.leakage import QUALITY, Leakage, face_picture
 from components.evaluation.looking import FITTED_TRUTH, PASTED, Picture
 from model.dataset.dataset import Dataset
 from validation.benchmark import paper, sanity
@@ -132,9 +131,3 @@ def write_pictures(
     for drawing, picture in pictures:
         name = "truth" if drawing.system == FITTED_TRUTH else f"{drawing.system}-{drawing.seed}"
         Image.fromarray(picture).save(folder / drawing.case.case_id / f"{name}.png")
-
-
-def face_picture(dataset: Dataset, face_id: str) -> Image.Image:
-    """A square picture of one face with its surroundings."""
-    face = dataset.faces.loc[[face_id]].iloc[0].to_dict()
-    return crop(dataset.image(str(face["image_id"])), np.asarray(face["box"], np.float64))

@@ -13,9 +13,9 @@ from components.evaluation.config import EvaluationConfig
 from components.evaluation.costs import costs
 from components.evaluation.drawing import OWN, Drawing, Pipe, draw, drawings, places, to_oneself
 from components.evaluation.judging import Known, judge, sound
-from components.evaluation.leakage import Leakage, find_leaks, heldout_centres, refuse_leaks
+from components.evaluation.leakage import Leakage, face_picture, find_leaks, heldout_centres, refuse_leaks
 from components.evaluation.looking import Eyes, Picture, all_pictures, paper_faces, samples, truths
-from components.evaluation.outcome import SYSTEMS, Outcome, face_picture, write_pictures, write_tables
+from components.evaluation.outcome import SYSTEMS, Outcome, write_pictures, write_tables
 from components.evaluation.references import dataset_references
 from components.evaluation.released import Drawer, evaluate_release
 from model.artefacts import digest_of, folder_digest, new_folder, work_folder, write_json

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from collections.abc import Hashable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -79,6 +80,14 @@ class Dataset:
     def centres(self) -> NDArray[np.float32]:
         """[I, d] unit centres in the order of `identities`."""
         return _matrix(self.identities, "centre", int(self.manifest["recogniser"]["dim"]))
+
+    def image_row(self, image_id: str) -> dict[Hashable, Any]:
+        """The row of one photo."""
+        return self.images.loc[[image_id]].iloc[0].to_dict()
+
+    def face_row(self, face_id: str) -> dict[Hashable, Any]:
+        """The row of one face."""
+        return self.faces.loc[[face_id]].iloc[0].to_dict()
 
     def faces_of(self, image_id: str) -> pd.DataFrame:
         """The faces of one photo, by index."""

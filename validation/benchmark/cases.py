@@ -96,7 +96,7 @@ def build_cases(dataset: Dataset, buckets: Sequence[Size], most: int, *, edits: 
 
 def _case(dataset: Dataset, image_id: str, buckets: Sequence[Size], choices: Choices, edits: bool) -> Case | str:
     """The case of a photo, or the reason why it is none."""
-    photo, faces = dataset.images.loc[[image_id]].iloc[0].to_dict(), dataset.faces_of(image_id)
+    photo, faces = dataset.image_row(image_id), dataset.faces_of(image_id)
     if faces.empty or bool(faces["identity"].isna().any()):
         return "a face nobody knows, or none"
     if not faces["identity"].is_unique:

@@ -87,7 +87,7 @@ def _write_part(
     for number in range(-(-len(samples) // per_tar)):
         with tarfile.open(folder / f"re_{number:06d}.tar", "w:", format=tarfile.USTAR_FORMAT) as tar:
             for key, image_id in _taken(following, per_tar):
-                photo, faces = dataset.images.loc[[image_id]].iloc[0].to_dict(), dataset.faces_of(image_id)
+                photo, faces = dataset.image_row(image_id), dataset.faces_of(image_id)
                 jpg = reader.member(str(photo["shard"]), str(photo["key"]), "jpg")
                 for suffix, data in zip(MEMBERS, (jpg, *_described(photo, faces, numbers)), strict=True):
                     add_member(tar, f"{key}.{suffix}", data)
