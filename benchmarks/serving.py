@@ -30,7 +30,7 @@ from components.packaging.proof import serving
 from components.packaging.references import only_face
 from model.adapter.attention import KeysValues
 from model.adapter.inject import Condition, Weights
-from model.denoiser import Size
+from model.dataset.buckets import Size
 from model.presets import load_faces
 from model.sampler import Request, Sampler
 

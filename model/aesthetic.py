@@ -5,7 +5,6 @@ The folder holds a SigLIP vision model as `transformers` saves it (`config.json`
 them, as published.
 """
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -61,7 +60,7 @@ class AestheticPredictor:
             processor = SiglipImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
             tower = whole(SiglipVisionModel, self.folder, local_files_only=True)
             layers = _layers(load_file(self.folder / HEAD, device=self._device))
-        except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(
                 f"{self._setting} '{self.folder}' cannot be loaded ({reason}): save SigLIP's vision model there again"

@@ -1,6 +1,5 @@
 """CLIP's vectors of pictures and texts, for users who have its weights: a folder as `transformers` saves it."""
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +62,7 @@ class Clip:
             model = whole(CLIPModel, self.folder, local_files_only=True)
             processor = CLIPImageProcessorPil.from_pretrained(self.folder, local_files_only=True)
             tokenizer = CLIPTokenizer.from_pretrained(self.folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
             reason = str(error).partition("\n")[0]
             raise UserError(
                 f"{self._setting} '{self.folder}' cannot be loaded ({reason}): save CLIP there again with transformers"

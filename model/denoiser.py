@@ -6,9 +6,8 @@ import torch
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor
 
+from model.dataset.buckets import Size
 from model.latents import positions
-
-Size = tuple[int, int]
 
 
 class TextFeatures(NamedTuple):

@@ -65,12 +65,12 @@ def located(where: str) -> tuple[str, bool]:
     return (str(folder), True) if folder.is_dir() else (where, False)
 
 
-def read_part(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any:
+def read_part(kind: Any, where: str, subfolder: str) -> Any:
     """`kind.from_pretrained` of a folder, without asking the hub for anything, or of a name on the hub.
 
     UserError where it cannot be read.
     """
-    return _read(kind.from_pretrained, kind, where, subfolder, options)
+    return _read(kind.from_pretrained, kind, where, subfolder, {})
 
 
 def read_network(kind: Any, where: str, subfolder: str = "", **options: Any) -> Any:
@@ -78,7 +78,7 @@ def read_network(kind: Any, where: str, subfolder: str = "", **options: Any) -> 
     return _read(partial(whole, kind), kind, where, subfolder, options)
 
 
-def read_tokenizer(kind: Any, where: str, subfolder: str = "") -> Any:
+def read_tokenizer(kind: Any, where: str, subfolder: str) -> Any:
     """A part that is a tokenizer, `literate`."""
     return _read(partial(literate, kind), kind, where, subfolder, {})
 

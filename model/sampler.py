@@ -18,7 +18,8 @@ from model.adapter.checkpoint import load_adapter, read_description
 from model.adapter.inject import Condition, People, Weights, conditions, injected
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import ARC, SIG
-from model.denoiser import Size, TextFeatures, velocity
+from model.dataset.buckets import Size
+from model.denoiser import TextFeatures, velocity
 from model.device import check_device
 from model.errors import UserError
 from model.latents import CELL, decode, encode, pack, rgb, unpack

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.denoiser import Size, TextFeatures
+from model.dataset.buckets import Size
+from model.denoiser import TextFeatures
 from model.losses.flow import sample_times, shift_of
 from model.training.cache import Features
 from model.training.data import Target, TrainingSet

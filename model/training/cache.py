@@ -27,8 +27,9 @@ from torch import Tensor, nn
 
 from model.adapter.checkpoint import read_tensors
 from model.artefacts import digest_of, new_file
+from model.dataset.buckets import Size
 from model.dataset.dataset import Dataset
-from model.denoiser import Size, TextFeatures
+from model.denoiser import TextFeatures
 from model.editing import FULL, RADIUS, faces_blurred
 from model.latents import encode, pack
 from model.losses.decode import face_embeddings
