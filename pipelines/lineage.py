@@ -45,9 +45,9 @@ def _kind(thing: str) -> tuple[str | None, str]:
     path = Path(thing)
     if (path / "run.json").is_file():
         return "run", str(read_json(path / "run.json", "id")["id"])
-    for name, kind in ((LINEAGE, "bento"), (LINEAGE.relative_to("src"), "bento")):
+    for name in (LINEAGE, LINEAGE.relative_to("src")):
         if (path / name).is_file():
-            return kind, str(read_json(path / name)["decision"])
+            return "bento", str(read_json(path / name)["decision"])
     for file in (path, path / "decision.json"):
         if file.name == "decision.json" and file.is_file():
             return "decision", file_digest(file)

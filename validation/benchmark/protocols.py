@@ -1,6 +1,7 @@
 """Both protocols side by side: the `paper` columns beside the strict ones, and in words why they differ."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,12 +34,12 @@ def score_both(
 
 
 def _reasons(
-    row: Mapping[str, object], chosen: np.ndarray, found: paper.Values, truth: Truth, faces: paper.Faces
+    row: Mapping[str, Any], chosen: np.ndarray, found: paper.Values, truth: Truth, faces: paper.Faces
 ) -> list[str]:
     """Why the two protocols say different things of one picture; empty where they say the same."""
     if not any(differs(row[name], row[f"paper_{name}"]) for name in paper.METRICS):
         return []
-    drawn = int(str(row["faces"])) - int(str(row["unsound"]))
+    drawn = row["faces"] - row["unsound"]
     if not drawn:
         return ["no face was found: strict counts a failure of similarity 0, paper leaves the picture out"]
     people, missing = len(chosen), int(np.count_nonzero(chosen == MISSING))
