@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -15,7 +16,7 @@ from components.packaging.engine import Engine
 from components.packaging.selftest import SelfTest
 from tests.components.packaging import small
 from tests.components.packaging.artefacts import incoming
-from tests.components.packaging.small import small_engine
+from tests.components.packaging.small import Painter, small_engine
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,14 @@ def served(app: ASGIApp) -> Iterator[tuple[TestClient, Engine]]:
 @pytest.fixture
 def client(served: tuple[TestClient, Engine]) -> TestClient:
     return served[0]
+
+
+@pytest.fixture
+def orders(served: tuple[TestClient, Engine]) -> list[Any]:
+    painter = served[1].pipeline
+    assert isinstance(painter, Painter)
+    painter.orders.clear()
+    return painter.orders
 
 
 # Put at the end of the packaged loading: what the service then loads instead of the networks.

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from components.packaging.engine import Engine
 from tests.components.packaging.browser import MISSING, Browser, chromium
 from tests.components.packaging.files import encoded
-from tests.components.packaging.small import Painter, with_faces
+from tests.components.packaging.small import with_faces
 
 pytestmark = pytest.mark.skipif(
     bool(MISSING), reason=f"there is no {' and no '.join(MISSING)} here: apt-get install chromium chromium-driver"
@@ -46,14 +46,6 @@ def browser(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Iterato
         window.until("document.getElementById('licence').textContent.includes('Model')")
         yield window
         assert window.faults() == []
-
-
-@pytest.fixture
-def orders(served: tuple[TestClient, Engine]) -> list[Any]:
-    painter = served[1].pipeline
-    assert isinstance(painter, Painter)
-    painter.orders.clear()
-    return painter.orders
 
 
 def add(browser: Browser, folder: Path, *greys: int) -> None:

@@ -29,14 +29,6 @@ OTHER = base64_of(encoded(with_faces(40, grey=90)))
 ORDER = {"prompt": "a person", "references": [FACE], "seed": 3}
 
 
-@pytest.fixture
-def orders(served: tuple[TestClient, Engine]) -> list[Any]:
-    painter = served[1].pipeline
-    assert isinstance(painter, Painter)
-    painter.orders.clear()
-    return painter.orders
-
-
 def generated(client: TestClient, **changes: Any) -> Image.Image:
     answer = client.post("/generate", json={**ORDER, **changes})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png"), answer.text
