@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,12 @@ class Server:
 
     def stop(self) -> None:
         """End the server and its workers; nothing where none runs."""
-        for kind, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        for kind in (signal.SIGTERM, signal.SIGKILL):
             groups = self.processes()
             for group in groups:
-                _signal(group, kind)
-            end = time.monotonic() + seconds
+                with suppress(ProcessLookupError):
+                    os.killpg(group, kind)
+            end = time.monotonic() + STOP_SECONDS
             while groups and self.processes() and time.monotonic() < end:
                 time.sleep(0.1)
 
@@ -123,10 +125,3 @@ class Server:
     def _answers(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-
-def _signal(group: int, kind: signal.Signals) -> None:
-    try:
-        os.killpg(group, kind)
-    except ProcessLookupError:
-        return
