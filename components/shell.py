@@ -25,7 +25,16 @@ TERMINAL = "WITHANYONE_TERMINAL"  # the terminal of the person who waits: bars a
 MARK = "\x1e"  # ASCII record separator: no ordinary output starts a line with it
 OURS = ("model", "validation", "components", "pipelines")  # loggers whose lines are for the user
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG)
+NO_PLACE = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 
 
 def run_step(step: Step, config: str, version: str, shares: Sequence[str] = (), **paths: str) -> None:

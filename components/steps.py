@@ -57,19 +57,14 @@ class Step:
         Raises UserError for what can be no path.
         """
         values = {name: getattr(settings, name) for name in self.external}
-        return {name: self._absolute(name, value) for name, value in values.items() if value not in self.words}
+        outside = {name: value for name, value in values.items() if value not in self.words}
+        return {name: absolute(f"{self.name}.{name}", value) for name, value in outside.items()}
 
     def outside(self, settings: BaseModel) -> dict[str, Path]:
         """The `paths`, and the files `beside` them that are there."""
         paths = self.paths(settings)
         others = {f"{name} {file}": paths[name].parent / file for name, file in self.beside if name in paths}
         return paths | {name: path for name, path in others.items() if path.is_file()}
-
-    def _absolute(self, name: str, value: str) -> Path:
-        try:
-            return Path(value).expanduser().resolve()
-        except (RuntimeError, ValueError) as error:  # a home of nobody, links in a circle, a zero byte
-            raise UserError(f"{self.name}.{name} {value!r} is no path ({error}): give another") from error
 
     def check_paths(self, settings: BaseModel) -> None:
         """Raise UserError for a folder or a file of the settings that is not there, or another one, before any work."""
@@ -81,19 +76,46 @@ class Step:
             if name in files and not (path / files[name]).is_file():
                 raise UserError(f"{what} holds no {files[name]}: give a folder that does, or leave the setting out")
 
-    def check_output(self, out: Path) -> None:
-        """Raise UserError where `out` is neither new nor empty nor what this step wrote: it would be replaced whole."""
+    def check_output(self, out: Path, **inputs: Path | None) -> None:
+        """Raise UserError where `out`, which is replaced whole, is neither new nor empty nor what this step wrote.
+
+        Nor may it hold the folder that the command runs in, or lie in one of the `inputs`, which may be replaced whole
+        by the next command, or one of these in it.
+        """
+        from model.artefacts import entangled
+
         if out.exists() and not (out.is_dir() and (any((out / n).is_file() for n in self.signs) or _is_empty(out))):
             raise UserError(
                 f"{out} is there already and holds no {self.output} that this command wrote and may replace: "
                 "give the name of a new folder"
             )
+        place = absolute("--out", str(out))
+        if place.exists() and Path.cwd().is_relative_to(place):
+            raise UserError(
+                f"the output {out} is or holds the folder in which the command was started, and would be replaced: "
+                "give the name of a new folder"
+            )
+        for name, path in inputs.items():
+            if path and entangled(absolute(f"--{name}", str(path)), place):
+                raise UserError(
+                    f"the {name} {path} and the output {out} lie one in the other, and would be replaced together: "
+                    "give an output outside of it"
+                )
 
     def run(self) -> Callable[..., None]:
         """The function that does the step's work; importing it loads what the step needs."""
         with imports_stay():
             module = import_module(f"components.{self.folder}.{self.module}")
         return getattr(module, "run")  # noqa: B009  (keeps the type open)
+
+
+def absolute(what: str, path: str) -> Path:
+    """`path`, absolute and without links; raises UserError that says `what` it is where it can be none."""
+    try:
+        path.encode()  # as every table and JSON file is that may name it
+        return Path(path).expanduser().resolve()
+    except (RuntimeError, ValueError) as error:  # a home of nobody, links in a circle, a zero byte, no UTF-8
+        raise UserError(f"{what} {path!r} is no path ({error}): give another") from error
 
 
 def _is_empty(folder: Path) -> bool:

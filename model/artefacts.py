@@ -74,8 +74,11 @@ def _abandoned(place: Path) -> bool:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a hidden folder that takes the name `path` when the block ends well, replacing an older one."""
-    path = Path(path)
+    """Yield a hidden folder that takes the name `path` when the block ends well, replacing an older one.
+
+    A link stays one: what is replaced, or made, is the folder that it names.
+    """
+    path = Path(path).resolve()
     with _draft(path) as place:
         draft = place / "new"
         draft.mkdir()
@@ -92,6 +95,7 @@ def kept_folder(path: Path) -> Iterator[Path]:
 
     Raises `BusyError` while another process writes the same folder.
     """
+    path = path.resolve()
     draft = path.parent / f".{path.name}.unfinished"
     draft.mkdir(parents=True, exist_ok=True)
     handle = os.open(draft, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -151,6 +155,12 @@ def new_file(path: Path, durable: bool = True) -> Iterator[Path]:
             with open(draft, "rb") as written:
                 os.fsync(written.fileno())
         draft.replace(path)
+
+
+def entangled(source: Path, out: Path) -> bool:
+    """Whether the input `source` and the output `out` lie one in the other, so that one is lost with the other."""
+    source, out = source.resolve(), out.resolve()
+    return source.is_relative_to(out) or (source.is_dir() and out.is_relative_to(source))
 
 
 def link_file(source: Path | str, target: Path | str) -> None:

@@ -70,6 +70,10 @@ def _read(file: Path, known: Mapping[str, Step]) -> dict[str, dict[str, Any]]:
 
 def _change(values: dict[str, dict[str, Any]], change: str, known: Mapping[str, Step]) -> None:
     """Apply one `section.key=value` to `values`; a key with further dots reaches into nested settings."""
+    try:
+        change.encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"--set {change!r} is not UTF-8: rename the folder or file that it names.") from None
     path, equals, text = change.partition("=")
     section, dot, key = path.strip().partition(".")
     if not (equals and dot and key):

@@ -60,7 +60,7 @@ def override_decision(folder: Path, verdict: str, by: str, reason: str) -> dict[
     found = override(_read(folder), Override(verdict, by, reason, at))
     page = folder / PAGE
     html = with_overrides(page.read_text(encoding="utf-8"), found) if page.is_file() else None
-    with new_folder(folder.resolve()) as draft:
+    with new_folder(folder) as draft:
         write_json(draft / FILE, found)
         if html is not None:
             (draft / PAGE).write_text(html, encoding="utf-8")

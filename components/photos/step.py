@@ -5,7 +5,7 @@ from pathlib import Path
 
 from components.files import ABOUT, write_files
 from components.photos.config import PhotosConfig
-from model.artefacts import new_folder, read_json, write_json
+from model.artefacts import entangled, new_folder, read_json, write_json
 from model.errors import UserError
 
 SOURCES = ("folder", "urls", "cast")
@@ -53,7 +53,7 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
 def _refuse_loss(photos: Path, config: PhotosConfig) -> None:
     """Raise UserError where the output would replace what it is made of, or what this step has not made."""
     for name, given in (("folder", config.folder), ("urls", config.urls)):
-        if given and _entangled(Path(given).expanduser().resolve(), photos.resolve()):
+        if given and entangled(Path(given).expanduser(), photos):
             raise UserError(
                 f"photos.{name} '{given}' and the output {photos} lie one in the other: give an output outside of it, "
                 "or what is made would replace the photos, or be taken for some"
@@ -62,10 +62,6 @@ def _refuse_loss(photos: Path, config: PhotosConfig) -> None:
         raise UserError(
             f"{photos} is there already and holds photos that this step did not write: give the name of a new folder"
         )
-
-
-def _entangled(source: Path, out: Path) -> bool:
-    return source.is_relative_to(out) or (source.is_dir() and out.is_relative_to(source))
 
 
 def _replaceable(about: Path) -> bool:

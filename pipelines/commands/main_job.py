@@ -41,7 +41,8 @@ def run(
     from pipelines.summary import show, summarise
 
     sources = {"folder": photos, "urls": urls}
-    first = [f"photos.{key}={json.dumps(str(path.resolve()))}" for key, path in sources.items() if path]
+    given = {key: json.dumps(str(path.resolve()), ensure_ascii=False) for key, path in sources.items() if path}
+    first = [f"photos.{key}={path}" for key, path in given.items()]
     last = ["package.anyway=true"] if package_anyway else []
     settings = settings_of(params, [*first, *(changes or []), *last])
     record = run_main_job(Runs(runs), settings, Console(stderr=True), verbose, in_containers)

@@ -3,7 +3,7 @@
 import inspect
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,7 +99,7 @@ def run_alone(
     if missing and not images:
         raise typer.BadParameter("it is needed where --images is not given", param_hint=f"'--{missing[0]}'")
     settings = settings_of(params, changes or [])[step.name]
-    _refuse_early(step, settings, out, truth)
+    _refuse_early(step, settings, inputs | {"images": images}, out, truth)
     show_progress()
     start = time.monotonic()
     if images:
@@ -126,11 +126,13 @@ def run_alone(
         raise typer.Exit(5)
 
 
-def _refuse_early(step: Step, settings: "BaseModel", out: Path, truth: Path | None) -> None:
+def _refuse_early(
+    step: Step, settings: "BaseModel", inputs: Mapping[str, Path | None], out: Path, truth: Path | None
+) -> None:
     """Raise UserError, before any work, for what could not be used after it."""
     from model.artefacts import read_json
 
-    step.check_output(out)
+    step.check_output(out, **inputs)
     if step != GATE:  # to which missing evidence is a reason to reject
         step.check_paths(settings)
     if truth:

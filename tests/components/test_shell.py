@@ -77,6 +77,7 @@ def copying(number: int, words: str) -> shutil.Error:
         (copying(errno.EIO, "Input/output error"), None),
         (OSError(errno.EACCES, "Permission denied", "/x"), "/x cannot be used (Permission denied): give another place"),
         (OSError(errno.EISDIR, "Is a directory", "/.y.1", None, "/y"), "/y cannot be used (Is a directory)"),
+        (OSError(errno.ELOOP, "Too many levels of symbolic links", "/x"), "/x cannot be used (Too many levels"),
         (OSError(errno.EACCES, "Permission denied"), None),
         (OSError(errno.EIO, "Input/output error", "/x"), None),
         (ValueError("x"), None),

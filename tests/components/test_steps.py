@@ -25,6 +25,29 @@ def test_an_output_replaces_only_what_the_step_wrote(step: Step, tmp_path: Path)
         (out / sign).unlink()
 
 
+def test_an_output_takes_nothing_with_it_when_it_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, link = tmp_path / "dataset", tmp_path / "link"
+    dataset.mkdir()
+    link.symlink_to(dataset)
+    for place in (dataset / "model", link / "deep" / "model", dataset):
+        with pytest.raises(UserError, match=r"the dataset .* lie one in the other"):
+            TRAIN.check_output(place, dataset=dataset)
+    TRAIN.check_output(tmp_path / "dataset-model", dataset=dataset, images=None)
+    (dataset / "model" / "shards").mkdir(parents=True)
+    (dataset / "model" / "training.json").write_text("{}")
+    with pytest.raises(UserError, match="lie one in the other"):
+        TRAIN.check_output(dataset / "model", dataset=dataset / "model" / "shards")
+    for folder in (dataset / "model", dataset / "model" / "shards"):
+        monkeypatch.chdir(folder)
+        with pytest.raises(UserError, match="in which the command was started"):
+            TRAIN.check_output(dataset / "model")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    with pytest.raises(UserError, match=r"the output \. is or holds the folder"):
+        TRAIN.check_output(Path())
+
+
 def test_steps_do_not_take_each_others_outputs_for_their_own() -> None:
     signs = [sign for step in STEPS for sign in step.signs]
     assert len(signs) == len(set(signs)) >= len(STEPS)

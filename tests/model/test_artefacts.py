@@ -6,6 +6,8 @@ import resource
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,22 @@ def test_new_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
         with new_folder(tmp_path / "out") as draft:
             (draft / name).write_text(name)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["b"]
+
+
+@pytest.mark.parametrize("writer", [new_folder, kept_folder])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_the_folder_that_it_names_is_written(
+    writer: Callable[[Path], AbstractContextManager[Path]], there: bool, tmp_path: Path
+) -> None:
+    large, link = tmp_path / "large disk", tmp_path / "out"
+    link.symlink_to("large disk")
+    if there:
+        large.mkdir()
+    with writer(link) as draft:
+        (draft / "a").write_text("1")
+    assert link.is_symlink()
+    assert (large / "a").read_text() == "1"
+    assert {p.name for p in tmp_path.iterdir()} == {"large disk", "out"}
 
 
 def test_there_is_an_output_at_every_moment_of_its_replacement(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "file").write_text("mine")
     (tmp_path / "empty").mkdir()
     (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "f\udce9te").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -51,6 +52,12 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("run --set train.phases=[{}]", "The setting train.phases.0.name is missing: give it a value."),
         ("cast --out file --set photos.folder=empty", "file is there already"),
         ("cast --out file/x --set photos.folder=empty", "cannot be used"),
+        ("cast --out circle --set photos.folder=empty", "--out 'circle' is no path (Symlink loop"),
+        ("cast --out o\udce9 --set photos.folder=empty", "--out 'o\\udce9' is no path ('utf-8' codec can't encode"),
+        ("validate --dataset f\udce9te --out new", "--dataset 'f\\udce9te' is no path ('utf-8' codec can't encode"),
+        ("run --photos f\udce9te", "/f\\udce9te\"' is not UTF-8: rename the folder or file that it names"),
+        ("runs --runs circle", "circle/.store/lock cannot be used (Too many levels of symbolic links)"),
+        ("validate --dataset empty --out empty/new", "lie one in the other, and would be replaced together"),
         ("cast --out new --set photos.folder=circle", "photos.folder 'circle' is no path (Symlink loop"),
         ("cast --out new --set photos.urls=~nobody-of-that-name/list.csv", "is no path (Could not determine home"),
         ("curate --photos empty --out new --truth file", "file is no readable JSON"),
