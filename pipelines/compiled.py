@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from model.artefacts import file_digest, new_file
 from pipelines.cluster import Cluster, check_devices
-from pipelines.settings import check_model
+from pipelines.settings import check_together
 
 PIPELINE = "withanyone-retrain"
 
@@ -24,7 +24,7 @@ def write_ir(out: Path, settings: Mapping[str, BaseModel], cluster: Cluster) -> 
     from pipelines.retrain import retrain_pipeline, steps_of
     from pipelines.runners import cluster_runner
 
-    check_model(settings)
+    check_together(settings)
     check_devices(steps_of(settings), settings, cluster)
     with new_file(out) as draft:
         named = draft.with_suffix(".yaml")  # kfp writes to no other ending

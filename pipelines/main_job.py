@@ -20,7 +20,7 @@ from model.errors import Preempted, UserError
 from pipelines.code import code_commit
 from pipelines.console import LOG, StepReport
 from pipelines.runs import Runs
-from pipelines.settings import check_model, home_of_tombstones
+from pipelines.settings import check_together, home_of_tombstones
 from pipelines.sources import ROOT, code_version, step_version
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,8 @@ def run_main_job(
     settings = _complete(runs, settings)
     for step in STEPS:
         step.check_paths(settings[step.name])
-    check_model(settings)
+    check_together(settings)
+    _refuse_among_photos(runs, settings)
     steps = steps_of(settings)
     facts = {
         "commit": code_commit(),
@@ -82,6 +83,13 @@ def run_main_job(
                 "verdict": _verdict(outcome.artefacts),
             },
         )
+
+
+def _refuse_among_photos(runs: Runs, settings: Mapping[str, BaseModel]) -> None:
+    """Raise UserError where what a run makes would be taken for photos by the next."""
+    folder = settings[PHOTOS.name].model_dump()["folder"]
+    if folder and runs.folder.resolve().is_relative_to(folder):
+        raise UserError(f"the runs folder {runs.folder} lies in photos.folder '{folder}': name another with --runs")
 
 
 def _since(begun: float) -> float:

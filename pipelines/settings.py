@@ -113,8 +113,16 @@ def home_of_tombstones(settings: Mapping[str, BaseModel]) -> str:
     return str(photos["folder"] or (photos["urls"] and PurePosixPath(photos["urls"]).parent))
 
 
-def check_model(settings: Mapping[str, BaseModel]) -> None:
-    """Raise UserError, before the photos are looked at, for a preset that a later step of the graph would refuse."""
+def check_together(settings: Mapping[str, BaseModel]) -> None:
+    """Raise UserError, before the photos are looked at, for settings that a step of the graph would refuse.
+
+    Of the photos, two sources; of the preset, embeddings that it does not read.
+    """
+    from components.photos.config import PhotosConfig
+
+    photos = settings[PHOTOS.name]
+    assert isinstance(photos, PhotosConfig)
+    photos.check_source()
     train, curate = settings[TRAIN.name].model_dump(), settings[CURATE.name].model_dump()
     chosen = preset(train["preset"]).with_branches(train["branches"])
     needed = "pack" if chosen.parts else chosen.recogniser

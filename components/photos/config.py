@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from model.errors import UserError
 from model.settings import Settings
 
 
@@ -38,3 +39,10 @@ class PhotosConfig(Settings):
     likeness: float = Field(
         0.4, ge=-1, le=1, description="Largest cosine between two people of the cast; 1 takes everybody."
     )
+
+    def check_source(self) -> None:
+        """Raise UserError where the photos are to come from two places."""
+        if self.folder and self.urls:
+            raise UserError(
+                f"photos.folder '{self.folder}' and photos.urls '{self.urls}' are both set: one run takes one of them"
+            )

@@ -18,10 +18,7 @@ def run(*, photos: Path, config: PhotosConfig) -> None:
     list is not there, when both are named, when it lies in the output or the output in the folder, or when the list
     gives no photo.
     """
-    if config.folder and config.urls:
-        raise UserError(
-            f"photos.folder '{config.folder}' and photos.urls '{config.urls}' are both set: one run takes one of them"
-        )
+    config.check_source()
     _refuse_loss(photos, config)
     # Downloads are held until the photos have their name: listing millions takes hours, in which much can happen.
     with ExitStack() as held, new_folder(photos) as out:

