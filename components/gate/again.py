@@ -1,5 +1,6 @@
 """Coming back to a decision: replaying it from the artefacts beside it, and overriding its verdict."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ def override_decision(folder: Path, verdict: str, by: str, reason: str) -> dict[
     page = folder / PAGE
     html = with_overrides(page.read_text(encoding="utf-8"), found) if page.is_file() else None
     with new_folder(folder) as draft:
+        shutil.copytree(folder, draft, dirs_exist_ok=True)  # a cluster's decision says beside it where its inputs lie
         write_json(draft / FILE, found)
         if html is not None:
             (draft / PAGE).write_text(html, encoding="utf-8")

@@ -11,6 +11,7 @@ from pipelines.commands.options import Changes, Json, Params, settings_of
 from pipelines.commands.step import input_option, run_alone
 
 Input = Path | None
+TO_BE_NAMED = ("gate.champion", "gate.forgotten", "gate.shadow")  # of a replay; all else is what it was
 
 
 def gate(
@@ -35,6 +36,9 @@ def gate(
     """Decide: promote, hold or reject (one step alone); or replay or override a decision."""
     inputs = {"dataset": dataset, "validation": validation, "model": model, "scores": scores}
     if replay is not None:
+        words = {"--out": out, "--override": override, "--by": by, "--reason": reason}
+        if given := [option for option, value in words.items() if value]:
+            raise typer.BadParameter(f"a replay writes nothing: leave out {', '.join(given)}", param_hint="'--replay'")
         _replay(replay, inputs, params, changes, as_json)
         return
     missing = [f"--{name}" for name, path in inputs.items() if path is None and override is None]
@@ -59,6 +63,13 @@ def _replay(
 ) -> None:
     from components.gate.again import replay_decision
 
+    for change in changes or []:
+        if change.partition("=")[0].strip() not in TO_BE_NAMED:
+            raise typer.BadParameter(
+                f"'{change}' would change nothing: a replay takes the limits of the decision, and "
+                f"{', '.join(TO_BE_NAMED)} alone are named again",
+                param_hint="'--set'",
+            )
     settings = settings_of(params, changes or [])[GATE.name].model_dump()
     found = replay_decision(folder, inputs, settings["champion"], settings["forgotten"], settings["shadow"])
     if as_json:

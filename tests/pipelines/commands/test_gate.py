@@ -32,6 +32,29 @@ def test_a_replay_tells_whether_the_bytes_are_the_same(out: Path) -> None:
     assert "input model" in json.loads(done.stdout)["changes"]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "gate.gain=0.5"], "'gate.gain=0.5' would change nothing: a replay takes the limits of the decision"),
+        (["--out", "new"], "a replay writes nothing: leave out --out"),
+        (["--override", "hold", "--by", "Ada"], "a replay writes nothing: leave out --override, --by"),
+    ],
+)
+def test_a_replay_refuses_what_it_would_not_heed(words: list[str], said: str, out: Path) -> None:
+    done = RUN.invoke(app, ["gate", "--replay", str(out), *words], env={"COLUMNS": "250"})
+    assert done.exit_code == 2
+    assert said in done.output
+    assert RUN.invoke(app, ["gate", "--replay", str(out), "--set", "gate.shadow=''"]).exit_code == 0
+
+
+def test_an_override_leaves_what_else_is_said_of_the_decision(out: Path) -> None:
+    (out / "sources.json").write_text('{"model": "s3://place"}')
+    words = ["gate", "--override", "hold", "--by", "Ada", "--reason", "not yet", "--out", str(out)]
+    assert RUN.invoke(app, words).exit_code == 0
+    assert read_json(out / "decision.json")["verdict"] == "hold"
+    assert read_json(out / "sources.json") == {"model": "s3://place"}
+
+
 def test_an_override_needs_only_the_decision(out: Path) -> None:
     words = ["gate", "--override", "hold", "--by", "Ada", "--reason", "not before Monday"]
     done = RUN.invoke(app, [*words, "--out", str(out)])
