@@ -1,6 +1,7 @@
 """Reading and writing artefacts: outputs appear whole or not at all, digests say what they hold."""
 
 import ctypes
+import errno
 import fcntl
 import functools
 import hashlib
@@ -149,7 +150,12 @@ def new_file(path: Path, durable: bool = True) -> Iterator[Path]:
     path = Path(path)
     with _draft(path) as place:
         draft = place / "new"
-        yield draft
+        try:
+            yield draft
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and not error.filename:
+                error.filename = str(path)  # of a write the system names no file, and several disks may be in use
+            raise
         draft.chmod((place / LOCK).stat().st_mode)  # as the umask has it, where safetensors lets its owner alone read
         if durable:
             with open(draft, "rb") as written:

@@ -168,6 +168,16 @@ def test_new_file_is_atomic(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["value.json"]
 
 
+def test_a_full_disk_is_told_by_the_file_that_was_written(tmp_path: Path) -> None:
+    for number, named in ((errno.ENOSPC, str(tmp_path / "a.jpg")), (errno.EDQUOT, str(tmp_path / "a.jpg")), (5, None)):
+        with pytest.raises(OSError, match="x") as raised, new_file(tmp_path / "a.jpg"):
+            raise OSError(number, "x")
+        assert raised.value.filename == named
+    with pytest.raises(OSError, match="x") as raised, new_file(tmp_path / "a.jpg"):
+        raise OSError(errno.ENOSPC, "x", "/other")
+    assert raised.value.filename == "/other"
+
+
 def test_what_the_system_told_safetensors_is_told_as_by_the_system(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
