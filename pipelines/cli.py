@@ -16,7 +16,8 @@ from pipelines.settings import SettingsError
 EXIT_CODES = (
     "Exit codes: 0 done; 1 something unexpected; 2 wrong usage or settings; 3 an input cannot be used; "
     "4 the dataset failed its validation; 5 `withanyone gate` or `withanyone submit` says hold or reject, or a replay "
-    "is not the same; 6 `withanyone deploy` rolled back; 75 preempted, or another process is at it: start it again."
+    "is not the same; 6 `withanyone deploy` rolled back; 75 preempted, or another process is at it, "
+    "and 130 Ctrl-C: start it again."
 )
 CODES: dict[type[UserError], int] = {SettingsError: 2, FailedValidationError: 4, BusyError: PREEMPTED}
 
