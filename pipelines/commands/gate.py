@@ -48,6 +48,8 @@ def gate(
         missing.append("--out")
     if missing or out is None:
         raise typer.BadParameter(f"give {', '.join(missing)} too")
+    if override is None and (by or reason):
+        raise typer.BadParameter("--by and --reason are of an override: give --override too, or leave them out")
     if override is None:
         run_alone(GATE, inputs, out, params, changes, as_json)
         return

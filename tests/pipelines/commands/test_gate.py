@@ -55,6 +55,17 @@ def test_an_override_leaves_what_else_is_said_of_the_decision(out: Path) -> None
     assert read_json(out / "sources.json") == {"model": "s3://place"}
 
 
+def test_a_name_and_a_reason_are_of_an_override(out: Path) -> None:
+    before = (out / "decision.json").read_bytes()
+    folders = [part for name in ("dataset", "validation", "model", "scores") for part in (f"--{name}", str(out.parent))]
+    done = RUN.invoke(
+        app, ["gate", *folders, "--by", "Ada", "--reason", "so", "--out", str(out)], env={"COLUMNS": "250"}
+    )
+    assert done.exit_code == 2
+    assert "--by and --reason are of an override" in done.output
+    assert (out / "decision.json").read_bytes() == before
+
+
 def test_an_override_needs_only_the_decision(out: Path) -> None:
     words = ["gate", "--override", "hold", "--by", "Ada", "--reason", "not before Monday"]
     done = RUN.invoke(app, [*words, "--out", str(out)])
