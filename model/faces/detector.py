@@ -40,9 +40,8 @@ class Detector:
     @classmethod
     def load(cls, device: str = "cpu") -> "Detector":
         """The detector with its pretrained weights."""
-        network = RetinaFace()
-        state = load_file(weight("retinaface"))
-        network.load_state_dict({name: value for name, value in state.items() if name in network.state_dict()})
+        network, weights = RetinaFace(), load_file(weight("retinaface"))
+        network.load_state_dict({name: weights[name] for name in network.state_dict() if name in weights})
         return cls(network, device)
 
     def detect(self, images: Sequence[NDArray[np.uint8]], max_side: int = 640) -> list[Detections]:

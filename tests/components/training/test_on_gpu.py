@@ -10,17 +10,17 @@ from safetensors.torch import load_file
 
 from components.training.config import TrainingConfig
 from components.training.step import run
-from model.artefacts import read_json
+from model.artefacts import cache_folder, read_json
 from model.training.processes import accelerator
 from tests.components.training.tiny_step import inputs, on_tiny_networks
 from tests.pretended_gpu import GPU, Pretended, apart
 
 PHASES = [
-    {"name": "one", "steps": 2, "learning_rate": 0.01, "warmup": 1, "identity": 0.5, "contrastive": 0.1},
-    {"name": "drawn", "steps": 2, "learning_rate": 0.01, "identity": 0.5, "contrastive": 0.1, "drawn": 2},
+    {"name": "one", "steps": 1, "learning_rate": 0.01, "warmup": 1, "identity": 0.5, "contrastive": 0.1},
+    {"name": "drawn", "steps": 1, "learning_rate": 0.01, "identity": 0.5, "contrastive": 0.1, "drawn": 2},
 ]
 CONFIG = TrainingConfig.model_validate(
-    {"preset": "tiny", "batch": 4, "checkpoint_every": 2, "samples_every": 2, "phases": PHASES}
+    {"preset": "tiny", "batch": 2, "checkpoint_every": 1, "samples_every": 2, "phases": PHASES}
 )
 
 
@@ -32,8 +32,11 @@ def trained(folder: Path, device: torch.device) -> dict[str, Any]:
         found.state.device = PartialState().device = device
         return found
 
+    weights = cache_folder("weights")
     with pytest.MonkeyPatch.context() as patch:
         on_tiny_networks(folder, patch)
+        (folder / "cache").mkdir()
+        (folder / "cache" / "weights").symlink_to(weights)
         patch.setattr("components.training.step.accelerator", process)
         run(**inputs(folder), config=CONFIG)
     return read_json(folder / "model" / "training.json")
@@ -46,7 +49,7 @@ def trained_on_gpu(folder: Path) -> dict[str, Any]:
 
 def test_a_training_on_a_gpu_is_that_on_a_cpu(tmp_path: Path) -> None:
     here, there = apart(trained, tmp_path / "cpu", torch.device("cpu")), apart(trained_on_gpu, tmp_path / "gpu")
-    assert [point["step"] for point in there["curve"]] == [1, 2, 3, 4]
+    assert [point["step"] for point in there["curve"]] == [1, 2]
     for ours, its in zip(here["curve"], there["curve"], strict=True):
         assert its.pop("phase") == ours.pop("phase")
         assert its == pytest.approx(ours, rel=1e-4)
