@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from model.errors import UserError
+from model.network import why_no_answer
 
 BASE, SIGLIP, PACK = "WITHANYONE_BASE", "WITHANYONE_SIGLIP", "WITHANYONE_PACK"
 FLUX_DEV = "black-forest-labs/FLUX.1-dev"
@@ -138,7 +139,7 @@ def pack_folder(where: str) -> Path:
         try:
             return Path(snapshot_download(where, allow_patterns=["*.onnx"]))
         except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-            why = type(error).__name__
+            why = why_no_answer(error)
             raise UserError(
                 f"insightface pack '{where}': the hub gives none ({why}); set {PACK} to a folder."
             ) from error

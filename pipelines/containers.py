@@ -15,6 +15,7 @@ from components.shell import EVENTS
 from components.steps import Step
 from model.artefacts import cache_folder
 from model.errors import UserError
+from model.network import why_no_answer
 from pipelines.runners import DOCKER, Runner
 from pipelines.store import Store
 
@@ -82,6 +83,7 @@ def containers(steps: Sequence[Step], settings: Mapping[str, BaseModel], store: 
     Raises UserError without an engine, or without the image of a step.
     """
     import docker
+    from docker.constants import DEFAULT_UNIX_SOCKET
     from docker.errors import DockerException, ImageNotFound
 
     from model.weights import fetch_all
@@ -98,7 +100,8 @@ def containers(steps: Sequence[Step], settings: Mapping[str, BaseModel], store: 
     except ImageNotFound as error:
         raise UserError(f"An image is missing ({error.explanation}): run `make images` first.") from None
     except DockerException as error:
-        raise UserError(f"No container engine answers ({error}): {START}.") from None
+        place = os.environ.get("DOCKER_HOST") or DEFAULT_UNIX_SOCKET.removeprefix("http+")
+        raise UserError(f"No container engine answers at {place} ({why_no_answer(error)}): {START}.") from None
     fetch_all()  # containers only read them
     known = [(step, settings[step.name]) for step in steps if step.name in settings]  # a share of a step has no section
     outside = {path for step, values in known for path in step.outside(values).values()}

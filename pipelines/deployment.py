@@ -11,6 +11,7 @@ from components.packaging.config import PackagingConfig
 from model.artefacts import new_folder
 from model.errors import UserError
 from model.locks import only_user
+from model.network import why_no_answer
 from pipelines.bentos import bento_of
 from pipelines.promotion import put_back
 from pipelines.registry import Registry
@@ -118,5 +119,5 @@ def _smoke(client: Any, record: dict[str, Any], references: list[bytes]) -> None
                 raise UserError(f"the service answered {answer.status_code} to a good request")
             return
     except (httpx.HTTPError, KeyError, ValueError) as error:
-        raise UserError(f"the service gave no answer ({type(error).__name__} {error})") from error
+        raise UserError(f"the service gave no answer ({why_no_answer(error)})") from error
     raise UserError(f"the service accepts none of the {len(references)} references of the scores")

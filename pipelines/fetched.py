@@ -12,6 +12,7 @@ from components.shell import sentence_of
 from components.steps import GATE
 from model.artefacts import kept_folder, read_json, write_json
 from model.errors import UserError
+from model.network import why_no_answer
 from pipelines.cluster import FILE, Cluster
 from pipelines.compiled import PIPELINE
 from pipelines.provenance import decided_on
@@ -110,4 +111,6 @@ def _store(cluster: Cluster) -> Iterator[Any]:
     except Exception as error:  # each store has errors of its own
         if sentence_of(error):
             raise
-        raise UserError(f"The artefacts {root} cannot be read ({error}): check {FILE} and the credentials.") from error
+        place = f"{root} at {cluster.endpoint}" if options else root
+        why = why_no_answer(error)
+        raise UserError(f"The artefacts {place} cannot be read ({why}): check {FILE} and the credentials.") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import UserError
+from model.network import why_no_answer
 from pipelines.cluster import Cluster
 from pipelines.compiled import PIPELINE
 
@@ -136,7 +137,7 @@ def _refusals(host: str) -> Iterator[None]:
         raise kind(f"{host} answered {error.status} {error.reason}: {_words(error.body)}.") from None
     except HTTPError as error:
         raise OutOfReachError(
-            f"{host} cannot be reached ({type(error).__name__}): check --host and the network."
+            f"{host} cannot be reached ({why_no_answer(error)}): check --host and the network."
         ) from None
 
 

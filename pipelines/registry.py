@@ -15,6 +15,7 @@ from typing import Any
 from model.artefacts import write_json
 from model.errors import UserError
 from model.locks import only_user
+from model.network import why_no_answer
 from pipelines.store import link_tree
 from pipelines.versions import quiet_dvc
 
@@ -149,14 +150,12 @@ class Registry:
             self._push(repo, revs=[f"{NAME}@{version}"], workspace=False)
 
     def _push(self, repo: Any, **what: Any) -> None:
-        from dvc.exceptions import DvcException
-
         try:
             repo.push(**what)
-        except (DvcException, OSError) as error:
+        except Exception as error:  # each store has errors of its own
             raise UserError(
-                f"DVC could not push to the remote of {self.root} ({error}): mend the remote (`dvc remote list` "
-                "shows it) and promote again; nothing was promoted."
+                f"DVC could not push to {_remote(repo)}, the remote of {self.root} ({why_no_answer(error)}): mend the "
+                "remote (`dvc remote list` shows it) and promote again; nothing was promoted."
             ) from error
 
     def register(self, message: str) -> str:
@@ -180,16 +179,17 @@ class Registry:
 
     def fetch(self, version: str, name: str, target: Path) -> None:
         """Bring the data folder `name` of `version` to `target`, from DVC's cache or remote. Raises UserError."""
-        from dvc.exceptions import DvcException
         from dvc.repo import Repo
 
         try:
             with quiet_dvc():
                 Repo.get(self._url, name, out=str(target), rev=f"{NAME}@{version}", force=True)
-        except (DvcException, OSError) as error:
+        except Exception as error:  # each store has errors of its own
+            with self.opened() as repo:
+                place = _remote(repo)
             raise UserError(
-                f"The {name} of {version} is neither in the cache nor in the remote of {self.root} ({error}): "
-                "bring the remote back."
+                f"The {name} of {version} is not in the cache of {self.root}, nor does its remote {place} give it "
+                f"({why_no_answer(error)}): bring the remote back."
             ) from error
 
     def commit(self, subject: str) -> None:
@@ -222,6 +222,12 @@ class Registry:
                 locks.unlink()
         with quiet_dvc(), Repo(self._url) as repo:
             yield repo
+
+
+def _remote(repo: Any) -> str:
+    """Where DVC's remote lies: the address that does not answer where it does not."""
+    chosen = repo.config["remote"].get(repo.config["core"].get("remote"), {})
+    return str(chosen.get("endpointurl") or chosen.get("url") or "a remote without an address")
 
 
 def git(folder: Path, *arguments: str, check: bool = True) -> str:

@@ -71,6 +71,7 @@ def submit(
     """Run the graph on a cluster: upload it, start or schedule a run, follow its steps, give its decision."""
     from rich.console import Console
 
+    from components.photos.urls.wanted import web_address
     from pipelines import submit as work
     from pipelines.cluster import load_cluster, with_tombstones
     from pipelines.fetched import artefacts_of, fetch_run
@@ -80,8 +81,8 @@ def submit(
 
     if fetch and (schedule or not wait):
         raise SettingsError("--fetch waits for the decision of one run: leave out --schedule and --no-wait.")
-    if not host.startswith(("http://", "https://")):
-        raise SettingsError(f"--host '{host}' is no address: it must begin with http:// or https://.")
+    if web_address(host) is None:
+        raise SettingsError(f"--host '{host}' is no address: it must begin with http:// or https:// and name a host.")
     if schedule:
         work.check_schedule(schedule)
     target = load_cluster(cluster)

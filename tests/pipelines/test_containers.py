@@ -94,7 +94,8 @@ def test_a_missing_image_a_missing_engine_and_a_rootless_one_are_sentences(
         wanted(tmp_path)
     monkeypatch.undo()
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nowhere.sock")
-    with pytest.raises(UserError, match=r"No container engine answers .*DOCKER_HOST"):
+    told = r"No container engine answers at unix://\S+/nowhere\.sock \(No such file or directory\): start .*DOCKER_HOST"
+    with pytest.raises(UserError, match=told):
         wanted(tmp_path)
 
 

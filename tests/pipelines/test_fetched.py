@@ -119,6 +119,15 @@ def test_a_missing_decision_is_a_sentence(cluster: Cluster, tmp_path: Path) -> N
         read_decision(Cluster(), "r1")
 
 
+def test_a_store_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_MAX_ATTEMPTS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(
+        UserError, match=r"s3://b/x at http://127\.0\.0\.1:9 cannot be read \(Connection refused\): check"
+    ):
+        read_decision(Cluster(artefacts="s3://b/x", endpoint="http://127.0.0.1:9"), "r1")
+
+
 def test_the_gate_says_where_its_inputs_lie_only_in_an_object_store(tmp_path: Path) -> None:
     def artefact(name: str, scheme: str) -> dsl.Artifact:
         made = dsl.Artifact(uri=f"{scheme}{tmp_path / name}")

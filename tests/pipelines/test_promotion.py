@@ -1,6 +1,7 @@
 """Promotion: once, with its decision and an approval, pushed before it is tagged; and back again."""
 
 import shutil
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -194,3 +195,24 @@ def test_a_run_without_a_readable_decision_is_refused(runs: Runs, registry: Regi
     write_json(run / "decision" / "decision.json", {"inputs": {}})
     with pytest.raises(UserError, match="run again"):
         promote(runs, "latest", registry, ADA)
+
+
+def test_a_store_that_does_not_answer_is_named_and_nothing_is_promoted(
+    runs: Runs, registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_MAX_ATTEMPTS": "1"}.items():
+        monkeypatch.setenv(name, value)
+    decided_run(runs.folder.parent)
+    registry.create()
+    with socket.socket() as closed, registry.opened() as repo, repo.config.edit() as config:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        config["remote"]["store"].update(url="s3://bucket/data", endpointurl=url)
+    registry.commit("Push elsewhere")
+    with pytest.raises(UserError, match=rf"could not push to {url}, .* \(Connection refused\): mend the remote"):
+        promote(runs, "latest", registry, ADA)
+    assert tags(registry) == []
+    shutil.rmtree(registry.root / ".dvc" / "cache")
+    git(registry.root, "tag", "withanyone@v1.0.0")
+    with pytest.raises(UserError, match=rf"nor does its remote {url} give it \(Connection refused\)"):
+        registry.fetch("v1.0.0", "model", tmp_path / "back")

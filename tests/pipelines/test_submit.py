@@ -185,7 +185,7 @@ def test_refusals_are_sentences(kfp: Kubeflow) -> None:
     kfp.refuse = [401]
     with pytest.raises(UserError, match=r"refuses these credentials \(401\): give a valid token"):
         known.follow("r9", lambda *_: None)
-    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
+    with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 cannot be reached \(Connection refused\)"):
         Server("http://127.0.0.1:9", Cluster(namespace="team")).upload(Path("x.yaml"), "1")
 
 
@@ -200,7 +200,9 @@ def test_a_token_is_sent_and_never_shown(kfp: Kubeflow, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--host", "kfp.example"], "must begin with http:// or https://"),
+        (["--host", "kfp.example"], "must begin with http:// or https:// and name a host"),
+        (["--host", "http://"], "must begin with http:// or https:// and name a host"),
+        (["--host", "http://kfp:port"], "must begin with http:// or https:// and name a host"),
         (["--host", "http://127.0.0.1:9", "--schedule", "often"], "is no cron expression"),
         (["--host", "http://127.0.0.1:9", "--fetch", "--no-wait"], "--fetch waits for the decision of one run"),
         (["--host", "http://127.0.0.1:9", "--set", "photos.folder=/home/me/photos"], "which a cluster cannot see"),

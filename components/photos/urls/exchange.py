@@ -14,6 +14,7 @@ from components.photos.urls.limits import Limits
 from components.photos.urls.opt_out import TOKEN
 from components.photos.urls.refusal import RefusedError
 from components.photos.urls.wanted import web_address
+from model.network import why_no_answer
 
 Result = TypeVar("Result")
 HEADERS: dict[bytes | str, bytes | str] = {
@@ -55,7 +56,7 @@ async def ask(pool: httpcore.AsyncConnectionPool, url: httpx.URL, limits: Limits
     except httpcore.TimeoutException as error:
         raise RefusedError("timeout", f"{url.host} was silent for {limits.silence:g} s", again=True) from error
     except (httpcore.NetworkError, httpcore.ProtocolError) as error:
-        detail = f"the connection to {url.host} failed: {str(error) or type(error).__name__}"
+        detail = f"the connection to {url.host} failed: {why_no_answer(error)}"
         raise RefusedError("unreachable", detail[:300], again=True) from error
 
 

@@ -10,6 +10,7 @@ import httpcore
 import httpx
 
 from components.photos.urls.refusal import RefusedError
+from model.network import why_no_answer
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
@@ -67,7 +68,7 @@ async def _look_up(host: str, port: int, within: float | None) -> list[Address]:
         raise httpcore.ConnectTimeout(f"the look-up of {host} took too long") from error
     except (OSError, UnicodeError) as error:
         again = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
-        raise RefusedError("unreachable", f"the host {host} is not known: {error}", again) from error
+        raise RefusedError("unreachable", f"the host {host} is not known: {why_no_answer(error)}", again) from error
     return [ipaddress.ip_address(facts[4][0]) for facts in found]
 
 
