@@ -132,6 +132,10 @@ class Registry:
         What a killed attempt left is thrown away first. The commit is no version until `register` tags it.
         """
         (self.root / ".git" / "index.lock").unlink(missing_ok=True)  # nobody else is at work: a killed git left it
+        git(self.root, "reset", "--quiet")
+        git(self.root, "add", str(Path(".dvc", "config")))  # `dvc remote modify` changes it and commits nothing
+        if git(self.root, "diff", "--cached", "--name-only"):
+            git(self.root, "commit", "--quiet", "-m", "Change the settings of DVC")
         git(self.root, "reset", "--quiet", "--hard")
         ours = [RECORD, ".gitignore", *folders, *(f"{name}.dvc" for name in folders)]
         git(self.root, "clean", "--quiet", "--force", "-d", "--", *ours)

@@ -208,7 +208,6 @@ def test_a_store_that_does_not_answer_is_named_and_nothing_is_promoted(
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
         config["remote"]["store"].update(url="s3://bucket/data", endpointurl=url)
-    registry.commit("Push elsewhere")
     with pytest.raises(UserError, match=rf"could not push to {url}, .* \(Connection refused\): mend the remote"):
         promote(runs, "latest", registry, ADA)
     assert tags(registry) == []
@@ -216,3 +215,19 @@ def test_a_store_that_does_not_answer_is_named_and_nothing_is_promoted(
     git(registry.root, "tag", "withanyone@v1.0.0")
     with pytest.raises(UserError, match=rf"nor does its remote {url} give it \(Connection refused\)"):
         registry.fetch("v1.0.0", "model", tmp_path / "back")
+
+
+def test_a_store_that_was_chosen_with_dvc_alone_is_the_one_that_is_pushed_to(runs: Runs, registry: Registry) -> None:
+    """As the front page says: `dvc remote modify store url`, without a commit."""
+    decided_run(runs.folder.parent, seed=1)
+    model = promote(runs, "latest", registry, ADA)["model"]
+    chosen = registry.root.parent / "chosen"
+    with registry.opened() as repo, repo.config.edit() as config:
+        config["remote"]["store"]["url"] = str(chosen)
+    decided_run(runs.folder.parent, seed=2, champion=model)
+    (registry.root / "version.json").write_text("half")
+    (registry.root / "scores.dvc").write_text("half")
+    git(registry.root, "add", "--all")
+    assert promote(runs, "latest", registry, ADA)["version"] == "v2.0.0"
+    assert any(chosen.rglob("*.dir"))
+    assert git(registry.root, "status", "--porcelain") == ""
