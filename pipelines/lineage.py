@@ -8,6 +8,7 @@ from rich.console import Console
 
 from model.artefacts import file_digest, folder_digest, read_json
 from model.errors import UserError
+from model.words import counted
 from pipelines.bentos import LINEAGE
 from pipelines.registry import DATA, NAME, Registry
 
@@ -97,7 +98,7 @@ def _lines(chain: dict[str, Any]) -> Iterator[str]:
     yield f"dataset   {chain['dataset']}"
     yield f"code      {chain['code']['version']}, commit {chain['code']['commit'] or 'not known'}"
     yield f"run       {chain['run']}, {chain['ran']}"
-    yield f"model     {chain['model']}, trained on {len(chain['people'])} people"
+    yield f"model     {chain['model']}, trained on {counted(len(chain['people']), 'person')}"
     figures = ", ".join(f"{name} {value['mean']:.3f}" for name, value in sorted(chain["figures"].items()))
     yield f"scores    {chain['scores']} by {chain['judge']}: {figures}"
     yield f"decision  {chain['decision']}: {chain['verdict']} ({chain['reason']})"

@@ -12,16 +12,17 @@ from rich.text import Text
 from rich.tree import Tree
 
 from model.errors import UserError
+from model.words import counted
 from pipelines.version_contents import changes
 from pipelines.versions import History, Version
 
 COUNTS = {
-    "photos": "photos",
-    "images": "images",
-    "faces": "faces",
-    "identities": "people",
+    "photos": "photo",
+    "images": "image",
+    "faces": "face",
+    "identities": "person",
     "heldout_identities": "held out",
-    "pairs": "pairs",
+    "pairs": "pair",
 }
 NAMES = 6  # people named in the text form; JSON has all
 WIDTH = 100
@@ -119,13 +120,13 @@ def _lines(record: Record, log: Record) -> Iterator[tuple[str, str]]:
         yield "data", f"cannot be read: {record['problem']}"
     else:
         counts = record["counts"]
-        yield "holds", ", ".join(f"{counts[name]:,} {word}" for name, word in COUNTS.items() if name in counts)
+        yield "holds", ", ".join(counted(counts[name], word) for name, word in COUNTS.items() if name in counts)
         yield from _change_lines(record)
 
 
 def _size(record: Record) -> str:
     parts = [decimal(record["size"])] if record["size"] is not None else []
-    parts += [f"{record['files']:,} files"] if record["files"] is not None else []
+    parts += [counted(record["files"], "file")] if record["files"] is not None else []
     return ", ".join(parts)
 
 

@@ -27,6 +27,7 @@ from components.curation.seen import only
 from model.artefacts import file_digest
 from model.faces.analyser import Analyser, Face
 from model.progress import track
+from model.words import counted
 
 PART = {"cpu": 8, "cuda": 64}  # photos, by device: small parts keep all cores busy to the end, large ones fill a GPU
 Keyed = tuple[str, str]  # the path of a photo and the digest of its file
@@ -47,7 +48,7 @@ def find_faces(
     """
     keyed = only(photos, pc.fill_null(pc.greater(pc.utf8_length(photos[KEY]), 0), False))
     missing = _missing(keyed, looks)
-    log.info("%d of %d photos were not seen before", len(missing), len(keyed))
+    log.info("not seen before: %d of %s", len(missing), counted(len(keyed), "photo"))
     if len(missing):
         for _ in track(_process(root, missing, config, load(), looks), "faces", len(missing), unit="photo"):
             pass

@@ -30,6 +30,7 @@ from model.artefacts import work_folder
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.similarity import nearest
+from model.words import counted
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def _of_folder(person: str, folder: Path, dataset: Dataset) -> Tombstone:
     items = items.filter(pa.array([by_name.named(path, name) for path, name in pairs], pa.bool_()))
     if not len(items):
         raise UserError(
-            f"person '{person}' is not in the dataset {dataset.folder}, which has {len(dataset.identities)} people, "
+            f"person '{person}' is not in the dataset {dataset.folder}, which has "
+            f"{counted(len(dataset.identities), 'person')}, "
             f"nor named in {folder}: give the name as identities.parquet or photos.csv has it"
         )
     files = digest_table(folder, items["path"].to_pylist())

@@ -26,6 +26,7 @@ from model.dataset.buckets import Size, place
 from model.dataset.dataset import Dataset
 from model.errors import UserError
 from model.progress import track
+from model.words import counted
 from validation.benchmark import paper
 from validation.benchmark.cases import Case
 
@@ -75,7 +76,7 @@ def evaluate_release(
     planned = [_plan(scene, panel, drawer) for scene in track(scenes, "cases of the release", unit="case")]
     refused += [plan for plan in planned if isinstance(plan, Refusal)]
     plans = [plan for plan in planned if isinstance(plan, Planned)]
-    log.info("%d cases of the release, %d seeds", len(plans), len(config.seeds))
+    log.info("%s of the release, %s", counted(len(plans), "case"), counted(len(config.seeds), "seed"))
     scratch = work_folder("evaluate", digest_of(drawer.model, drawer.frozen, version("withanyone")))
     wanted = drawings([plan.case for plan in plans], config.seeds)
     known = {plan.case.case_id: References(plan.embeddings) for plan in plans}

@@ -25,6 +25,7 @@ from model.errors import UserError
 from model.memory import keep_memory
 from model.presets import frozen_digest
 from model.sampler import Sampler
+from model.words import counted
 from validation.benchmark.cases import Case, Cases, build_cases, case_set
 from validation.benchmark.judges import Panel, standing
 from validation.benchmark.metrics import CHAMPION
@@ -79,18 +80,18 @@ def evaluate(
     appearance = Appearance(config)
     cases, truth = _sound_cases(panel, dataset, buckets, edits, config)
     leakage = _leakage(dataset, cases, scores, config)
-    log.info("%d cases of held-out people, %d seeds", len(cases.chosen), len(config.seeds))
+    log.info("%s of held-out people, %s", counted(len(cases.chosen), "case"), counted(len(config.seeds), "seed"))
     studio = Studio(dataset, cases.chosen, frozen, config, champion)
     with to_oneself({studio.scratch(one) for one in {digest, champion.digest if champion else digest}}):
         drawn = studio.draw(digest, pipe, OWN, cases.chosen)
         spent = costs(studio.scratch(digest), config.device)  # before the champion draws: its memory is not the model's
         meeting = champion.meet(digest, dataset, cases.chosen, config.leak_rate) if champion else None
         if champion and meeting and meeting.cases:
-            log.info("%d cases of people whom the champion has not seen", len(meeting.cases))
+            log.info("%s of people whom the champion has not seen", counted(len(meeting.cases), "case"))
             drawn |= studio.draw(champion.digest, champion.load(), (CHAMPION,), meeting.cases)
         fitted = {case.case_id: case.placement.image(dataset.image(case.case_id)) for case in cases.chosen}
         pictures = all_pictures(dataset, drawn, cases.chosen, fitted)
-        log.info("judging %d pictures", len(pictures))
+        log.info("judging %s", counted(len(pictures), "picture"))
         compared = paper_faces(panel, dataset, cases.chosen, fitted)
         known = Known.of(cases.chosen, truth, compared, config.same_person_rate, "place")
         faces, rows = judge(known, samples(panel, pictures), config.seeds[0])

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from model.words import counted
+
 CARD = """# Identity adapter for `{preset}`
 
 An adapter that makes a frozen text-to-image backbone draw particular people, given one face embedding and one box for
@@ -10,7 +12,7 @@ each. It holds no pictures; it was trained on pictures of people, so treat it as
 | | |
 | --- | --- |
 | started from | {start} |
-| trained on | dataset `{dataset}`: {pictures} pictures of {people} people |
+| trained on | dataset `{dataset}`: {pictures} of {people} |
 | phases | {phases} |
 | last losses | {losses} |
 | code | withanyone {code}, seed {seed} |
@@ -43,9 +45,9 @@ def model_card(training: dict[str, Any]) -> str:
         preset=training["preset"],
         start=training["start"],
         dataset=training["dataset"]["digest"][:12],
-        pictures=training["dataset"]["pictures"],
-        people=len(training["identities"]),
-        phases=", ".join(f"{phase['name']} ({phase['steps']} steps)" for phase in training["phases"]),
+        pictures=counted(training["dataset"]["pictures"], "picture"),
+        people=counted(len(training["identities"]), "person"),
+        phases=", ".join(f"{phase['name']} ({counted(phase['steps'], 'step')})" for phase in training["phases"]),
         losses=", ".join(f"{name} {last[name]:.3f}" for name in ("flow", "identity", "contrastive") if name in last),
         code=training["code"],
         seed=training["seed"],

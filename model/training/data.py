@@ -14,6 +14,7 @@ from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
 from model.editing import least_person
 from model.errors import UserError
+from model.words import counted
 
 SPLIT = "train"
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ def training_set(dataset: Dataset, buckets: Sequence[Size], *, edits: bool = Fal
     photos = dataset.images.loc[dataset.images["split"] == SPLIT, ["image_id", "path", "caption", "width", "height"]]
     found = [_target(photo, faces, buckets, edits) for photo in photos.itertuples(index=False)]
     targets = tuple(target for target in found if target is not None)
-    log.info("training on %d of %d photos of %d people", len(targets), len(found), len(known))
+    log.info("training on %d of %s of %s", len(targets), counted(len(found), "photo"), counted(len(known), "person"))
     if not targets:
         raise UserError(
             f"the dataset {dataset.folder}: none of its {len(found)} training photos has a face of "

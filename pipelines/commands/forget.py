@@ -23,12 +23,13 @@ def forget(
 ) -> None:
     """Forget a person: no dataset made of these photos has a photo or a face of them again."""
     from components.curation.forget import forget as forget_person
+    from model.words import counted
     from pipelines.commands.step import show_progress
     from pipelines.erasing import erase, kept_by_runs
 
     show_progress()
     done = forget_person(person, photos.resolve(), dataset.resolve())
-    typer.echo(f"{done.photos} photos are left out of the new version of {dataset}")
+    typer.echo(f"left out of the new version of {dataset}: {counted(done.photos, 'photo')}")
     if done.nearest is not None:
         typer.echo(
             f"searched by face: the nearest face left has {done.nearest:.3f}, {done.limit:.3f} would be the person"
@@ -40,5 +41,5 @@ def forget(
     for file in files:
         typer.echo(f"{'deleted' if delete_photos else 'still there, yours to delete'}: {file}")
     if more:
-        typer.echo(f"{more} of these photos have more hard links elsewhere, which are to be deleted, too")
+        typer.echo(f"with more hard links elsewhere, which are to be deleted, too: {counted(more, 'photo')}")
     typer.echo("Earlier versions, earlier runs, and models trained on them, still hold the person: remove them too.")

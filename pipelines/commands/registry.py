@@ -146,6 +146,7 @@ def lineage(
 
 def versions(registry: RegistryFolder = REGISTRY, as_json: Json = False) -> None:
     """List the registered versions, oldest first."""
+    from model.words import counted
     from pipelines.deletions import affected_versions
     from pipelines.registry import Registry
 
@@ -158,7 +159,8 @@ def versions(registry: RegistryFolder = REGISTRY, as_json: Json = False) -> None
         return
     for name, record in known.items():
         mark = "  champion" if name == champion else ""
-        mark += f"  trained on {len(forgotten[name])} people who are forgotten since" if name in forgotten else ""
+        gone = forgotten.get(name, [])
+        mark += f"  trained on {counted(len(gone), 'person')} forgotten since" if gone else ""
         typer.echo(f"{name}  run {record['run']}  {record['verdict']}, approved by {record['approval']['by']}{mark}")
     if not known:
         typer.echo(f"no version in {registry} yet: `withanyone promote` makes one")

@@ -55,6 +55,7 @@ def report(
     """Compare the shadow with the champion on the orders that both drew."""
     from components.packaging.shadow_report import shadow_report
     from model.artefacts import write_json
+    from model.words import counted
 
     found = shadow_report(scores)
     if out is not None:
@@ -62,7 +63,7 @@ def report(
     if as_json:
         typer.echo(json.dumps(found, indent=2, sort_keys=True))
         return
-    typer.echo(f"{found['orders']} orders, {found['failed']} failed; shadow {found['shadow_model'][:12]}")
+    typer.echo(f"{counted(found['orders'], 'order')}, {found['failed']} failed; shadow {found['shadow_model'][:12]}")
     for name, who in found["metrics"].items():
         change = who["difference"]
         if change is not None:

@@ -75,6 +75,7 @@ def drift(
     """Score the champion again on the current benchmark, and say which figures have drifted since its promotion."""
     from components.evaluation.config import EvaluationConfig
     from components.steps import EVALUATE
+    from model.words import counted
     from pipelines.commands.step import show_progress
     from pipelines.drift import measure_drift
     from pipelines.runs import CHAMPION, Runs
@@ -93,5 +94,6 @@ def drift(
     left_out = report["left_out"]
     if left_out["cases"]:
         seen = ", ".join(left_out["people"])
-        typer.echo(f"{len(left_out['cases'])} cases are left out, of people whom the champion was trained on: {seen}")
+        cases = counted(len(left_out["cases"]), "case")
+        typer.echo(f"left out, of people whom the champion was trained on ({seen}): {cases}")
     typer.echo(f"report: {report['report']}")

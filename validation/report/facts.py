@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from model.artefacts import read_json
+from model.words import counted
 from validation.gate.evidence import UNREADABLE, Inputs
 
 Facts = dict[str, str]
@@ -46,7 +47,8 @@ def _costs(costs: Mapping[str, Any]) -> Facts:
 
 def _dataset(manifest: Mapping[str, Any]) -> Facts:
     counts = manifest["counts"]
-    return {"In the dataset": f"{counts['images']} pictures, {counts['faces']} faces, {counts['identities']} people"}
+    words = {"images": "picture", "faces": "face", "identities": "person"}
+    return {"In the dataset": ", ".join(counted(counts[name], word) for name, word in words.items())}
 
 
 def _training(training: Mapping[str, Any]) -> Facts:

@@ -10,6 +10,8 @@ from typing import Any
 import jinja2
 from PIL import Image
 
+from model.words import counted
+
 TEMPLATES = Path(__file__).with_name("templates")
 QUALITY = 88  # of pictures inside a page
 WHOLE = {"all": "All cases", "compared": "The cases that the champion has not seen"}
@@ -31,7 +33,7 @@ def render(template: str, **context: Any) -> str:
         "short": short,
         "sentence": sentence,
         "part": part,
-        "counted": counted,
+        "counted": cases_of,
         "moment": moment,
     }
     return environment.get_template(template).render(**context)
@@ -63,14 +65,13 @@ def part(name: str) -> str:
     if name in WHOLE:
         return WHOLE[name]
     if column == "people":
-        return "1 person" if value == "1" else f"{value} people"
+        return counted(int(value), "person")
     return f"{column}: {value}"
 
 
-def counted(figure: Mapping[str, int]) -> str:
+def cases_of(figure: Mapping[str, int]) -> str:
     """How many cases of how many people a figure rests on."""
-    cases, people = figure["cases"], figure["people"]
-    return f"{cases} {'case' if cases == 1 else 'cases'} of {people} {'person' if people == 1 else 'people'}"
+    return f"{counted(figure['cases'], 'case')} of {counted(figure['people'], 'person')}"
 
 
 def moment(seconds: float) -> str:

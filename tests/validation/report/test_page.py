@@ -4,7 +4,7 @@ import jinja2
 import pytest
 
 from validation.report.dataset_page import dataset_page
-from validation.report.page import counted, part, plain, render, sentence, short, signed
+from validation.report.page import cases_of, part, plain, render, sentence, short, signed
 
 
 def test_figures_have_three_decimals_and_a_true_minus() -> None:
@@ -21,7 +21,7 @@ def test_slices_and_counts_are_written_as_people_say_them() -> None:
         "3 people",
         "light: dark",
     ]
-    assert counted({"cases": 1, "people": 2}) == "1 case of 2 people"
+    assert cases_of({"cases": 1, "people": 2}) == "1 case of 2 people"
     assert sentence("the SimGT") == "The SimGT"
 
 
