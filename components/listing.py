@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -148,7 +149,13 @@ def _check_names(path: Path, names: Sequence[str], columns: Columns, written: Se
     unknown = [name for name in names if name and name not in columns.known]
     if unknown:
         used = ", ".join(columns.known)
-        log.warning("%s: the columns %s are not used; known ones are %s", path, _few(unknown), used)
+        warn_once(f"{path}: the columns {_few(unknown)} are not used; known ones are {used}")
+
+
+@cache
+def warn_once(sentence: str) -> None:
+    """Say what is odd about a list, once a process: forgetting a person reads it again and again."""
+    log.warning("%s", sentence)
 
 
 def _few(names: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ hint that the faces must confirm; photos beside the sub-folders are nameless can
 in `Ada/2019` are Ada's, those in `2019` nameless, whoever is in most of them.
 """
 
-import logging
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -21,15 +20,15 @@ from components.curation.places import Places
 from components.curation.sources.listing import Row, person_name, read_listing
 from components.files import ABOUT
 from components.files import NAME as FILES
-from components.listing import LISTING, shown
+from components.listing import LISTING, shown, warn_once
 from components.tombstones import FORGOTTEN
 from model.errors import UserError
+from model.words import counted
 
 PAPERS = {LISTING, FILES, ABOUT, "truth.json", "rejects.parquet"}  # what an import writes beside its photos
 _YEAR = r"(19|20)\d\d"
 _MONTH_DAY = r"[-_. ]?(0[1-9]|1[0-2])([-_. ]?(0[1-9]|[12]\d|3[01]))?(?!\d)"
 DATE = re.compile(rf"{_YEAR}({_MONTH_DAY}.*)?|(\d\d?[-_. ]){{1,2}}{_YEAR}")  # 2019, 2019-07-21 Rome, 21.07.2019
-log = logging.getLogger(__name__)
 
 
 def scan(folder: Path) -> tuple[pa.Table, list[Reject]]:
@@ -135,9 +134,8 @@ def _listed(folder: Path, paths: pa.Array, refused: Collection[str], rejects: li
                 yield row.item(paths[place].as_py())
     unlisted = np.flatnonzero(~taken)
     if len(unlisted):
-        log.warning(
-            "%d files are not listed in %s: their people, licence and consent are unknown", len(unlisted), listing
-        )
+        files = counted(len(unlisted), "file")
+        warn_once(f"not listed in {listing}, so of unknown people, licence and consent: {files}")
     yield from (Item(paths[place].as_py()) for place in unlisted)
 
 

@@ -13,6 +13,7 @@ from components.curation.config import CurationConfig
 from components.curation.forget import forget
 from components.curation.forgotten import Forgotten
 from components.files import ID_DIGITS
+from components.listing import warn_once
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
 from components.tombstones import FORGOTTEN, name_digest
@@ -288,3 +289,16 @@ def test_downloaded_photos_know_who_is_forgotten_when_they_are_downloaded_again(
     (tmp_path / FORGOTTEN).write_bytes(b"{")
     with pytest.raises(UserError, match=r"forgotten\.json cannot be read"):
         people()
+
+
+def test_what_is_odd_about_the_list_is_said_once(
+    curate: Curate, album: Photos, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed = "".join(f"{path},{path.partition('/')[0]},x\n" for path in album if "/" in path)
+    folder = curate(album | {"photos.csv": f"path,person,mood\n{listed}".encode()}, config=CONFIG)
+    caplog.clear()
+    warn_once.cache_clear()  # the curation above was of another process
+    forget("Anna", tmp_path / "album", folder)
+    said = [record.getMessage() for record in caplog.records]
+    assert len([line for line in said if line.endswith(": 2 files")]) == 1
+    assert len([line for line in said if "the columns mood are not used" in line]) == 1
