@@ -2,7 +2,8 @@
 
 import base64
 import logging
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ class Deployment:
         Returns the version that serves, with `rolled_back`: the version that failed, or None. Raises UserError where
         there is nothing to serve or to go back to.
         """
-        with self._only_user(), self.registry.only_user():
+        with self._only_user():
             version = self.registry.champion()
             self._references(self.registry.find(version))  # a remote that is out of reach is no fault of the version
             self.server.refuse_taken_port()  # nor is this
@@ -61,14 +62,16 @@ class Deployment:
 
     def stop(self) -> bool:
         """End what is served, whatever version it is; whether there was anything."""
-        with self._only_user():
+        if not (self.folder.exists() or self.server.processes()):
+            return False
+        with self._alone():
             served = bool(self.server.processes())
             self.server.stop()
         return served
 
     def go_back(self, version: str | None) -> dict[str, Any]:
         """Put `version`, or else the champion before this one, back into production, and serve it where one serves."""
-        with self._only_user(), self.registry.only_user():
+        with self._only_user():
             name = self.registry.find(version)["version"] if version else self.registry.previous()
             served = self._serve(name) if self.server.processes() else {}
             put_back(self.runs, self.registry, name, "rolled back by a person")
@@ -99,7 +102,14 @@ class Deployment:
                 self.registry.fetch(str(record["version"]), "scores", draft)
         return [file.read_bytes() for file in sorted(pictures.glob("images/*/reference-*.jpg"))]
 
-    def _only_user(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def _only_user(self) -> Iterator[None]:
+        """Hold the deployment and the registry. Raises UserError, before a lock is made, where nothing was promoted."""
+        self.registry.champion()
+        with self._alone(), self.registry.only_user():
+            yield
+
+    def _alone(self) -> AbstractContextManager[None]:
         return only_user(self.folder / "lock", f"the deployment {self.folder}")
 
 

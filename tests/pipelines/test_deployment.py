@@ -182,3 +182,13 @@ def test_a_killed_server_is_started_again(deployment: Deployment) -> None:
     deployment.server.stop()
     assert deployment.server.model() is None
     assert deployment.reconcile()["model"] == deployment.server.model()
+
+
+@pytest.mark.parametrize("words", ["deploy --stop", "deploy", "rollback", "rollback --to v1"])
+def test_where_nothing_was_promoted_nothing_is_made(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, words.split())
+    assert "nothing was served" in done.stdout or "no version in production: promote a run first" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
