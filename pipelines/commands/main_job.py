@@ -81,7 +81,7 @@ def _validation_failed(validation: Path) -> bool:
 def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = False) -> None:
     """List the runs, oldest first."""
     if context.invoked_subcommand:
-        context.obj = runs
+        context.default_map = {context.invoked_subcommand: {"runs": runs}}  # --runs may stand on either side
         return
     from rich.console import Console
     from rich.table import Table
@@ -104,25 +104,26 @@ def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = F
 
 @runs_app.command()
 def prune(
-    context: typer.Context,
     keep: Annotated[int, typer.Option(min=1, help="How many of the newest runs stay.")],
+    runs: RunsFolder = RUNS,
     drift: Annotated[
         Path,
         typer.Option(metavar="DIR", help="Folder of all drift reports; the newest as many keep their pictures."),
     ] = DRIFT,
 ) -> None:
     """Delete old runs and what their steps made; the champion, the newest one done and what these build on stay."""
+    from model.words import counted
     from pipelines.drift import prune as prune_drift
     from pipelines.runs import Runs
 
-    gone = Runs(context.obj).prune(keep)
+    gone = Runs(runs).prune(keep)
     prune_drift(drift, keep)
-    typer.echo(f"deleted {len(gone)} runs" + (f": {', '.join(gone)}" if gone else ""))
+    typer.echo(f"deleted {counted(len(gone), 'run')}" + (f": {', '.join(gone)}" if gone else ""))
 
 
 @runs_app.command()
-def champion(context: typer.Context, run: Annotated[str, typer.Argument(help="Id of the run, or latest.")]) -> None:
+def champion(run: Annotated[str, typer.Argument(help="Id of the run, or latest.")], runs: RunsFolder = RUNS) -> None:
     """Make a run the champion: later models are judged against its scores."""
     from pipelines.runs import Runs
 
-    typer.echo(f"champion: {Runs(context.obj).crown(run).name}")
+    typer.echo(f"champion: {Runs(runs).crown(run).name}")

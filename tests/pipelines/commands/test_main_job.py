@@ -41,3 +41,34 @@ def test_a_damaged_record_hides_no_other_run(tmp_path: Path, text: str) -> None:
     assert told.stderr.endswith(f"or delete the run's folder {damaged}\n")
     listed = json.loads(CliRunner().invoke(app, ["runs", "--runs", str(tmp_path), "--json"]).stdout)
     assert {record["id"]: record["status"] for record in listed} == {damaged.name: "damaged", whole.name: "done"}
+
+
+@pytest.mark.parametrize("words", ["--runs there {}", "{} --runs there", "--runs nowhere {} --runs there"])
+def test_the_folder_of_runs_may_be_named_before_the_command_or_after(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runs = Runs(tmp_path / "there")
+    made = [runs.begin({}) for _ in range(3)]
+    write_json(made[0] / "scores" / "scores.json", {})
+
+    def said(command: str) -> str:
+        done = CliRunner().invoke(app, ["runs", *words.format(command).split()])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert said(f"champion {made[0].name}") == f"champion: {made[0].name}\n"
+    assert said("prune --keep 1") == f"deleted 1 run: {made[1].name}\n"
+    assert [record["id"] for record in runs.records()] == [made[0].name, made[2].name]
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_where_nothing_ever_ran_nothing_is_made_and_nothing_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    for folder in ("runs", "photos"):
+        done = CliRunner().invoke(app, ["runs", "prune", "--keep", "1", "--runs", folder])
+        assert (done.exit_code, done.stdout) == (0, "deleted 0 runs\n")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "photos"]
