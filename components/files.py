@@ -58,8 +58,8 @@ def read_about(photos: Path) -> tuple[dict[str, Any], Path]:
         return about, photos / about["folder"]  # an absolute path stays as it is
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{photos} is not what the step photos writes ({type(error).__name__} at its photos.json): for a folder of "
-            "pictures, run 'withanyone cast --set photos.folder=DIR --out PHOTOS' first and give PHOTOS"
+            f"{photos} is not what the step photos writes (it lacks a good {ABOUT}): for a folder of pictures, "
+            "run 'withanyone cast --set photos.folder=DIR --out PHOTOS' first and give PHOTOS"
         ) from error
 
 

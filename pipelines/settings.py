@@ -53,7 +53,8 @@ def read_yaml(file: Path) -> Any:
             f"There is no settings file {file}: name one that exists, or leave the option out."
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"The settings file {file} cannot be read: {' '.join(str(error).split())}.") from None
+        why = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise SettingsError(f"The settings file {file} cannot be read: {why}.") from None
 
 
 def _read(file: Path, known: Mapping[str, Step]) -> dict[str, dict[str, Any]]:

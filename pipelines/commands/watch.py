@@ -12,7 +12,7 @@ from pipelines.commands.registry import DEPLOYMENT, REGISTRY, DeploymentFolder, 
 deletions_app = typer.Typer(
     help="Take requests to forget people through data, model and serving.", no_args_is_help=True
 )
-Requests = Annotated[Path, typer.Option("--requests", metavar="DIR", help="Folder of the requests.")]
+Requests = Annotated[Path, typer.Option("--requests", metavar="DIR", file_okay=False, help="Folder of the requests.")]
 REQUESTS = Path("deletions")
 
 

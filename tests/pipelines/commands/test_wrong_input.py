@@ -66,7 +66,8 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("curate --photos empty --out new --truth file", "file is no readable JSON"),
         ("compile --out empty", "empty cannot be used (Is a directory)"),
         ("drift", "runs has no champion yet: choose one"),
-        ("deletions add x --requests file", "file/pending cannot be used"),
+        ("compile --params empty", "The settings file empty cannot be read: Is a directory."),
+        ("curate --photos empty --out new", "(it lacks a good photos.json): for a folder of pictures, run 'withanyone"),
         ("merge-branches file --arc file --preset nano", "file is there already"),
         ("merge-branches new --arc file --preset nano", "no readable safetensors"),
     ],
@@ -77,6 +78,16 @@ def test_wrong_words_are_one_sentence(
     assert named in refusal(words, monkeypatch, capsys)
     assert not (place / "runs" / "latest").is_symlink()
     assert (place / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "words", ["add x", "pending", "apply --photos empty --dataset empty"], ids=lambda words: words[:5]
+)
+def test_a_file_is_no_folder_without_requests(words: str, place: Path) -> None:
+    """A person who asked to be forgotten would wait for ever."""
+    done = CliRunner().invoke(app, ["deletions", *words.split(), "--requests", "file"])
+    assert done.exit_code == 2
+    assert "'file' is a file" in done.output
 
 
 def test_the_name_of_nobody_is_no_request(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
