@@ -1,6 +1,7 @@
 """The command line `withanyone`. Nothing heavy is imported before a command runs, so that --help answers at once."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(main_job.run)
 for step in STEPS:
@@ -50,6 +52,23 @@ app.command("import-multiid")(multiid.import_multiid)
 app.command("export-multiid")(multiid.export_multiid)
 app.command("merge-branches")(branches.merge_branches)
 app.command()(outside.weights)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"withanyone {version('withanyone')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
 
 
 def main() -> None:

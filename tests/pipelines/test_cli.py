@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,11 @@ def test_every_command_has_help(command: str) -> None:
     done = CliRunner().invoke(app, [command, "--help"])
     assert done.exit_code == 0
     assert "Usage" in done.output
+    assert CliRunner().invoke(app, [command, "-h"]).output == done.output
+
+
+def test_the_version_is_told() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"withanyone {version('withanyone')}\n"
 
 
 @pytest.mark.parametrize("step", STEPS[1:], ids=lambda step: step.name)
