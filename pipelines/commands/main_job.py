@@ -81,6 +81,10 @@ def _validation_failed(validation: Path) -> bool:
 def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = False) -> None:
     """List the runs, oldest first."""
     if context.invoked_subcommand:
+        if as_json:
+            raise typer.BadParameter(
+                f"{context.invoked_subcommand} prints no JSON: leave it out", param_hint="'--json'"
+            )
         context.default_map = {context.invoked_subcommand: {"runs": runs}}  # --runs may stand on either side
         return
     from rich.console import Console

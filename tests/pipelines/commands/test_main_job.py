@@ -72,3 +72,9 @@ def test_where_nothing_ever_ran_nothing_is_made_and_nothing_deleted(
         done = CliRunner().invoke(app, ["runs", "prune", "--keep", "1", "--runs", folder])
         assert (done.exit_code, done.stdout) == (0, "deleted 0 runs\n")
     assert list(tmp_path.rglob("*")) == [tmp_path / "photos"]
+
+
+def test_json_is_of_the_list_alone(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["runs", "--runs", str(tmp_path), "--json", "prune", "--keep", "1"])
+    assert done.exit_code == 2
+    assert "prune prints no JSON: leave it out" in done.output
