@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 
 from model.training.feature_files import ALL, Share
 
@@ -27,6 +28,8 @@ def accelerator(accumulate: int, dtype: str = "float32") -> Accelerator:
         cpu=not torch.accelerator.is_available(),
         mixed_precision="bf16" if dtype == "bfloat16" and not said else None,
         gradient_accumulation_steps=accumulate,
+        # Gradients lie in the buckets that DDP exchanges, which else hold a second copy: 10 GiB at FLUX.1-dev.
+        kwargs_handlers=[DistributedDataParallelKwargs(gradient_as_bucket_view=True)],
     )
     wait_for_all(found)  # NCCL sets up a group at its first use, for which a late process has ten minutes again
     return found

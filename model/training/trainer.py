@@ -71,7 +71,8 @@ class Trainer:
         self.judges, self.batches, self.loop, self.work = judges, batches, loop, work / "checkpoints"
         self.ahead = Ahead(batches, self.accelerator.num_processes)
         self.adapter = adapter.requires_grad_(True).train()
-        self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay)
+        in_place = process.device.type != "cpu"  # torch's other way on a GPU holds a copy of all second moments
+        self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay, fused=in_place)
         recompute(backbone, loop.recompute)
         self.whole = AdaptedBackbone(backbone.requires_grad_(False).eval(), adapter)
         self.autocast = self.accelerator.autocast

@@ -88,7 +88,9 @@ def set_state(module: nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapp
     parameters, state = dict(module.named_parameters()), dict[str, Tensor]()
     for key, tensor in tensors.items():
         moment, name = key.split("/", 1)
-        state.setdefault(moment, torch.zeros_like(flat) if tensor.shape == parameters[name].shape else tensor)
+        state.setdefault(
+            moment, torch.zeros_like(flat) if tensor.shape == parameters[name].shape else tensor.to(flat.device)
+        )
     optimiser.state[flat] = state
     lazy_init_hp_params_optimizer_state(list(parameters.values()), flat, optimiser.state)
     for key, tensor in tensors.items():

@@ -11,11 +11,15 @@ from tests.forks import PAIR, fork
 PROGRAM = """
 import sys
 from pathlib import Path
+import torch
 from model.training.processes import accelerator, share_of
 found = accelerator(1, sys.argv[1])
 open(f"{sys.argv[2]}/{found.process_index}", "w").write(f"{found.num_processes} {found.mixed_precision}")
 assert share_of(found, Path(sys.argv[2], "store")) == (found.process_index, 2)
 assert share_of(found, Path(sys.argv[2], f"store of {found.process_index}")) == (0, 1)
+model = found.prepare(torch.nn.Linear(2, 2))
+model(torch.ones(1, 2)).sum().backward()
+assert len({weight.grad.untyped_storage().data_ptr() for weight in model.parameters()}) == 1  # the bucket exchanged
 """
 
 
