@@ -8,12 +8,13 @@ from typing import NamedTuple
 from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 from torch import Tensor, nn
 
-from model.adapter.attention import KeysValues, PerceiverAttentionCA
+from model.adapter.attention import KeysValues
 from model.adapter.network import IdentityAdapter
 from model.adapter.regions import Regions, token_regions
 from model.adapter.sizes import ARC, SIG
 
 BlockOutput = tuple[Tensor, Tensor]
+Attend = Callable[[Tensor, KeysValues, Regions], Tensor]  # a PerceiverAttentionCA, or what calls one
 
 
 class People(NamedTuple):
@@ -43,7 +44,7 @@ class Weights(NamedTuple):
 class Condition:
     """What one branch adds to the image tokens: keys and values for each block, where they act and how strongly."""
 
-    attentions: Sequence[PerceiverAttentionCA]
+    attentions: Sequence[Attend]
     keys_values: Sequence[KeysValues]
     regions: Regions
     weight: float = 1.0

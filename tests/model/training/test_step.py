@@ -1,12 +1,12 @@
 """One step: what the total is made of, what is not computed, and that each loss can be driven down."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.adapter.regions import cells_in_boxes
 from model.dataset.dataset import Dataset
@@ -19,6 +19,7 @@ from model.training.batches import Batch
 from model.training.phases import Phase
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from tests.model.tiny import tiny_adapter, tiny_autoencoder, tiny_backbone
+from tests.model.training.test_crowds import crowds, networks
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import tiny_trainer
 
@@ -217,3 +218,23 @@ def test_recomputed_blocks_give_the_same_gradients(job: tuple[Batch, Judges], sh
         gradients.append([parameter.grad for parameter in network.adapter.parameters()])
     for kept, again in zip(*gradients, strict=True):
         torch.testing.assert_close(kept, again)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_autocast_is_for_the_adapter_where_the_backbone_has_its_precision(share: float) -> None:
+    network, judges = networks()
+    network.backbone.to(torch.bfloat16)
+    recompute(network.backbone, share)
+    cast = defaultdict[str, set[bool]](set)
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear | nn.LayerNorm | nn.RMSNorm):
+            part = cast[name.split(".")[0]]
+            module.register_forward_hook(lambda *_, part=part: part.add(torch.is_autocast_enabled("cpu")))
+
+    def predicted(x_t: Tensor, batch: Batch) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16):
+            found: Tensor = network(x_t, batch)
+        return found
+
+    losses(predicted, crowds(1, 3), judges, PHASE)["total"].backward()
+    assert cast == {"backbone": {False}, "adapter": {True}}
