@@ -113,7 +113,7 @@ def test_a_clusters_run_comes_home_from_the_store(store: str, tmp_path: Path, mo
     record: dict[str, object] = {"run": RUN, "verdict": "promote", "link": "", "started": "2026-11-28T03:00:00+00:00"}
     record |= {"finished": "2026-11-28T04:00:00+00:00", "seconds": 3600.0}
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(UserError, match=f"The artefacts {ROOT} cannot be read .*credentials"):
+    with pytest.raises(UserError, match=f"The artefacts {ROOT} at {store} cannot be read .*credentials"):
         fetch_run(cluster, record, Runs(tmp_path / "runs"))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     s3fs.S3FileSystem.clear_instance_cache()

@@ -60,7 +60,7 @@ def test_downloaded_photos_are_deleted_wherever_runs_show_them(tmp_path: Path, m
     said = CliRunner().invoke(app, [*words, "--delete-photos"])
     assert said.exit_code == 0
     assert said.stdout.count("deleted: ") == 4
-    assert "1 of these photos have more hard links" in said.stdout
+    assert "more hard links elsewhere, which are to be deleted, too: 1 photo" in said.stdout
     assert (list(tmp_path.rglob("ada.jpg")), len(list(tmp_path.rglob("bo.jpg")))) == ([], 4)
     entries = [place for place in runs.store.artefacts.glob("*/photos") if (place / "seal.json").is_file()]
     runs.store.cache.mkdir()
