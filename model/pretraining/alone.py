@@ -54,9 +54,8 @@ class Usual(nn.Module):
     def resembled(self, faces: Tensor, people: Tensor) -> Tensor:
         """The row of `people` [M, d] that each of the `faces` [F, d] departs towards; the mean follows the faces."""
         ours, theirs = F.normalize(faces, dim=-1), F.normalize(people, dim=-1)
-        share = FOLLOWS if self.mean.any() else 1.0
-        apart = ours - (self.mean if share < 1 else ours.mean(0))
-        self.mean.lerp_(ours.mean(0), share)
+        apart = ours - self.mean
+        self.mean.lerp_(ours.mean(0), FOLLOWS)
         return (apart @ F.normalize(theirs - theirs.mean(0), dim=-1).T).argmax(1)
 
 

@@ -82,6 +82,7 @@ def _autocast_apart(
     if not torch.is_autocast_enabled(device) or torch.get_autocast_dtype(device) != kind:
         return added, nullcontext()
     cast = torch.autocast(device, kind)
+    # As parts: what autocast wraps it copies the attributes of, which of a module are its weights.
     return [
         replace(one, attentions=[cast(partial(attention)) for attention in one.attentions]) for one in added
     ], torch.autocast(device, enabled=False)

@@ -71,7 +71,7 @@ def submit(
     """Run the graph on a cluster: upload it, start or schedule a run, follow its steps, give its decision."""
     from rich.console import Console
 
-    from components.photos.urls.wanted import web_address
+    from components.addresses import web_address
     from pipelines import submit as work
     from pipelines.cluster import load_cluster, with_tombstones
     from pipelines.fetched import artefacts_of, fetch_run
@@ -82,7 +82,7 @@ def submit(
     if fetch and (schedule or not wait):
         raise SettingsError("--fetch waits for the decision of one run: leave out --schedule and --no-wait.")
     if web_address(host) is None:
-        raise SettingsError(f"--host '{host}' is no address: it must begin with http:// or https:// and name a host.")
+        raise SettingsError(f"--host '{host}' is no address: it is http:// or https:// with a host, and no password.")
     if schedule:
         work.check_schedule(schedule)
     target = load_cluster(cluster)

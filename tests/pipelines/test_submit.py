@@ -200,9 +200,10 @@ def test_a_token_is_sent_and_never_shown(kfp: Kubeflow, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--host", "kfp.example"], "must begin with http:// or https:// and name a host"),
-        (["--host", "http://"], "must begin with http:// or https:// and name a host"),
-        (["--host", "http://kfp:port"], "must begin with http:// or https:// and name a host"),
+        (["--host", "kfp.example"], "is http:// or https:// with a host, and no password"),
+        (["--host", "http://"], "is http:// or https:// with a host, and no password"),
+        (["--host", "http://ada:word@kfp"], "is http:// or https:// with a host, and no password"),
+        (["--host", "http://kfp:port"], "is http:// or https:// with a host, and no password"),
         (["--host", "http://127.0.0.1:9", "--schedule", "often"], "is no cron expression"),
         (["--host", "http://127.0.0.1:9", "--fetch", "--no-wait"], "--fetch waits for the decision of one run"),
         (["--host", "http://127.0.0.1:9", "--set", "photos.folder=/home/me/photos"], "which a cluster cannot see"),

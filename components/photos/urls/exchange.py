@@ -10,10 +10,10 @@ import httpcore
 import httpx
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
+from components.addresses import web_address
 from components.photos.urls.limits import Limits
 from components.photos.urls.opt_out import TOKEN
 from components.photos.urls.refusal import RefusedError
-from components.photos.urls.wanted import web_address
 from model.network import why_no_answer
 
 Result = TypeVar("Result")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from components.addresses import web_address
 from components.listing import BadRow, Columns, Row, csv_rows, parquet_rows, shown
 from model.errors import UserError
 
@@ -66,17 +67,6 @@ def read_wanted(path: Path) -> tuple[list[Wanted], list[BadRow]]:
         else:
             bad.append(found)
     return wanted, bad
-
-
-def web_address(text: str) -> httpx.URL | None:
-    """The address in `text`, without fragment; None unless it is http(s), with a host and without a password."""
-    try:
-        url = httpx.URL(text.strip()).copy_with(fragment=None)
-        host = url.host  # raises for one that begins with xn-- and is no encoded name
-    except (httpx.InvalidURL, ValueError):
-        return None
-    usable = url.scheme in ("http", "https") and host and not url.userinfo and 0 < (url.port or 1) < 65536
-    return url if usable else None
 
 
 def _wanted(path: Path, row: Row) -> Wanted | BadRow:

@@ -11,7 +11,6 @@ from protego import Protego
 from components.photos.urls.hosts import pause_asked
 from components.photos.urls.network import is_public
 from components.photos.urls.sniff import LONGEST, picture_kind
-from components.photos.urls.wanted import web_address
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -78,33 +77,6 @@ def test_no_text_makes_a_pause_that_is_none(value: str) -> None:
 def test_pages_and_programs_are_no_pictures(tail: bytes) -> None:
     for head in (b"<html", b"%PDF-1.7", b"\x7fELF", b"PK\x03\x04", b"{", b"<svg "):
         assert picture_kind((head + tail)[:LONGEST]) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "a",
-        "file:///etc/passwd",
-        "ftp://x/a",
-        "http://",
-        "http:///a",
-        "http://user:word@x/a",
-        "//x/a",
-        "http://x:99999/",
-        "http://x/\x00",
-        "data:image/png;base64,",
-        "javascript:alert(1)",
-    ],
-)
-def test_what_is_no_web_address(text: str) -> None:
-    assert web_address(text) is None
-
-
-@given(st.one_of(st.text(max_size=60), st.text(max_size=40).map("http://".__add__)))
-def test_any_text_is_an_address_or_is_none(text: str) -> None:
-    url = web_address(text)
-    assert url is None or (url.scheme in ("http", "https") and url.host and not url.fragment)
 
 
 @settings(max_examples=60)
