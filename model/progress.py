@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
+from datetime import timedelta
 from typing import TypeVar
 
 from rich.console import Console
@@ -47,8 +48,7 @@ def _bar(iterable: Iterable[Item], description: str, total: int | None, unit: st
         task = progress.add_task(description, total=total, rate="")
         for done, item in enumerate(iterable, 1):
             yield item
-            rate = done / max(time.monotonic() - start, 1e-9)
-            progress.update(task, completed=done, rate=f"{rate:.1f} {unit}/s")
+            progress.update(task, completed=done, rate=_rate(done, time.monotonic() - start, unit))
 
 
 def _lines(iterable: Iterable[Item], description: str, total: int | None, unit: str) -> Iterator[Item]:
@@ -59,7 +59,13 @@ def _lines(iterable: Iterable[Item], description: str, total: int | None, unit: 
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            rate = done / (now - start)
-            left = f", {(total - done) / rate:.0f} s left" if total else ""
-            log.info("%s: %d%s (%.1f %s/s%s)", description, done, f" of {total}" if total else "", rate, unit, left)
+            seconds = now - start
+            left = f", {timedelta(seconds=round((total - done) * seconds / done))} left" if total else ""
+            rate = _rate(done, seconds, unit)
+            log.info("%s: %d%s (%s%s)", description, done, f" of {total}" if total else "", rate, left)
     log.info("%s: %d done in %.1f s", description, done, time.monotonic() - start)
+
+
+def _rate(done: int, seconds: float, unit: str) -> str:
+    """How fast `done` of a unit came: in units a second, or where that is less than one in seconds a unit."""
+    return f"{done / seconds:.1f} {unit}/s" if done >= seconds > 0 else f"{seconds / done:.1f} s/{unit}"

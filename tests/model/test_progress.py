@@ -35,3 +35,18 @@ def test_the_first_process_of_a_machine_tells_how_far_work_is(
     assert list(track(range(3), "counting")) == [0, 1, 2]
     assert len(caplog.messages) == lines
     assert logging.getLogger("components.training").isEnabledFor(logging.INFO) == bool(lines)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(20, "20.0 s/circle, 0:20:00 left"), (0.5, "2.0 circle/s, 0:00:15 left")]
+)
+def test_work_slower_than_one_a_second_is_told_in_seconds_a_unit(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, seconds: float, told: str
+) -> None:
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    clock = iter(range(1000))
+    monkeypatch.setattr("model.progress.time.monotonic", lambda: next(clock) * seconds)
+    monkeypatch.setattr("model.progress.SECONDS_BETWEEN_LINES", 0.0)
+    show_progress()
+    list(track(range(61 if seconds > 1 else 31), "virtual cast", unit="circle"))
+    assert caplog.messages[0].endswith(f"({told})")
