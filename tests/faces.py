@@ -18,7 +18,7 @@ def portraits() -> NDArray[np.uint8]:
     if not kept.exists():
         from components.photos.cast.generator import FaceGenerator
 
-        generator = FaceGenerator(streams=1)
+        generator = FaceGenerator()
         pictures = generator.render(generator.sample(np.random.default_rng(99), PEOPLE))
         small = [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures]
         with new_file(kept) as draft, open(draft, "wb") as file:

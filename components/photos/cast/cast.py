@@ -28,6 +28,7 @@ from model.progress import track
 CIRCLE = 4  # people who are photographed together
 LICENCE = "research only (made by a generator distilled from StyleGAN2-FFHQ)"
 CONSENT = "none needed: the person does not exist"
+Taken = tuple[dict[str, str], dict[str, object]]  # a photo's row for photos.csv, and what is true of it
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,20 @@ def write_cast(folder: Path, truth: Path, config: PhotosConfig) -> None:
     rng = np.random.default_rng([config.seed, 0])
     people = studio.find_people(rng, names(config.people + config.strangers), config.likeness)
     members, strangers = people[: config.people], people[config.people :]
-    rows: list[dict[str, str]] = []
-    facts: list[dict[str, object]] = []
+    taken: list[Taken] = []
     circles = [members[start : start + CIRCLE] for start in range(0, len(members), CIRCLE)]
     crowd = [p[0] for p in studio.portraits(rng, strangers, 1).values()]
     with ThreadPoolExecutor(2) as pool:
         for number, circle in enumerate(track(circles, "virtual cast", unit="circle")):
             shots = list(_circle_shots(studio, config, number, circle, len(circles), crowd))
-            for row, fact in pool.map(lambda shot: _take(folder, shot), shots):
-                rows.append(row)
-                facts.append(fact)
+            taken += pool.map(lambda shot: _take(folder, shot), shots)
     for number, portrait in enumerate(crowd):
-        row, fact = _take(folder, Shot(f"visitors/visitor {number + 1:02}.jpg", (portrait,), (config.seed, 3, number)))
-        rows.append(row)
-        facts.append(fact)
+        shot = Shot(f"visitors/visitor {number + 1:02}.jpg", (portrait,), (config.seed, 3, number))
+        taken.append(_take(folder, shot))
     _write_places(folder, config)
     if config.blemishes:
-        write_blemishes(folder / "old disk", np.asarray(Image.open(folder / rows[0]["path"])))
-    _write_tables(folder, truth, rows, facts)
+        write_blemishes(folder / "old disk", np.asarray(Image.open(folder / taken[0][0]["path"])))
+    _write_tables(folder, truth, taken)
 
 
 def _circle_shots(
@@ -89,7 +86,7 @@ def _circle_shots(
             yield Shot(f"scenes/scene {scene + 1:04}.jpg", tuple(group), (config.seed, 2, scene))
 
 
-def _take(folder: Path, shot: Shot) -> tuple[dict[str, str], dict[str, object]]:
+def _take(folder: Path, shot: Shot) -> Taken:
     """Compose and write one photo; its row for photos.csv and what is true of it."""
     rng = np.random.default_rng(shot.seed)
     scene = compose(rng, [portrait.cut_out for portrait in shot.portraits])
@@ -126,11 +123,11 @@ def _write_places(folder: Path, config: PhotosConfig) -> None:
         )
 
 
-def _write_tables(folder: Path, truth: Path, rows: list[dict[str, str]], facts: list[dict[str, object]]) -> None:
+def _write_tables(folder: Path, truth: Path, taken: list[Taken]) -> None:
+    rows, facts = zip(*sorted(taken, key=lambda pair: pair[0]["path"]), strict=True)
     with open(folder / LISTING, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, LISTED)
         writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda row: row["path"]))
+        writer.writerows(rows)
     truth.parent.mkdir(parents=True, exist_ok=True)
-    ordered = sorted(facts, key=lambda fact: str(fact["path"]))
-    truth.write_text(json.dumps({"schema": 1, "photos": ordered}, indent=1, ensure_ascii=False), encoding="utf-8")
+    truth.write_text(json.dumps({"schema": 1, "photos": facts}, indent=1, ensure_ascii=False), encoding="utf-8")

@@ -20,6 +20,7 @@ from model.progress import track
 ATTRIBUTES = ("yaw", "pitch", "smile", "side_light")
 SHIPPED = Path(__file__).with_name("directions.safetensors")
 PEOPLE, SEED, RIDGE = 1000, 7, 3.0
+CHEEK = 14  # pixels: half the side of the square whose brightness is a cheek's
 
 
 def directions() -> dict[str, NDArray[np.float32]]:
@@ -41,9 +42,9 @@ def measure(face: Face, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.array([yaw, pitch, smile, (right - left) / (right + left + 1.0)])
 
 
-def _brightness(picture: NDArray[np.uint8], centre: NDArray[np.float64], radius: int = 14) -> float:
-    x, y = (int(np.clip(value, radius, SIZE - radius - 1)) for value in centre)
-    return float(picture[y - radius : y + radius, x - radius : x + radius].mean())
+def _brightness(picture: NDArray[np.uint8], centre: NDArray[np.float64]) -> float:
+    x, y = (int(np.clip(value, CHEEK, SIZE - CHEEK - 1)) for value in centre)
+    return float(picture[y - CHEEK : y + CHEEK, x - CHEEK : x + CHEEK].mean())
 
 
 def fit(

@@ -15,12 +15,14 @@ LATENT = 512
 # saves that step, and channels 0-2 halved are the 512 px picture.
 LOW_BAND_NODE = "Add_754"
 MEAN_SAMPLES = 512
+TRUNCATION = 0.8  # how far new people are from the mean one: 0 not at all, 1 as trained
+STREAMS = 2  # portraits under way at a time
 
 
 class FaceGenerator:
     """Latents `w` [512] to portraits; float32, the pictures depend on the latents alone."""
 
-    def __init__(self, streams: int = 2) -> None:
+    def __init__(self) -> None:
         core = ov.Core()
         precise = {"INFERENCE_PRECISION_HINT": "f32"}
         self._mapping = core.compile_model(
@@ -30,24 +32,22 @@ class FaceGenerator:
         low_band = next(node for node in network.get_ordered_ops() if node.get_friendly_name() == LOW_BAND_NODE)
         small = ov.Model([low_band.output(0)], network.get_parameters())
         self._synthesis = core.compile_model(
-            small, "CPU", precise | {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": streams}
+            small, "CPU", precise | {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": STREAMS}
         )
-        self._streams = streams
         self.mean = self._map(np.random.default_rng(0).standard_normal((MEAN_SAMPLES, LATENT))).mean(0)
 
-    def sample(self, rng: np.random.Generator, count: int, truncation: float = 0.8) -> NDArray[np.float32]:
-        """Latents [count,512] of new people, drawn towards the mean person by `truncation` (0 mean, 1 as trained)."""
-        return (self.mean + truncation * (self._map(rng.standard_normal((count, LATENT))) - self.mean)).astype(
-            np.float32
-        )
+    def sample(self, rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+        """Latents [count,512] of new people, drawn towards the mean person by `TRUNCATION`."""
+        drawn = self._map(rng.standard_normal((count, LATENT)))
+        return (self.mean + TRUNCATION * (drawn - self.mean)).astype(np.float32)
 
     def render(self, latents: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.uint8]]:
-        """The portrait [512,512,3] RGB uint8 of each latent, in order; as many are under way as there are streams.
+        """The portrait [512,512,3] RGB uint8 of each latent, in order, `STREAMS` of them under way at a time.
 
         No callbacks: one that is called from OpenVINO's threads can hang when the network is freed soon after.
         """
         running: deque[ov.InferRequest] = deque()
-        spare = [self._synthesis.create_infer_request() for _ in range(self._streams)]
+        spare = [self._synthesis.create_infer_request() for _ in range(STREAMS)]
         for latent in latents:
             if not spare:
                 yield _finished(request := running.popleft())

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from model.weights import weight
 
 INPUT = 256
-EDGE_FADE = (
-    0.04  # the portrait's own frame cuts shoulders and hair: this share of it fades out at both sides and the top
-)
+# The portrait's own frame cuts shoulders and hair: this share of it fades out at both sides and the top.
+EDGE_FADE = 0.04
 MOST_AT_TOP = 0.25  # share of the frame's width that hair may cover there
 
 

@@ -18,42 +18,8 @@ SHRINK = (1.0, 0.6, 0.3)  # a portrait that lost the person is drawn again, clos
 LOOKED_AT_ONCE = 32  # possible people that are drawn before the next look at who fits
 SAME_PERSON = 0.5  # least cosine (facesdk) of a portrait to the person's own face
 SMILE_WIDTH = 0.93  # mouth width over eye distance above which a face counts as smiling
-FIRST = (
-    "Ada",
-    "Bela",
-    "Cora",
-    "Dario",
-    "Elin",
-    "Faro",
-    "Gita",
-    "Hanno",
-    "Ilka",
-    "Joris",
-    "Kira",
-    "Lando",
-    "Mira",
-    "Nilo",
-    "Orla",
-    "Pavel",
-)
-LAST = (
-    "Abend",
-    "Birke",
-    "Corva",
-    "Dunst",
-    "Eiben",
-    "Falk",
-    "Grimm",
-    "Hasel",
-    "Isar",
-    "Jolle",
-    "Karst",
-    "Lenz",
-    "Moor",
-    "Nebel",
-    "Otter",
-    "Quell",
-)
+FIRST = "Ada Bela Cora Dario Elin Faro Gita Hanno Ilka Joris Kira Lando Mira Nilo Orla Pavel"
+LAST = "Abend Birke Corva Dunst Eiben Falk Grimm Hasel Isar Jolle Karst Lenz Moor Nebel Otter Quell"
 
 
 @dataclass(frozen=True)
@@ -139,7 +105,7 @@ class Studio:
 
 def names(count: int) -> list[str]:
     """`count` made-up names, each once."""
-    plain = [f"{first} {last}" for last in LAST for first in FIRST]
+    plain = [f"{first} {last}" for last in LAST.split() for first in FIRST.split()]
     return [plain[i % len(plain)] + (f" {i // len(plain) + 1}" if i >= len(plain) else "") for i in range(count)]
 
 
