@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from components.curation.album import Photo
+from components.curation.album import Album, Photo
 from components.curation.bank import Bank, centres
 from components.curation.config import CurationConfig
 from components.curation.found import Found
@@ -42,7 +42,7 @@ def found_of(dataset: Dataset) -> Found:
     size = zip(images.index, images["path"], images["width"], images["height"], strict=True)
     count = len(faces)
     return Found(
-        photos=[Photo(Item(path), image_id, w, h, 0, 0, 0, 0, bytes) for image_id, path, w, h in size],
+        photos=Album.over([Photo(Item(path), image_id, w, h, 0, 0, 0, 0, bytes) for image_id, path, w, h in size]),
         photo=np.array([place[image_id] for image_id in faces["image_id"]], np.intp),
         box=np.stack(faces["box"].to_list()),
         landmarks=np.stack(faces["landmarks"].to_list()),

@@ -80,8 +80,8 @@ class Album(Sequence[Photo]):
 
     @classmethod
     def over(cls, photos: Sequence[Photo]) -> "Album":
-        """All of `photos`, which stay as they are where they are an album already."""
-        return photos if isinstance(photos, Album) else cls(_Listed(photos), np.arange(len(photos)))
+        """All of `photos`, which are held in memory."""
+        return cls(_Listed(photos), np.arange(len(photos)))
 
     def of(self, wanted: NDArray[np.bool_]) -> "Album":
         """The marked photos."""

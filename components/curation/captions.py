@@ -35,10 +35,9 @@ def captions(found: Found, config: CurationConfig, look: Pass) -> Callable[[int]
     ]
     failed = 0
     for text in sorted(set(asked) - {""}):
-        places = [place for place, other in enumerate(asked) if other == text]
-        wanted = np.isin(np.arange(len(asked)), places)
-        part = found.keep(wanted, np.ones(len(found.photo), np.bool_))
-        for place, marks in zip(places, look(part, CaptionExaminer(model, text)), strict=True):
+        wanted = np.array([other == text for other in asked])
+        answers = look(found.keep(wanted), CaptionExaminer(model, text))
+        for place, marks in zip(np.flatnonzero(wanted).tolist(), answers, strict=True):
             failed += marks["caption"] is None
             made[place] = marks["caption"] or ""
     if failed:

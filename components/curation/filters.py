@@ -1,5 +1,8 @@
 """Which photos and faces are good enough: size, certainty, sharpness, light, and the number of people."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +12,7 @@ from components.curation.items import Reject
 
 OF_THE_GROUP = 0.5  # of the largest face's side: who is nearer to it in size is no bystander
 Mask = NDArray[np.bool_]
+Verdict = tuple[str, str]  # the reason and the sentence of a reject
 
 
 def drop_copies(found: Found) -> tuple[Found, list[Reject]]:
@@ -35,7 +39,7 @@ def drop_copies(found: Found) -> tuple[Found, list[Reject]]:
                 detail = f"it is the same file as {items[best].path}"
                 rejects.append(Reject(item.path, "faces", "duplicate", detail))
             keep[place] = len(names) < 2 and place == best
-    return found.keep(keep, np.ones(len(found.photo), np.bool_)), rejects
+    return found.keep(keep), rejects
 
 
 def drop_unusable(found: Found, config: CurationConfig) -> tuple[Found, list[Reject]]:
@@ -51,26 +55,33 @@ def drop_unusable(found: Found, config: CurationConfig) -> tuple[Found, list[Rej
     np.maximum.at(largest, found.photo[usable], found.side[usable])
     grouped = usable | (sure & (found.side >= OF_THE_GROUP * largest[found.photo]))
     people = np.bincount(found.photo[grouped], minlength=len(found.photos))
-    doubtful = np.bincount(found.photo[sure], minlength=len(found.photos))
+    certain = np.bincount(found.photo[sure], minlength=len(found.photos))
     poor = np.bincount(found.photo[usable & ~good_faces(found, config)], minlength=len(found.photos))
-    rejects = []
-    keep = np.ones(len(found.photos), np.bool_)
-    for place, photo in enumerate(found.photos):
-        verdict = None
+
+    def verdict(place: int) -> Verdict | None:
         if counts[place] == 0:
             small = f"its faces are smaller than min_face={config.min_face} pixels"
-            verdict = ("small_faces", small) if doubtful[place] else ("no_face", "no face was found in it")
-        elif people[place] > config.max_people:
-            verdict = ("crowd", f"{people[place]} faces are more than max_people={config.max_people}")
-        elif people[place] > counts[place]:
+            return ("small_faces", small) if certain[place] else ("no_face", "no face was found in it")
+        if people[place] > config.max_people:
+            return "crowd", f"{people[place]} faces are more than max_people={config.max_people}"
+        if people[place] > counts[place]:
             left = f"its group has {people[place]} faces, of which min_face={config.min_face} pixels leaves"
-            verdict = ("small_faces", f"{left} {counts[place]}")
-        elif counts[place] == poor[place]:
-            verdict = ("poor_faces", "every face in it is blurred, too dark or too bright")
-        if verdict:
-            keep[place] = False
-            rejects.append(Reject(photo.item.path, "faces", *verdict))
-    return found.keep(keep, usable), rejects
+            return "small_faces", f"{left} {counts[place]}"
+        if counts[place] == poor[place]:
+            return "poor_faces", "every face in it is blurred, too dark or too bright"
+        return None
+
+    return without(found, [verdict(place) for place in range(len(found.photos))], "faces", usable)
+
+
+def without(
+    found: Found, verdicts: Sequence[Verdict | None], stage: Literal["faces", "marks"], faces: Mask | None = None
+) -> tuple[Found, list[Reject]]:
+    """`found` without the photos that have a verdict, which become rejects of this `stage`; `faces` as in `keep`."""
+    gone = np.array([verdict is not None for verdict in verdicts], np.bool_)
+    photos = found.photos.some(np.flatnonzero(gone))
+    pairs = zip(photos, filter(None, verdicts), strict=True)
+    return found.keep(~gone, faces), [Reject(photo.item.path, stage, *verdict) for photo, verdict in pairs]
 
 
 def good_faces(found: Found, config: CurationConfig) -> Mask:

@@ -16,7 +16,7 @@ from model.dataset.fingerprint import near_duplicates, same_picture
 class Found:
     """The photos and, row by row, their N faces; a photo's faces are neighbours, best score first."""
 
-    photos: Sequence[Photo]  # better an album: a list holds every photo in memory
+    photos: Album
     photo: NDArray[np.intp]  # [N] the face's place in `photos`, ascending
     box: NDArray[np.float32]  # [N, 4] pixels of the stored photo
     landmarks: NDArray[np.float32]  # [N, 10]
@@ -71,21 +71,22 @@ class Found:
 
     def photos_of(self, faces: NDArray[np.intp]) -> Iterator[Photo]:
         """The photo of each of `faces`, in their order."""
-        return Album.over(self.photos).some(self.photo[faces])
+        return self.photos.some(self.photo[faces])
 
-    def keep(self, photos: NDArray[np.bool_], faces: NDArray[np.bool_]) -> "Found":
-        """Only the marked photos, and of their faces only the marked ones."""
-        faces = faces & photos[self.photo]
+    def keep(self, photos: NDArray[np.bool_], faces: NDArray[np.bool_] | None = None) -> "Found":
+        """Only the marked photos, and of their faces only the marked ones; None: all of them."""
+        inside = photos[self.photo]
+        faces = inside if faces is None else faces & inside
         if photos.all() and faces.all():
             return self
         place = np.cumsum(photos) - 1
         rows = {name: getattr(self, name)[faces] for name in _ROWS}
-        kept = Album.over(self.photos).of(photos)
+        kept = self.photos.of(photos)
         return replace(self, photos=kept, photo=place[self.photo[faces]], embedding=self.embedding.of(faces), **rows)
 
     def marked(self, marks: Sequence[Marks]) -> "Found":
         """With these marks of the photos, one set a photo, beside those that they have."""
-        return replace(self, photos=Album.over(self.photos).marked(marks))
+        return replace(self, photos=self.photos.marked(marks))
 
     def cropped(self, crops: Mapping[int, Box]) -> "Found":
         """With the photos at the places `crops` cropped: sizes, boxes and landmarks are those of the crops."""
@@ -94,7 +95,7 @@ class Found:
             shift[place] = crop[:2]
         moved = shift[self.photo]
         box, landmarks = self.box - np.tile(moved, 2), self.landmarks - np.tile(moved, 5)
-        return replace(self, photos=Album.over(self.photos).cropped(crops), box=box, landmarks=landmarks)
+        return replace(self, photos=self.photos.cropped(crops), box=box, landmarks=landmarks)
 
 
 _ROWS = ("box", "landmarks", "score", "sharpness", "exposure", "fingerprint")

@@ -45,8 +45,9 @@ class Labels:
     def keep(self, photos: NDArray[np.bool_]) -> "Labels":
         """Only the marked photos."""
         rows = photos[self.found.photo]
-        found = self.found.keep(photos, np.ones(len(rows), np.bool_))
-        return replace(self, found=found, identity=self.identity[rows], reference=self.reference[rows])
+        return replace(
+            self, found=self.found.keep(photos), identity=self.identity[rows], reference=self.reference[rows]
+        )
 
 
 def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) -> tuple[Labels, list[Reject]]:

@@ -12,6 +12,7 @@ from components.curation.album import Box
 from components.curation.config import CurationConfig
 from components.curation.crop import area, crop_around
 from components.curation.examine import Marks, examine
+from components.curation.filters import Verdict, without
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.kinds import KindMeasures
@@ -20,26 +21,25 @@ from components.curation.text import TextReader
 # Where text on clothes is, in sizes of the face's box: how far its middle is beside the face's middle and below its
 # box, and how long it is at most. Measured on the name tags and patches of 260 portraits and crews.
 WORN_ASIDE, WORN_BELOW, WORN_LENGTH = 2.0, (0.25, 2.5), 1.2
-Verdict = tuple[str, str]  # the reason and the sentence of a reject
 
 
 def drop_marked(found: Found, config: CurationConfig, kept: Path) -> tuple[Found, list[Reject]]:
     """Without photos under overlaid text and without pictures that are no plain photographs; marks are in `kept`."""
     rejects: list[Reject] = []
     if config.kinds:
-        marks = zip(examine(found, KindMeasures(), kept), _rows(found), strict=True)
-        found, rejects = _without(found, [kind_of(mark, found.box[rows]) for mark, rows in marks])
+        marks = zip(examine(found, KindMeasures(), kept), _boxes(found), strict=True)
+        found, rejects = without(found, [kind_of(mark, boxes) for mark, boxes in marks], "marks")
     if config.text == "keep":
         return found, rejects
     crops: dict[int, Box] = {}
     verdicts: list[Verdict | None] = []
-    for place, (mark, rows) in enumerate(zip(examine(found, TextReader(), kept), _rows(found), strict=True)):
-        size = found.photos[place].width, found.photos[place].height
-        verdict, crop = judge_text(mark["texts"], found.box[rows], size, config)
+    read = zip(found.photos, examine(found, TextReader(), kept), _boxes(found), strict=True)
+    for place, (photo, mark, boxes) in enumerate(read):
+        verdict, crop = judge_text(mark["texts"], boxes, (photo.width, photo.height), config)
         verdicts.append(verdict)
         if crop:
             crops[place] = crop
-    found, refused = _without(found.cropped(crops), verdicts)
+    found, refused = without(found.cropped(crops), verdicts, "marks")
     return found, rejects + refused
 
 
@@ -103,17 +103,8 @@ def _worn(shape: NDArray[np.float32], faces: NDArray[np.floating]) -> bool:
     return bool(np.any(worn & (length / width <= WORN_LENGTH)))
 
 
-def _rows(found: Found) -> Iterator[NDArray[np.intp]]:
-    """The rows of the faces of each photo."""
-    end = 0
-    for count in found.counts:
-        start, end = end, end + int(count)
-        yield np.arange(start, end)
-
-
-def _without(found: Found, verdicts: Sequence[Verdict | None]) -> tuple[Found, list[Reject]]:
-    """`found` without the photos that have a verdict, and those as rejects."""
-    judged = [(photo.item.path, verdict) for photo, verdict in zip(found.photos, verdicts, strict=True) if verdict]
-    keep = np.array([verdict is None for verdict in verdicts], np.bool_)
-    rejects = [Reject(path, "marks", *verdict) for path, verdict in judged]
-    return found.keep(keep, np.ones(len(found.photo), np.bool_)), rejects
+def _boxes(found: Found) -> Iterator[NDArray[np.float32]]:
+    """The boxes [N, 4] of each photo's faces."""
+    ends = np.cumsum(found.counts)
+    for start, end in zip(ends - found.counts, ends, strict=True):
+        yield found.box[start:end]

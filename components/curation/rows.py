@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from components.curation.album import Album, Photo
+from components.curation.album import Photo
 from components.curation.labels import Labels
 from components.curation.vectors import BLOCK
 from model.dataset.rights import RIGHTS, rights_of_people
@@ -47,7 +47,7 @@ class Shelf:
 
     def entries(self, places: NDArray[np.intp]) -> Iterator[Entry]:
         """The rows of the photos at `places` among the found photos."""
-        for place, photo in zip(places.tolist(), Album.over(self._labels.found.photos).some(places), strict=True):
+        for place, photo in zip(places.tolist(), self._labels.found.photos.some(places), strict=True):
             yield self._entry(place, photo)
 
     def _entry(self, place: int, photo: Photo) -> Entry:

@@ -74,7 +74,7 @@ def run(*, photos: Path, dataset: Path, config: CurationConfig, looks: Sequence[
         paths = [found.photos[place].item.path for place in np.flatnonzero(shown).tolist()]
         digests = read_files(photos) if paths else {}
         again = [digests[path] for path in paths]
-        rest = [found.keep(~shown, np.ones(len(found.photo), np.bool_))]
+        rest = [found.keep(~shown)]
         del found
         named = label(rest.pop(), config)  # which holds it alone, and lets go of it
         give_back_memory()

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from components.curation.aesthetic import AestheticExaminer
 from components.curation.config import CurationConfig
 from components.curation.examine import Marks
+from components.curation.filters import Verdict, without
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.niqe import NiqeExaminer
@@ -38,17 +37,10 @@ def drop_unwanted(found: Found, config: CurationConfig, look: Pass) -> tuple[Fou
     """Without the photos that a limit leaves out; `look` goes through the photos. The others carry their marks on."""
     for examiner in examiners(config):
         found = found.marked(look(found, examiner))
-    verdicts = [verdict(photo.marks, config) for photo in found.photos]
-    rejects = [
-        Reject(photo.item.path, "marks", *why)
-        for photo, why in zip(found.photos, verdicts, strict=True)
-        if why is not None
-    ]
-    keep = np.array([why is None for why in verdicts], np.bool_)
-    return found.keep(keep, np.ones(len(found.photo), np.bool_)), rejects
+    return without(found, [verdict(photo.marks, config) for photo in found.photos], "marks")
 
 
-def verdict(marks: Marks, config: CurationConfig) -> tuple[str, str] | None:
+def verdict(marks: Marks, config: CurationConfig) -> Verdict | None:
     """Reason and detail for which a photo of these marks is left out, the gravest first; None: it stays.
 
     Marks that were not made, or could not be, leave nothing out.

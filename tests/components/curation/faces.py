@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation.album import Photo
+from components.curation.album import Album, Photo
 from components.curation.found import Found
 from components.curation.items import Item
 from components.curation.vectors import Vectors
@@ -23,10 +23,12 @@ def found_of(photo: list[int], embedding: NDArray[np.floating]) -> Found:
     """Faces with the given `embedding` [N, d], each in the photo that `photo` [N] numbers; all else says nothing."""
     count = len(photo)
     return Found(
-        photos=[
-            Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, (n + 1) * 0x9E3779B97F4A7C15 % 2**64, grey_jpg)
-            for n in range(max(photo, default=-1) + 1)
-        ],
+        photos=Album.over(
+            [
+                Photo(Item(f"{n}"), f"{n}", 9, 9, 1, 1, 0, (n + 1) * 0x9E3779B97F4A7C15 % 2**64, grey_jpg)
+                for n in range(max(photo, default=-1) + 1)
+            ]
+        ),
         photo=np.array(photo, np.intp),
         box=np.zeros((count, 4), np.float32),
         landmarks=np.zeros((count, 10), np.float32),

@@ -43,4 +43,3 @@ def test_marks_and_crops_stay_with_their_photos() -> None:
     first, last = album
     assert first == replace(photo(2), marks={"a": 1, "b": 0}, crop=(10, 5, 60, 45), width=50, height=40)
     assert last == replace(photo(4), marks={"a": 3, "b": 2}, crop=(0, 0, 9, 8), width=9, height=8)
-    assert Album.over(album) is album

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from components.curation.album import Photo
+from components.curation.album import Album, Photo
 from components.curation.bank import build_bank
 from components.curation.config import CurationConfig
 from components.curation.found import Found
@@ -73,7 +73,7 @@ def photos_of_one(pictures: list[Picture]) -> Found:
         landmarks.append(points.ravel())
         sharp.append(sharpness(align(grey_of(np.asarray(picture)), points)))
     box, marks, measured = (np.array(rows, np.float32) for rows in (boxes, landmarks, sharp))
-    return replace(found, photos=photos, box=box, landmarks=marks, sharpness=measured)
+    return replace(found, photos=Album.over(photos), box=box, landmarks=marks, sharpness=measured)
 
 
 def kept(pictures: list[Picture], folder: Path) -> list[int]:
@@ -156,7 +156,7 @@ def test_the_original_is_kept_among_many_copies_and_they_are_looked_at_once(tmp_
     def gone() -> bytes:
         raise AssertionError
 
-    unread = replace(found, photos=[replace(photo, whole=gone) for photo in found.photos])
+    unread = replace(found, photos=Album.over([replace(photo, whole=gone) for photo in found.photos]))
     bank, _ = build_bank(unread, np.ones(6, np.bool_), CurationConfig(), tmp_path)
     assert bank.member.tolist() == [-1, -1, -1, -1, -1, 0]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.curation.album import Album
 from components.curation.captioner import INSTRUCTIONS, OPENING, WORDS, CaptionExaminer, instruction, tidy
 from components.curation.captions import captions
 from components.curation.config import CurationConfig
@@ -125,7 +126,7 @@ def three_photos() -> Found:
     found = found_of([0, 1, 1, 2], np.eye(4))
     last = found.photos[2]
     photos = [*found.photos[:2], replace(last, item=replace(last.item, caption="mine"))]
-    return replace(found, photos=photos)
+    return replace(found, photos=Album.over(photos))
 
 
 def test_without_a_model_nothing_is_looked_at() -> None:

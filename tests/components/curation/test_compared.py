@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from components.curation import compared as module
+from components.curation.album import Album
 from components.curation.compared import Comparison, compared
 from components.curation.found import Found
 from tests.components.curation.faces import found_of
@@ -53,7 +54,7 @@ def test_all_that_decides_is_in_the_key(asked: list[list[int]], tmp_path: Path, 
     if what == "apart":
         one = replace(one, apart=np.ones(2, np.bool_))
     elif what == "photos":
-        other = replace(found, photos=[found.photos[0], replace(found.photos[1], crop=(0, 0, 5, 5))])
+        other = replace(found, photos=Album.over([found.photos[0], replace(found.photos[1], crop=(0, 0, 5, 5))]))
     elif what == "embedding":
         other = found_of([0, 1], np.eye(6)[[0, 1]])
     else:

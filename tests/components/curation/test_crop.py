@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from components.curation.album import Box
+from components.curation.album import Album, Box
 from components.curation.crop import area, crop_around
 from tests.components.curation.faces import found_of
 
@@ -54,7 +54,7 @@ def test_boxes_and_landmarks_move_with_the_crop() -> None:
     found = found_of([0, 1], np.ones((2, 4)))
     landmarks = np.tile([80, 60, 119, 60, 100, 80, 80, 99, 119, 99], (2, 1)).astype(np.float32)
     photos = [replace(photo, width=200, height=150, whole=buffer.getvalue) for photo in found.photos]
-    found = replace(found, photos=photos, box=np.repeat(FACE, 2, 0).astype("f4"), landmarks=landmarks)
+    found = replace(found, photos=Album.over(photos), box=np.repeat(FACE, 2, 0).astype("f4"), landmarks=landmarks)
     moved = found.cropped({1: (30, 20, 190, 140)})
     assert (moved.photos[0], moved.box[0].tolist()) == (found.photos[0], FACE[0].tolist())
     assert moved.box[1].tolist() == [50, 40, 90, 80]

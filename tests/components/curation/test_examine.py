@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from components.curation.album import Album
 from components.curation.examine import PART, Marks, examine
 from components.curation.found import Found
 from tests.components.curation.faces import found_of
@@ -41,7 +42,7 @@ def grey() -> Found:
         buffer = io.BytesIO()
         Image.new("RGB", (40, 30), (10 * number,) * 3).save(buffer, "JPEG")
         photos.append(replace(photo, width=40, height=30, whole=buffer.getvalue))
-    return replace(found, photos=photos)
+    return replace(found, photos=Album.over(photos))
 
 
 def test_marks_come_in_order_and_are_not_made_twice(grey: Found, tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_marks_come_in_order_and_are_not_made_twice(grey: Found, tmp_path: Path)
 
 def test_only_new_photos_are_examined(grey: Found, tmp_path: Path) -> None:
     some = np.arange(COUNT) % 3 > 0
-    examine(grey.keep(some, np.ones(COUNT, np.bool_)), Brightness(), tmp_path / "kept")
+    examine(grey.keep(some), Brightness(), tmp_path / "kept")
     rest = Brightness()
     assert len(examine(grey, rest, tmp_path / "kept")) == COUNT
     assert rest.seen == COUNT - some.sum()
@@ -78,5 +79,5 @@ def test_another_version_and_a_crop_are_examined_anew(grey: Found, tmp_path: Pat
     newer.version = "2"
     examine(grey, newer, tmp_path / "kept")
     photos = [replace(grey.photos[0], crop=(0, 0, 20, 20)), *grey.photos[1:]]
-    examine(replace(grey, photos=photos), crop, tmp_path / "kept")
+    examine(replace(grey, photos=Album.over(photos)), crop, tmp_path / "kept")
     assert (newer.seen, crop.seen) == (COUNT, 1)

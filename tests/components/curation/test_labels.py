@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from components.curation import labels
+from components.curation.album import Album
 from components.curation.compared import Compared
 from components.curation.labels import Labels, count_pairs, drop_duplicates, drop_unpaired
 from model.dataset.pairs import reference_choices
@@ -73,7 +74,7 @@ def test_photos_of_one_backdrop_that_differ_in_their_faces_are_paired_as_the_tab
     found = found_of([0, 1], np.stack([KNOWN, KNOWN + 0.5 * ONE]))
     found = replace(
         found,
-        photos=[replace(photo, picture=7) for photo in found.photos],
+        photos=Album.over([replace(photo, picture=7) for photo in found.photos]),
         fingerprint=np.array([0, 2**20 - 1], np.uint64),
     )
     alone = Labels(found, ["a"], KNOWN[None].astype("f4"), np.zeros(2, np.intp), np.ones(2, np.bool_))

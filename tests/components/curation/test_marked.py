@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from components.curation.album import Album
 from components.curation.config import CurationConfig
 from components.curation.found import Found
 from components.curation.kinds import measures
@@ -267,7 +268,7 @@ def stored(pictures: dict[str, Pixels]) -> Found:
         height, width = pixels.shape[:2]
         placed = replace(entry, item=replace(entry.item, path=name), whole=buffer.getvalue)
         photos.append(replace(placed, width=width, height=height))
-    return replace(found, photos=photos, box=np.tile(FACES, (len(pictures), 1)).astype(np.float32))
+    return replace(found, photos=Album.over(photos), box=np.tile(FACES, (len(pictures), 1)).astype(np.float32))
 
 
 def test_the_whole_stage(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation.album import Photo
+from components.curation.album import Album, Photo
 from components.curation.found import Found
 from components.curation.items import Item
 from components.curation.registered import same_content
@@ -49,7 +49,7 @@ def found_of(photos: list[tuple[Picture, NDArray[np.float32]]], box: NDArray[np.
 
     count = len(photos)
     return Found(
-        photos=[stored(pixels) for pixels, _ in photos],
+        photos=Album.over([stored(pixels) for pixels, _ in photos]),
         photo=np.arange(count),
         box=np.tile(box, (count, 1)),
         landmarks=np.stack([points.ravel() for _, points in photos]),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from components.curation import registered
+from components.curation.album import Album
 from components.curation.found import Found
 from components.curation.registered import same_content
 from tests.components.curation.faces import found_of
@@ -42,7 +43,7 @@ def shown(pictures: list[Pixels], shifts: list[tuple[int, int]], wholes: list[Ca
     marks = np.array([(-15, -12), (15, -12), (0, 0), (-12, 15), (12, 15)], np.float32)
     landmarks = (middle[:, None] + marks).reshape(-1, 10)
     photos = [replace(photo, whole=whole) for photo, whole in zip(found.photos, wholes, strict=True)]
-    return replace(found, photos=photos, box=np.hstack([middle - 30, middle + 30]), landmarks=landmarks)
+    return replace(found, photos=Album.over(photos), box=np.hstack([middle - 30, middle + 30]), landmarks=landmarks)
 
 
 def album(seed: int) -> tuple[list[Pixels], list[tuple[int, int]]]:
