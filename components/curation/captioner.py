@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from components.curation.examine import Marks
 from components.curation.vision_language import VisionLanguageModel
-from model.captions import COUNTS
+from model.captions import compose
 
 OPENING = "This image shows"
 WORDS = 77  # most words of a caption, as published
@@ -28,8 +28,7 @@ log = logging.getLogger(__name__)
 def instruction(image_id: str, people: int) -> str:
     """What is asked about a photo of `people`: one of `INSTRUCTIONS`, always the same one for the same id."""
     number = int.from_bytes(hashlib.sha256(image_id.encode()).digest()[:4], "big") % len(INSTRUCTIONS)
-    counted = COUNTS[people] if people < len(COUNTS) else f"{people} people"
-    return f"The photo shows {counted}. {INSTRUCTIONS[number]} {RULES}"
+    return f"The photo shows {compose(people)}. {INSTRUCTIONS[number]} {RULES}"
 
 
 class CaptionExaminer:

@@ -16,18 +16,15 @@ from model.captions import compose
 DIM, BRIGHT = 0.25, 0.68  # mean luma, 0..1
 WARM, COOL = 0.3, -0.08  # `measures.warmth`
 Pass = Callable[[Found, CaptionExaminer], Sequence[Marks]]  # shows photos to an examiner and keeps what it says
+Captions = Callable[[Photo, int], str]  # of a photo of so many people
 log = logging.getLogger(__name__)
 
 
-def captions(found: Found, config: CurationConfig, look: Pass) -> Callable[[int], str]:
-    """What gives the caption of the photo at a place of `found`; `look` goes through the photos for a model to look."""
-
-    def plain(place: int) -> str:
-        return _plain(found.photos[place], int(found.counts[place]))
-
+def captions(found: Found, config: CurationConfig, look: Pass) -> Captions:
+    """What gives the captions of the photos of `found`; `look` goes through them for a model to look."""
     if config.captioner == ATTRIBUTES:
-        return plain
-    made: dict[int, str] = {}
+        return _plain
+    made: dict[str, str] = {}  # by image_id
     model = VisionLanguageModel(config.captioner, config.device)
     asked = [
         "" if photo.item.caption else instruction(photo.image_id, int(people))
@@ -35,14 +32,13 @@ def captions(found: Found, config: CurationConfig, look: Pass) -> Callable[[int]
     ]
     failed = 0
     for text in sorted(set(asked) - {""}):
-        wanted = np.array([other == text for other in asked])
-        answers = look(found.keep(wanted), CaptionExaminer(model, text))
-        for place, marks in zip(np.flatnonzero(wanted).tolist(), answers, strict=True):
+        part = found.keep(np.array([other == text for other in asked]))
+        for photo, marks in zip(part.photos, look(part, CaptionExaminer(model, text)), strict=True):
             failed += marks["caption"] is None
-            made[place] = marks["caption"] or ""
+            made[photo.image_id] = marks["caption"] or ""
     if failed:
         log.warning("the captioner had no words for %d of %d photos; they keep a plain caption", failed, len(asked))
-    return lambda place: made.get(place) or plain(place)
+    return lambda photo, people: made.get(photo.image_id) or _plain(photo, people)
 
 
 def _plain(photo: Photo, people: int) -> str:

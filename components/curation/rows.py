@@ -1,6 +1,6 @@
 """The rows of the dataset's tables, made of the labelled photos."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from components.curation.album import Photo
+from components.curation.captions import Captions
 from components.curation.labels import Labels
 from components.curation.vectors import BLOCK
 from model.dataset.rights import RIGHTS, rights_of_people
@@ -28,11 +29,11 @@ class Entry:
 class Shelf:
     """The photos in the order in which they go into shards; entries are made when they are asked for, and not kept.
 
-    `splits` are one a photo, `caption` gives that of the photo at a place.
+    `splits` are one a photo.
     """
 
-    def __init__(self, labels: Labels, splits: list[str], caption: Callable[[int], str]) -> None:
-        self._labels, self._splits, self._caption = labels, splits, caption
+    def __init__(self, labels: Labels, splits: list[str], captions: Captions) -> None:
+        self._labels, self._splits, self._captions = labels, splits, captions
         self._similarity = _similarities(labels)
         self._starts = np.concatenate([[0], np.cumsum(labels.found.counts)])
         self.order = np.lexsort((labels.found.ids, self._first_person()))
@@ -55,12 +56,12 @@ class Shelf:
         rows = np.arange(self._starts[place], self._starts[place + 1])
         rows = rows[np.lexsort((found.box[rows, 1], found.box[rows, 0] + found.box[rows, 2]))]  # left to right
         faces = [_face_row(self._labels, photo, self._similarity, int(row), index) for index, row in enumerate(rows)]
-        return Entry(photo, _image_row(photo, faces, self._splits[place], self._caption(place)), faces)
+        return Entry(photo, _image_row(photo, faces, self._splits[place], self._captions(photo, len(faces))), faces)
 
 
-def identity_rows(labels: Labels, held: NDArray[np.bool_], faces: pa.Table) -> Iterator[Row]:
-    """One row per person, by name; `faces` are the rows of the faces."""
-    rights = rights_of_people(faces)
+def identity_rows(labels: Labels, held: NDArray[np.bool_], table: pa.Table) -> Iterator[Row]:
+    """One row per person, by name; `table` has the rows of the faces."""
+    rights = rights_of_people(table)
     similarity = _similarities(labels)
     for person, faces in labels.faces_of():
         bank = faces[labels.reference[faces]]

@@ -1,7 +1,7 @@
 """Writes the dataset folder: shards, the four tables and the manifest."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from components.curation.captions import Captions
 from components.curation.config import CurationConfig
 from components.curation.items import Reject
 from components.curation.labels import Labels, count_pairs
@@ -29,7 +30,7 @@ def write_dataset(
     labels: Labels,
     held: NDArray[np.bool_],
     splits: list[str],
-    caption: Callable[[int], str],
+    captions: Captions,
     rejects: Sequence[Reject],
     facts: dict[str, Any],
     config: CurationConfig,
@@ -39,7 +40,7 @@ def write_dataset(
 
     `older` is an earlier version with the same pixel settings, whose shards stay as they are where nothing changed.
     """
-    shelf = Shelf(labels, splits, caption)
+    shelf = Shelf(labels, splits, captions)
     licences: set[str] = set()
     with TableWriter(folder, "images") as images, TableWriter(folder, "faces") as faces:
         for entry in shelve(folder, shelf, labels.found, config.photos_per_shard, older):

@@ -71,6 +71,6 @@ def test_photos_are_made_many_at_a_time(tmp_path: Path) -> None:
     identity = retrieve(found, bank, good, 0.5, CONFIG)
     assert (identity >= 0).all()
     labels = Labels(found, bank.names, bank.centres, identity, bank.member >= 0)
-    shelf = Shelf(labels, ["train"] * len(found.photos), lambda _: "")
+    shelf = Shelf(labels, ["train"] * len(found.photos), lambda *_: "")
     assert len(list(shelf.entries(shelf.order))) == len(found.photos)
     assert len(source.asked) < 60 < len(found.photos) / 20  # refused ones are made apart
