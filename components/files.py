@@ -36,10 +36,10 @@ def write_files(folder: Path, photos: Path) -> str:
     total = hashlib.sha256()
     with new_file(photos / NAME) as draft, pq.ParquetWriter(draft, FILES, compression="zstd") as table:
         while some := list(islice(pairs, TOGETHER)):
-            for path, digest in some:
-                total.update(os.fsencode(path) + f"\0{digest}\n".encode())
+            for path, key in some:
+                total.update(os.fsencode(path) + f"\0{key}\n".encode())
             known = [pair for pair in some if is_utf8(pair[0])]
-            table.write_table(pa.table([[path for path, _ in known], [digest for _, digest in known]], schema=FILES))
+            table.write_table(pa.table([[path for path, _ in known], [key for _, key in known]], schema=FILES))
     return total.hexdigest()
 
 
@@ -48,7 +48,7 @@ def _digests(folder: Path, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
     with ThreadPoolExecutor(cores()) as pool:
         for start in range(0, len(paths), TOGETHER):
             some = paths[start : start + TOGETHER]
-            yield from zip(some, pool.map(lambda path: _digest(folder / path), some), strict=True)
+            yield from zip(some, pool.map(lambda path: digest(folder / path), some), strict=True)
 
 
 def read_about(photos: Path) -> tuple[dict[str, Any], Path]:
@@ -79,7 +79,7 @@ def file_table(photos: Path) -> pa.Table:
 
 def digest_table(folder: Path, paths: Sequence[str]) -> pa.Table:
     """The digests of the files `paths` below `folder`, in the same columns."""
-    return pa.table([paths, [_digest(folder / path) for path in paths]], schema=FILES)
+    return pa.table([paths, [digest(folder / path) for path in paths]], schema=FILES)
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -101,7 +101,8 @@ def _regular(path: Path) -> bool:
         return True
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hex; empty where it cannot be read."""
     try:
         return file_digest(path)
     except OSError:

@@ -24,7 +24,7 @@ from components.curation.kept import KEY
 from components.curation.looked import Looked, Looks, look_at
 from components.curation.parts import through
 from components.curation.seen import only
-from model.artefacts import file_digest
+from components.files import digest
 from model.faces.analyser import Analyser, Face
 from model.progress import track
 from model.words import counted
@@ -77,8 +77,8 @@ def _process(root: Path, photos: pa.Table, config: CurationConfig, analyser: Ana
     """Look at the photos, several parts at a time; yields each photo when its part is kept."""
 
     def look(part: Sequence[Keyed]) -> None:
-        files = [(key, root / path) for path, key in part]
-        same = [(key, path) for key, path in files if _is(key, path)]
+        # What is kept under a digest stays true: a file that changed since it was listed is passed over.
+        same = [(key, root / path) for path, key in part if digest(root / path) == key]
         looks.add([key for key, _ in same], _look([_decode(path, config) for _, path in same], analyser))
 
     with warnings.catch_warnings():
@@ -90,14 +90,6 @@ def _parts(photos: pa.Table, size: int) -> Iterator[list[Keyed]]:
     for start in range(0, len(photos), size):
         part = photos.slice(start, size)
         yield list(zip(part["path"].to_pylist(), part[KEY].to_pylist(), strict=True))
-
-
-def _is(key: str, path: Path) -> bool:
-    """Whether the file has the content still that it was listed with: what is kept under its digest stays true."""
-    try:
-        return file_digest(path) == key
-    except OSError:
-        return False
 
 
 def _decode(path: Path, config: CurationConfig) -> Decoded | RefusedPhotoError:
@@ -112,10 +104,9 @@ def _look(outcomes: list[Decoded | RefusedPhotoError], analyser: Analyser) -> li
     faces = iter(_analyse(analyser, [outcome for outcome in outcomes if isinstance(outcome, Decoded)]))
     looked: list[Looked | RefusedPhotoError] = []
     for outcome in outcomes:
-        found = next(faces) if isinstance(outcome, Decoded) else None
         if isinstance(outcome, RefusedPhotoError):
             looked.append(outcome)
-        elif found is None:
+        elif (found := next(faces)) is None:
             looked.append(RefusedPhotoError("degenerate", "the landmarks of a face in it coincide"))
         else:
             looked.append(look_at(outcome, found))

@@ -16,12 +16,11 @@ from components.curation import step
 from components.curation.config import CurationConfig
 from components.curation.faces_pass import find_faces
 from components.curation.forgotten import Forgotten, drop_answers
-from components.curation.items import blocks
 from components.curation.looked import Looks
 from components.curation.networks import load
 from components.curation.seen import listed
 from components.curation.sources.folder import scan
-from components.files import ID_DIGITS, digest_table, read_about, read_files
+from components.files import ID_DIGITS, digest, digest_table, read_about, read_files
 from components.photos.config import PhotosConfig
 from components.photos.step import run as bring
 from components.photos.urls.kept import forget_downloads
@@ -85,7 +84,7 @@ def forget(person: str, folder: Path, dataset: Path) -> Forgetting:
         digests = read_files(photos)
     after = Dataset.open(dataset)
     gone = set(after.rejects.loc[after.rejects["reason"] == "forgotten", "path"])
-    files = [folder / path for path, digest in digests.items() if digest in gone]
+    files = [folder / path for path, key in digests.items() if key in gone]
     ids = frozenset(key[:ID_DIGITS] for key in gone).union(*(stone.photos for stone in stones.values()))
     return Forgetting(len(gone), files, ids, _nearest(stone, after), stone.similarity if stone.centre else None)
 
@@ -111,8 +110,7 @@ def _refuse_others(folder: Path, dataset: Dataset) -> None:
         )
     paths = scan(folder)[0]["path"].to_pylist()
     known = set(dataset.images["image_id"])
-    keys = (digest_table(folder, some)["sha256"].to_pylist() for some in blocks(paths, 64))
-    if paths and not any(key[:ID_DIGITS] in known for some in keys for key in some):
+    if paths and not any(digest(folder / path)[:ID_DIGITS] in known for path in paths):
         raise UserError(
             f"none of the photos in {folder} is in the dataset {dataset.folder}: give the folder that it was made of, "
             "or delete the dataset where these photos are gone"

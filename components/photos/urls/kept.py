@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from components.files import ID_DIGITS
+from components.files import ID_DIGITS, digest
 from components.photos.urls.fetch import Outcome
 from components.photos.urls.ledger import NAME, outcomes
-from model.artefacts import UnreadableError, file_digest, link_file, read_json, work_folder, write_json
+from model.artefacts import UnreadableError, link_file, read_json, work_folder, write_json
 from model.locks import in_use
 from model.progress import track
 
@@ -35,7 +35,7 @@ def take_back(work: Path, taken: Sequence[Outcome]) -> None:
         return
     for outcome in track(taken, "photos of an earlier run", unit="photo"):
         source, target = album / outcome.name, stored_at(work, outcome.key)
-        if not whole(work, outcome) and _has(source, outcome.photo_id):
+        if not whole(work, outcome) and digest(source)[:ID_DIGITS] == outcome.photo_id:
             target.parent.mkdir(exist_ok=True)
             target.unlink(missing_ok=True)
             link_file(source, target)
@@ -54,10 +54,3 @@ def forget_downloads(photo_ids: Collection[str]) -> None:
             for outcome in outcomes(work / NAME):
                 if outcome.photo_id in photo_ids:
                     stored_at(work, outcome.key).unlink(missing_ok=True)
-
-
-def _has(file: Path, photo_id: str) -> bool:
-    try:
-        return file_digest(file)[:ID_DIGITS] == photo_id
-    except OSError:
-        return False
