@@ -9,7 +9,8 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -83,22 +84,14 @@ def _write_part(
     per_tar: int,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    following = iter(track(samples, folder.name, unit="photo"))
-    for number in range(-(-len(samples) // per_tar)):
+    numbered = enumerate(track(samples, folder.name, unit="photo"))
+    for number, inside in groupby(numbered, lambda sample: sample[0] // per_tar):
         with tarfile.open(folder / f"re_{number:06d}.tar", "w:", format=tarfile.USTAR_FORMAT) as tar:
-            for key, image_id in _taken(following, per_tar):
+            for _, (key, image_id) in inside:
                 photo, faces = dataset.image_row(image_id), dataset.faces_of(image_id)
                 jpg = reader.member(str(photo["shard"]), str(photo["key"]), "jpg")
                 for suffix, data in zip(MEMBERS, (jpg, *_described(photo, faces, numbers)), strict=True):
                     add_member(tar, f"{key}.{suffix}", data)
-
-
-def _taken(samples: Iterator[tuple[str, str]], count: int) -> Iterator[tuple[str, str]]:
-    """At most `count` of what follows; the iterator itself is used up at the end only, so that its bar closes."""
-    for place, sample in enumerate(samples, 1):
-        yield sample
-        if place == count:
-            return
 
 
 def _described(photo: dict[Any, Any], faces: pd.DataFrame, numbers: dict[str, int]) -> tuple[bytes, bytes]:

@@ -101,8 +101,14 @@ def test_nobody_held_out_is_exported(dataset: Dataset, release: Path) -> None:
     assert {name.split("/")[0] for name in members(release, "ref/tars")} == {str(number) for number in range(1, 6)}
 
 
-def test_the_same_dataset_gives_the_same_bytes(dataset: Dataset, release: Path, tmp_path: Path) -> None:
-    export_release(dataset.folder, tmp_path / "again", per_tar=4)
+def test_the_same_dataset_gives_the_same_bytes(
+    dataset: Dataset, release: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        export_release(dataset.folder, tmp_path / "again", per_tar=4)
+    # Also of the part that fills its last tar.
+    ends = [f"{part}: {count} done" for part, count in (("tars", 15), ("train_rec", 4), ("train_cp", 3))]
+    assert [message.partition(" in ")[0] for message in caplog.messages] == ends
     assert folder_digest(tmp_path / "again") == folder_digest(release)
     with pytest.raises(UserError, match="is there already"):
         export_release(dataset.folder, tmp_path / "again")
