@@ -1,5 +1,6 @@
 """Lists in CSV and Parquet: the same rows from both, one sentence for what cannot be read, any bytes."""
 
+import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from components.listing import BadRow, Columns, Row, csv_rows, parquet_rows
+from components.listing import LISTED, BadRow, Columns, Row, csv_rows, parquet_rows
 from model.errors import UserError
 
 COLUMNS = Columns("url", ("url", "person"))
@@ -122,3 +123,23 @@ def test_any_bytes_are_rows_or_one_sentence(tmp_path_factory: pytest.TempPathFac
             continue
         assert all(row.cells["url"].strip() for row in rows)
         assert all(row.reason for row in bad)
+
+
+CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.lists(CELL, min_size=len(LISTED), max_size=len(LISTED)), max_size=8))
+def test_whatever_a_csv_writer_wrote_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
+) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows([list(LISTED), *rows])
+    path = tmp_path_factory.mktemp("csv") / "photos.csv"
+    path.write_bytes(text.getvalue().encode())
+    lines = list(csv_rows(path, Columns("path", LISTED)))
+    read = [line for line in lines if isinstance(line, Row)]
+    with_path = [row for row in rows if row[0].strip()]
+    assert [[row.cells[name] for name in LISTED] for row in read] == with_path
+    bad = [row for row in rows if not row[0].strip() and any(cell.strip() for cell in row)]
+    assert len(lines) - len(read) == len(bad)

@@ -8,6 +8,7 @@ in `Ada/2019` are Ada's, those in `2019` nameless, whoever is in most of them.
 
 import os
 import re
+import unicodedata
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -17,10 +18,9 @@ import pyarrow.compute as pc
 
 from components.curation.items import TOGETHER, Item, Reject, blocks, item_table
 from components.curation.places import Places
-from components.curation.sources.listing import Row, person_name, read_listing
 from components.files import ABOUT
 from components.files import NAME as FILES
-from components.listing import LISTING, shown, warn_once
+from components.listing import LISTED, LISTING, BadRow, Columns, Row, csv_rows, shown, warn_once
 from components.tombstones import FORGOTTEN
 from model.errors import UserError
 from model.words import counted
@@ -113,9 +113,9 @@ def _listed(folder: Path, paths: pa.Array, refused: Collection[str], rejects: li
     listing = folder / LISTING
     exact, composed = Places(paths), Places(pc.utf8_normalize(paths, "NFC"))
     taken = np.zeros(len(paths), np.bool_)
-    for block in blocks(read_listing(listing), TOGETHER):
-        rejects += [row for row in block if isinstance(row, Reject)]
-        rows = [(row, _inside(folder, row.path)) for row in block if isinstance(row, Row)]
+    for block in blocks(csv_rows(listing, Columns("path", LISTED)), TOGETHER):
+        rejects += [Reject(row.key, "source", row.reason, row.detail) for row in block if isinstance(row, BadRow)]
+        rows = [(row, _inside(folder, row.cells["path"])) for row in block if isinstance(row, Row)]
         asked = pa.array([path or "" for _, path in rows], pa.string())  # no file is called ""
         normal = pc.utf8_normalize(asked, "NFC")
         bare = pc.utf8_trim_whitespace(normal)
@@ -131,12 +131,24 @@ def _listed(folder: Path, paths: pa.Array, refused: Collection[str], rejects: li
                 rejects.append(Reject(paths[place].as_py(), "source", "duplicate_row", detail))
             else:
                 taken[place] = True
-                yield row.item(paths[place].as_py())
+                yield _item(row, paths[place].as_py())
     unlisted = np.flatnonzero(~taken)
     if len(unlisted):
         files = counted(len(unlisted), "file")
         warn_once(f"not listed in {listing}, so of unknown people, licence and consent: {files}")
     yield from (Item(paths[place].as_py()) for place in unlisted)
+
+
+def person_name(text: str) -> str:
+    """A person's name in one form, however a spreadsheet or a file system writes it."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _item(row: Row, path: str) -> Item:
+    """The photo at `path` as its row describes it."""
+    person = person_name(row.cells["person"])
+    others = {name: row.cells[name].strip() for name in LISTED[2:]}
+    return Item(path, person, "csv" if person else "", **others)
 
 
 def _inside(folder: Path, path: str) -> str | None:
@@ -153,7 +165,7 @@ def _inside(folder: Path, path: str) -> str | None:
 def _missing(folder: Path, row: Row, path: str | None) -> Reject:
     where = f"line {row.line} of {LISTING}"
     if path is None:
-        return Reject(shown(row.path), "source", "outside_folder", f"{where} names a path outside the folder")
+        return Reject(shown(row.cells["path"]), "source", "outside_folder", f"{where} names a path outside the folder")
     try:
         is_folder = (folder / path).is_dir()  # first, for it refuses a path too long to be taken apart
         parents = [folder / parent for parent in PurePosixPath(path).parents if parent.name]

@@ -1,7 +1,6 @@
 """Photo folders and their listings: nothing leaves the folder, nothing is dropped in silence."""
 
 import csv
-import io
 import os
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 
 from components.curation.items import Item, Reject, items_of
 from components.curation.sources import folder as source
-from components.curation.sources.listing import read_listing
-from components.listing import LISTED
 from model.errors import UserError
 
 
@@ -223,26 +220,6 @@ def test_paths_as_windows_writes_them_name_files_unless_there_is_such_a_file(tmp
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="does not exist"):
         scan(tmp_path / "nowhere")
-
-
-CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
-
-
-@settings(deadline=None, max_examples=80)
-@given(st.lists(st.lists(CELL, min_size=len(LISTED), max_size=len(LISTED)), max_size=8))
-def test_whatever_a_csv_writer_wrote_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]
-) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([list(LISTED), *rows])
-    path = tmp_path_factory.mktemp("csv") / "photos.csv"
-    path.write_bytes(text.getvalue().encode())
-    lines = list(read_listing(path))
-    read = [line for line in lines if not isinstance(line, Reject)]
-    rejects = [line for line in lines if isinstance(line, Reject)]
-    with_path = [row for row in rows if row[0].strip()]
-    assert [[row.cells[name] for name in LISTED] for row in read] == with_path
-    assert len(rejects) == len([row for row in rows if not row[0].strip() and any(cell.strip() for cell in row)])
 
 
 @settings(deadline=None, max_examples=80)
