@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from components.curation.places import Places, column
+from components.curation.places import Places
 from model.artefacts import new_file
 from model.parquet import batches
 
@@ -45,7 +45,7 @@ class Kept:
 
     def missing(self, keys: Sequence[str] | pa.Array) -> NDArray[np.intp]:
         """The places of those of `keys` that no row is kept under, each key once, in their order."""
-        places = Places(keys if isinstance(keys, pa.Array) else column(keys))
+        places = Places(keys)
         unknown = places.first == np.arange(len(keys))
         for table in _together(self.scan([])):
             found = places.of(table[KEY])
@@ -59,7 +59,7 @@ class Kept:
 
     def rows(self, keys: Sequence[str] | pa.Array, columns: Sequence[str] | None = None) -> pa.Table:
         """One row for each of `keys`, in their order, with these columns or all; `KeyError` where one is missing."""
-        asked = Places(keys if isinstance(keys, pa.Array) else column(keys))
+        asked = Places(keys)
         names = self.schema.names if columns is None else columns
         schema = pa.schema([self.schema.field(name) for name in names])
         rows, parts = np.zeros(len(asked.first), np.intp), [schema.empty_table()]

@@ -19,8 +19,8 @@ class Places:
     `first` [N] is the first place that has the same key.
     """
 
-    def __init__(self, keys: pa.Array) -> None:
-        self._keys = keys
+    def __init__(self, texts: pa.Array | Iterable[str]) -> None:
+        keys = self._keys = texts if isinstance(texts, pa.Array) else column(texts)
         self._digests = np.zeros(len(keys), DIGEST)
         for start in range(0, len(keys), TOGETHER):
             self._digests[start : start + TOGETHER] = _digests(keys.slice(start, TOGETHER))

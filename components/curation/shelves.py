@@ -61,7 +61,7 @@ class _Writing:
         """The photos at the places `inside`: first the shards that were there, then new ones."""
         (self.folder / self.part).mkdir(parents=True, exist_ok=True)
         new = np.ones(len(inside), np.bool_)
-        known = Places(column(f"{number:0{ID_DIGITS}x}" for number in self.found.ids[inside]) if shards else column([]))
+        known = Places((f"{number:0{ID_DIGITS}x}" for number in self.found.ids[inside]) if shards else ())
         for shard in shards:
             keys = self.reader.keys(shard)
             found = known.of(column(keys))

@@ -20,7 +20,7 @@ from components.curation.items import Reject
 from components.curation.multiid.layout import Part, parts_of
 from components.curation.multiid.record import Labelled, RefusedSampleError, read_record
 from components.curation.multiid.samples import Packed, samples_of
-from components.curation.places import Places, column
+from components.curation.places import Places
 from components.files import ABOUT, write_files
 from components.files import NAME as FILES
 from components.listing import LISTED, LISTING, plain_name
@@ -162,7 +162,7 @@ def _join(draft: Path, parts: list[Part], refused: list[Reject]) -> dict[str, in
 
 def _once(draft: Path, parts: list[Part]) -> Iterator[dict[str, Any]]:
     """What the notes of all parts say of photos and rejects; a content that came before is a reject."""
-    digests = Places(column(said["photo"]["digest"] for said in _said(draft, parts) if "photo" in said))
+    digests = Places(said["photo"]["digest"] for said in _said(draft, parts) if "photo" in said)
     copied = dict.fromkeys(digests.first[digests.again].tolist(), "")  # the paths of those that others copy
     number = -1
     for said in _said(draft, parts):
