@@ -33,6 +33,7 @@ ABSENT = "absent"
 FINGERPRINT = "[0-9a-f]{16}"
 BOX = ("left", "top", "right", "bottom")
 NONE = np.zeros(0, np.intp)
+NO_NUMBER = -np.inf  # for NaN, which the library would pass over as if it had been left out: in no range that is asked
 COLUMNS = {  # what is read of each table beside vectors and boxes
     "images": ["image_id", "path", "width", "height", "kind", "split", "sharpness", "exposure", *RIGHTS],
     "faces": ["face_id", "image_id", "identity", "role", "score", "similarity", "sharpness", "fingerprint", *RIGHTS],
@@ -96,8 +97,8 @@ def measured(folder: Path, manifest: Mapping[str, Any], limits: Limits, scratch:
     pairs = _pairs(faces, embeddings)
     known = faces["identity"].notna() & (faces["image_split"] != "mixed")
     frames = {
-        "images": images,
-        "faces": faces.drop(columns="image_id"),
+        "images": images.fillna(dict.fromkeys(("sharpness", "exposure"), NO_NUMBER)),
+        "faces": faces.drop(columns="image_id").fillna(dict.fromkeys(("score", "sharpness"), NO_NUMBER)),
         "identities": people,
         "rejects": tables["rejects"],
         "known faces": faces.loc[known, ["face_id", "side", "image_split", "identity_split"]],

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.artefacts import read_json, write_json
+from model.dataset.records import read_table, write_table
 from model.dataset.rights import OF_PERSON
 from tests.validation.datasets import DIM, SIDE, edit, sound_dataset
 from validation.dataset.limits import Limits
@@ -170,6 +171,22 @@ def test_a_planted_fault_is_named(tmp_path: Path, name: str, table: str, change:
     folder = sound_dataset(tmp_path / "dataset")
     edit(folder, table, change)
     assert name in failed(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "column"),
+    [
+        ("photo sharpness", "images", "sharpness"),
+        ("exposure", "images", "exposure"),
+        ("face sharpness", "faces", "sharpness"),
+        ("detection scores", "faces", "score"),
+    ],
+)
+def test_what_is_no_number_lies_in_no_range(tmp_path: Path, name: str, table: str, column: str) -> None:
+    folder = sound_dataset(tmp_path / "dataset")
+    rows = read_table(folder, table).to_pylist()
+    write_table(folder, table, [rows[0] | {column: float("nan")}, *rows[1:]])
+    assert failed(folder) == {name}
 
 
 def test_the_rows_that_broke_a_rule_are_listed(tmp_path: Path) -> None:
