@@ -172,6 +172,7 @@ def _measure_identities(
         if stored.finite[row]:
             agreement[row] = float((centre @ stored.matrix[np.array([row])].T)[0, 0])
             agreement[row] /= max(float(np.linalg.norm(centre)), 1e-12) if len(vectors) else np.nan
+            agreement[row] /= max(stored.norm[row], 1.0)  # one that is too long would agree wherever it points
     centres = UnitRows(found, np.arange(len(identities)))
     columns = {"references_found": references, "spread_found": spread, "centre_agreement": agreement}
     columns |= {"centre_finite": stored.finite, "nearest_similarity": nearest_others(centres)}

@@ -134,6 +134,7 @@ FAULTS: list[tuple[str, str, Callable[[Frame], Frame]]] = [
     ("minimum references", "faces", lambda frame: frame.assign(role="target")),
     ("centres finite", "identities", put("centre", 0, [np.nan] * DIM)),
     ("centres up to date", "identities", put("centre", 0, [1.0] + [0.0] * (DIM - 1))),
+    ("centres up to date", "identities", put("centre", 0, [20.0] * DIM)),
     ("identity spread", "faces", stranger_embedding),
     ("identity separation", "faces", as_face_of("p00", "p01")),
     ("references are no copies", "faces", copied_reference),
