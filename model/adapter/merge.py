@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from model.adapter.checkpoint import SIZES, WEIGHTS, check_weights, read_description, read_history, read_tensors
+from model.adapter.checkpoint import WEIGHTS, check_weights, read_description, read_history, read_tensors, save_adapter
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import AdapterSizes
-from model.artefacts import file_digest, new_file, new_folder, write_json
+from model.artefacts import file_digest, new_folder, write_json
 from model.errors import UserError
 from model.presets import Preset
 
@@ -36,12 +35,11 @@ def merge_branches(parts: Mapping[str, Path], chosen: Preset, out: Path) -> None
         tensors |= branch_tensors(read_tensors(file), branch)
     sizes = replace(AdapterSizes.of(chosen), branches=tuple(sorted(parts)))
     with torch.device("meta"):
-        wanted = IdentityAdapter(sizes).state_dict()
-    check_weights(tensors, wanted, " and ".join(str(file) for file in files.values()))
+        adapter = IdentityAdapter(sizes).requires_grad_(False)
+    check_weights(tensors, adapter.state_dict(), " and ".join(str(file) for file in files.values()))
+    adapter.load_state_dict(tensors, assign=True)
     with new_folder(out) as draft:
-        with new_file(draft / WEIGHTS) as file:  # which others may read, unlike safetensors' own
-            save_file(tensors, file, metadata={"format": "pt"})
-        write_json(draft / SIZES, {"schema": 1, "preset": chosen.name, "sizes": sizes.as_dict()})
+        save_adapter(adapter, draft, chosen.name)
         write_json(draft / HISTORY, _history(files, chosen))
 
 

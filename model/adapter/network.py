@@ -32,18 +32,14 @@ class IdentityAdapter(nn.Module):
         the result is person by person, and what a person has does not depend on the others: it may be kept for a person
         and joined. Raises ValueError where the SigLIP branch is not given its patches.
         """
-        tokens = self._arc(embeddings) if branch == ARC else self._sig(embeddings, patches)
-        tokens = tokens.flatten(1, 2)
+        people: Tensor = self.arcface_in_arc(embeddings) if branch == ARC else self._sig(embeddings, patches)
+        tokens = people.flatten(1, 2)
         return [attention.keys_values(tokens) for attention in self.attentions(branch)]
 
     def attentions(self, branch: str = ARC) -> list[PerceiverAttentionCA]:
         """The cross-attentions of a branch, in the order of the backbone's blocks."""
         modules: nn.ModuleList = self.ipa_arc if branch == ARC else self.ipa_sig
         return [module for module in modules if isinstance(module, PerceiverAttentionCA)]
-
-    def _arc(self, embeddings: Tensor) -> Tensor:
-        tokens: Tensor = self.arcface_in_arc(embeddings)
-        return tokens
 
     def _sig(self, embeddings: Tensor, patches: Tensor | None) -> Tensor:
         """Tokens [B, N, P + tokens, hidden]: the patches of a person, then the embedding."""

@@ -39,18 +39,8 @@ class AdapterSizes:
     @classmethod
     def of(cls, preset: Preset) -> Self:
         """The sizes of a preset's adapter."""
-        size = preset.adapter
-        return cls(
-            preset.recogniser_dim,
-            preset.hidden,
-            preset.blocks,
-            size.tokens,
-            size.heads,
-            size.head_dim,
-            size.branches,
-            size.features,
-            size.patches,
-        )
+        own = asdict(preset.adapter)
+        return cls(embedding=preset.recogniser_dim, hidden=preset.hidden, blocks=preset.blocks, **own)
 
     @classmethod
     def read(cls, sizes: object, source: object) -> Self:
