@@ -1,10 +1,8 @@
 """A recogniser's ONNX graph as a frozen torch module, so that gradients reach the pictures that it judges."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import onnx
 import torch
 import torch.nn.functional as F
 from onnx import helper, numpy_helper
@@ -45,11 +43,6 @@ class OnnxNetwork(nn.Module):
             )
             for node in graph.node
         ]
-
-    @classmethod
-    def read(cls, file: Path) -> Self:
-        """The network of an ONNX file."""
-        return cls(onnx.load(str(file)).graph)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Crops [B, 3, H, W], prepared as the graph expects them, to what it gives, [B, dim]."""
