@@ -216,7 +216,7 @@ def load_backbone(chosen: Preset) -> "FluxTransformer2DModel":
 
     if chosen.parts:
         model = read_network(FluxTransformer2DModel, chosen.parts.base, "transformer", dtype=precision(chosen))
-        _check_shape(model.config, chosen)
+        _check_shape(model.config, chosen, chosen.parts.base)
         return _frozen(model)
     model = FluxTransformer2DModel(**chosen.backbone)
     model.load_state_dict({name: value.float() for name, value in load_file(shipped(chosen, "backbone")).items()})
@@ -286,10 +286,9 @@ def _frozen(model: Any) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def _check_shape(config: Any, chosen: Preset) -> None:
+def _check_shape(config: Any, chosen: Preset, where: str) -> None:
     for field in ("num_layers", "num_single_layers", "num_attention_heads", "attention_head_dim"):
         if config[field] != chosen.backbone[field]:
-            where = chosen.parts.base if chosen.parts else chosen.name
             raise UserError(
                 f"backbone '{where}': {field} is {config[field]}, the preset {chosen.name} needs "
                 f"{chosen.backbone[field]}; set {BASE} to a model of that shape."
