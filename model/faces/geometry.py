@@ -40,16 +40,22 @@ def align(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[
     return np.asarray(cv2.warpAffine(image, matrix, (TEMPLATE_SIZE, TEMPLATE_SIZE), flags=cv2.INTER_LINEAR), np.uint8)
 
 
+def extent(matrix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The corners (least and greatest x, y, px) of what the crop of a similarity [2,3] is made of in its picture."""
+    corners = np.array([[x, y, 1] for x in (0, TEMPLATE_SIZE) for y in (0, TEMPLATE_SIZE)])
+    read = corners @ cv2.invertAffineTransform(matrix).T
+    return read.min(0), read.max(0)
+
+
 def _shrink_around(
     image: NDArray[np.uint8], matrix: NDArray[np.float64], factor: float
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """The part of `image` that `matrix` shows in the crop, made smaller by `factor`, and the matrix for it."""
-    size, inverse = TEMPLATE_SIZE, cv2.invertAffineTransform(matrix)
-    corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]]) @ inverse.T
+    first, last = extent(matrix)
     margin = 2 / factor  # two pixels of the smaller picture, more than interpolation touches
     edge = np.array([image.shape[1], image.shape[0]])
-    low = np.clip(np.floor(corners.min(0) - margin), 0, edge - 1).astype(int)
-    high = np.clip(np.ceil(corners.max(0) + margin), low + 1, edge).astype(int)
+    low = np.clip(np.floor(first - margin), 0, edge - 1).astype(int)
+    high = np.clip(np.ceil(last + margin), low + 1, edge).astype(int)
     sides = np.maximum(1, np.round((high - low) * factor)).astype(int)
     small = cv2.resize(image[low[1] : high[1], low[0] : high[0]], sides.tolist(), interpolation=cv2.INTER_AREA)
     step = (high - low) / sides  # the centre of pixel q lies at low + (q + 1/2) step - 1/2
@@ -64,8 +70,8 @@ def align_batch(images: torch.Tensor, landmarks: torch.Tensor) -> torch.Tensor:
 
     The same mapping as `align`, without its anti-aliasing; pixels outside the picture are zero.
     """
-    matrices = np.stack([similarity(points) for points in landmarks.detach().cpu().double().numpy()])
-    inverse = np.linalg.inv(np.concatenate([matrices, np.tile([[[0.0, 0.0, 1.0]]], (len(matrices), 1, 1))], 1))[:, :2]
+    known = landmarks.detach().cpu().double().numpy()
+    inverse = np.stack([cv2.invertAffineTransform(similarity(points)) for points in known])
     size, (height, width) = TEMPLATE_SIZE, images.shape[-2:]
     # affine_grid's range is [-1,1] over pixel edges (align_corners=False): x = (u + 1) * size / 2 - 0.5, and back.
     to_pixels = np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5], [0, 0, 1]])

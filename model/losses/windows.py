@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.faces.geometry import TEMPLATE_SIZE, similarity
+from model.faces.geometry import extent, similarity
 
 PIXELS = 8  # of a latent cell
 CONTEXT = 3  # cells around the crop that a decoder's tail looks at; what it sees beyond them is below the tolerance
@@ -32,17 +32,10 @@ def face_windows(landmarks: Tensor, size: tuple[int, int], context: int = CONTEX
     Each holds its face's crop with `context` cells around it, as far as the picture reaches; all are as large as the
     largest needs, and moved inwards where the picture ends.
     """
-    corners = np.array([[x, y, 1] for x in (0, TEMPLATE_SIZE) for y in (0, TEMPLATE_SIZE)], np.float64)
-    spans = []
-    for points in landmarks.detach().cpu().double().numpy():
-        matrix = similarity(points)
-        inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))[:2]
-        read = corners @ inverse.T
-        spans.append([read.min(0) - 1, read.max(0) + 1])
+    read = np.array([extent(similarity(points)) for points in landmarks.detach().cpu().double().numpy()])
     ends = np.array([size[0] // PIXELS, size[1] // PIXELS])
-    cells = np.array(spans) / PIXELS
-    low = np.clip(np.floor(cells[:, 0]).astype(int) - context, 0, ends)
-    high = np.clip(np.ceil(cells[:, 1]).astype(int) + context, 0, ends)
+    low = np.clip(np.floor((read[:, 0] - 1) / PIXELS).astype(int) - context, 0, ends)
+    high = np.clip(np.ceil((read[:, 1] + 1) / PIXELS).astype(int) + context, 0, ends)
     wide = np.maximum((high - low).max(0), 1)
     return Windows(np.minimum(low, ends - wide), int(wide[0]), int(wide[1]))
 
