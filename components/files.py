@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from components.listing import is_utf8
 from model.artefacts import file_digest, new_file, read_json
@@ -41,6 +42,19 @@ def write_files(folder: Path, photos: Path) -> str:
             known = [pair for pair in some if is_utf8(pair[0])]
             table.write_table(pa.table([[path for path, _ in known], [key for _, key in known]], schema=FILES))
     return total.hexdigest()
+
+
+def refuse_no_picture(folder: Path) -> None:
+    """Raise UserError where no file below `folder` begins like a picture; looks no further than the first that does."""
+    for path in _walk(folder):
+        try:
+            Image.open(folder / path).close()
+        except Image.DecompressionBombError:  # a picture all the same
+            return
+        except Exception:  # noqa: BLE001, S112  (codecs raise whatever broken data lets them stumble over)
+            continue
+        return
+    raise UserError(f"photos.folder '{folder}' holds no picture that can be read: put photos into it")
 
 
 def _digests(folder: Path, paths: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 from rich.console import Console
 
+from components.files import refuse_no_picture
 from components.steps import CURATE, EVALUATE, GATE, PHOTOS, STEPS, Step
 from components.tombstones import FORGOTTEN
 from model.artefacts import read_json
@@ -35,16 +36,17 @@ def run_main_job(
     The champion of `runs`, when there is one and the settings name no other, is drawn beside the model, and what the
     gate compares with.
     """
+    settings = _complete(runs, settings)
+    for step in STEPS:
+        step.check_paths(settings[step.name])
+    check_together(settings)
+    _check_folder(runs, settings)
+    # Kubeflow takes seconds to import: what can be refused is refused before.
     from pipelines.containers import containers
     from pipelines.local import run_pipeline
     from pipelines.retrain import retrain_pipeline, steps_of
     from pipelines.runners import LOCAL
 
-    settings = _complete(runs, settings)
-    for step in STEPS:
-        step.check_paths(settings[step.name])
-    check_together(settings)
-    _refuse_among_photos(runs, settings)
     steps = steps_of(settings)
     facts = {
         "commit": code_commit(),
@@ -85,11 +87,13 @@ def run_main_job(
         )
 
 
-def _refuse_among_photos(runs: Runs, settings: Mapping[str, BaseModel]) -> None:
-    """Raise UserError where what a run makes would be taken for photos by the next."""
+def _check_folder(runs: Runs, settings: Mapping[str, BaseModel]) -> None:
+    """Raise UserError where the photo folder has none, or what a run makes would be taken for photos by the next."""
     folder = settings[PHOTOS.name].model_dump()["folder"]
     if folder and runs.folder.resolve().is_relative_to(folder):
         raise UserError(f"the runs folder {runs.folder} lies in photos.folder '{folder}': name another with --runs")
+    if folder:
+        refuse_no_picture(Path(folder))
 
 
 def _since(begun: float) -> float:

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from components.files import read_files, write_files
+from components.files import read_files, refuse_no_picture, write_files
 from model.artefacts import file_digest
 from model.errors import UserError
 
@@ -73,3 +74,18 @@ def test_photos_without_a_list_are_refused(tmp_path: Path) -> None:
     (tmp_path / "files.parquet").write_bytes(b"no parquet")
     with pytest.raises(UserError, match=r"no readable files\.parquet"):
         read_files(tmp_path)
+
+
+def test_a_folder_without_a_picture_is_refused_and_one_picture_is_enough(folder: Path) -> None:
+    (folder / "photos.csv").write_text("path\na.png\n")
+    Image.new("RGB", (8, 8)).save(folder / ".hidden.png")
+    with pytest.raises(UserError, match=rf"photos\.folder '{folder}' holds no picture that can be read: put photos"):
+        refuse_no_picture(folder)
+    Image.new("RGB", (8, 8)).save(folder / "below" / "z.webp")
+    refuse_no_picture(folder)
+
+
+def test_a_picture_too_large_to_open_is_one_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (40, 40)).save(folder / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    refuse_no_picture(folder)

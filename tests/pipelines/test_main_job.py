@@ -11,7 +11,7 @@ from rich.console import Console
 
 from components.steps import EVALUATE
 from model.artefacts import read_json, write_json
-from model.errors import Preempted
+from model.errors import Preempted, UserError
 from pipelines.main_job import _complete, _photos, run_main_job
 from pipelines.runs import Runs
 from pipelines.settings import load_settings
@@ -137,3 +137,12 @@ def test_another_champion_or_a_change_of_it_has_the_evaluation_done_anew(tmp_pat
         versions.append(step_version(EVALUATE, settings["evaluate"]))
     assert versions[0] != versions[1] == versions[2]
     assert step_version(EVALUATE, load_settings(None, [f"evaluate.champion={second}"])["evaluate"]) not in versions
+
+
+def test_a_folder_without_photos_is_refused_before_a_run_begins(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "readme.txt").write_text("photos follow")
+    settings = load_settings(None, [f'photos.folder="{tmp_path}/photos"'])
+    with pytest.raises(UserError, match="holds no picture that can be read"):
+        run_main_job(Runs(tmp_path / "runs"), settings, Console(file=io.StringIO()))
+    assert not (tmp_path / "runs").exists()
