@@ -63,12 +63,8 @@ def run_main_job(
         try:
             outcome = run_pipeline(retrain_pipeline(settings, runner), steps, runs.store, run, console, verbose, boxes)
         except BaseException as error:
-            failure = {
-                "step": None,
-                "sentence": f"The run was stopped: {type(error).__name__} {error}".strip(),
-                "expected": False,
-                "busy": False,
-            }
+            words = "Ctrl-C" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+            failure = {"step": None, "sentence": f"The run was stopped: {words}", "expected": False, "busy": False}
             asked = isinstance(error, Preempted | KeyboardInterrupt)
             status = "interrupted" if asked else "failed"
             runs.finish(run, {}, {"status": status, "seconds": _since(begun), "failure": failure})

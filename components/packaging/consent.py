@@ -59,10 +59,11 @@ class FaceList:
         try:
             stamp = _stamp(self.path)
             people = _People.model_validate_json(self.path.read_bytes()).people
-        except (OSError, ValidationError) as error:
-            raise UserError(
-                f"{self.path} is no list of people's faces ({type(error).__name__}): bring it back from a copy"
-            ) from error
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be read ({error.strerror}): bring it back from a copy") from error
+        except ValidationError as error:
+            why = error.errors()[0]["msg"]
+            raise UserError(f"{self.path} is no list of people's faces ({why}): bring it back from a copy") from error
         known = [one for one in people if one.centre]
         if any(one.recogniser != self.recogniser for one in known):
             raise UserError(

@@ -13,6 +13,8 @@ from validation.benchmark.bootstrap import figure
 from validation.gate.shadow import SCHEMA
 
 METRICS = ("similarity", "copy")
+ALWAYS = {"at", "failed", "champion_model", "shadow_model"}  # what a trial tells
+DONE = {"people", "shadow_seconds", "champion", "shadow"}  # and one that did not fail
 
 
 def shadow_report(scores: Path) -> dict[str, Any]:
@@ -52,9 +54,11 @@ def _compared(done: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
 def _lines(scores: Path) -> list[dict[str, Any]]:
     try:
         texts = scores.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise UserError(f"{scores} cannot be read ({error.strerror}); make it readable") from error
+    except UnicodeDecodeError as error:
         raise UserError(
-            f"{scores} cannot be read as a shadow's scores ({type(error).__name__}); give its file"
+            f"{scores} is no text, as a shadow's scores are; give the file that the service wrote"
         ) from error
     lines = []
     for number, text in enumerate(texts, 1):
@@ -74,6 +78,6 @@ def _line(text: str) -> dict[str, Any] | None:
         line = json.loads(text)
     except ValueError:
         return None
-    return (
-        line if isinstance(line, dict) and line.keys() >= {"at", "failed", "champion_model", "shadow_model"} else None
-    )
+    if not isinstance(line, dict) or not line.keys() >= ALWAYS:
+        return None
+    return line if line["failed"] or line.keys() >= DONE else None

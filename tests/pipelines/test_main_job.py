@@ -42,11 +42,16 @@ def test_the_gate_reads_the_tombstones_of_the_photo_folder(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("stopped", "status"),
-    [(Preempted("made room"), "interrupted"), (KeyboardInterrupt(), "interrupted"), (RuntimeError("odd"), "failed")],
+    ("stopped", "status", "words"),
+    [
+        (Preempted("it made room."), "interrupted", "it made room."),
+        (KeyboardInterrupt(), "interrupted", "Ctrl-C"),
+        (RuntimeError("odd"), "failed", "odd"),
+        (MemoryError(), "failed", "MemoryError"),
+    ],
 )
 def test_a_run_that_was_asked_to_stop_was_interrupted_and_has_not_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: BaseException, status: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped: BaseException, status: str, words: str
 ) -> None:
     def stop(*_: Any) -> None:
         raise stopped
@@ -57,7 +62,7 @@ def test_a_run_that_was_asked_to_stop_was_interrupted_and_has_not_failed(
         run_main_job(runs, load_settings(None, []), Console(file=io.StringIO()))
     record = runs.records()[0]
     assert record["status"] == status
-    assert record["failure"]["sentence"].startswith(f"The run was stopped: {type(stopped).__name__}")
+    assert record["failure"]["sentence"] == f"The run was stopped: {words}"
 
 
 def test_a_clock_that_is_set_back_meanwhile_gives_no_run_negative_seconds(

@@ -55,7 +55,8 @@ def _words(error: Exception) -> str:
         return str(error)
     if isinstance(error, KeyError):
         return f"the evidence has no {error}: run the step again that made it"
-    return f"{type(error).__name__}: {error}"
+    why = (isinstance(error, OSError) and error.strerror) or error
+    return f"the evidence cannot be read ({why}): run the step again that made it"
 
 
 def _outcomes(evidence: Evidence, limits: Thresholds) -> list[Outcome]:

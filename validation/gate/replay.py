@@ -40,9 +40,16 @@ def replay(stated: dict[str, Any], decide: Decide) -> list[str]:
         return [] if fresh == stated else _changes(stated, fresh)
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise UserError(
-            f"decision.json cannot be replayed ({type(error).__name__}: {str(error).splitlines()[0]}): it is not a "
-            "decision of this version; decide again with `withanyone gate`"
+            f"decision.json cannot be replayed ({_why(error)}): it is not a decision of this version; decide again "
+            "with `withanyone gate`"
         ) from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"it lacks {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _changes(stated: dict[str, Any], fresh: dict[str, Any]) -> list[str]:

@@ -82,6 +82,13 @@ def test_what_is_no_decision_is_refused(decision: Path, content: str) -> None:
         override_decision(decision, "hold", "Ada", "why")
 
 
+def test_a_decision_with_an_odd_limit_is_refused_with_its_name(decision: Path) -> None:
+    odd = {"intended_use": "fun"}
+    rewrite(decision / "decision.json", lambda value: value | {"thresholds": value["thresholds"] | odd})
+    with pytest.raises(UserError, match=r"cannot be replayed \(intended_use: Input should be .*decide again"):
+        replayed(decision)
+
+
 def test_an_override_is_recorded_for_ever_and_replayed(decision: Path) -> None:
     override_decision(decision, "reject", "Ada", "the eyes are wrong")
     override_decision(decision, "promote", "Bo", "they are not")

@@ -85,8 +85,17 @@ def test_the_report_compares_order_by_order(tmp_path: Path) -> None:
     assert np.isfinite(found["shadow_seconds_median"])
 
 
-@pytest.mark.parametrize("text", ["", "{}\n{}\n", "no json\nat all\n", "[]\n[]\n"])
+DONE_WITHOUT_FIGURES = '{"at": 1, "failed": false, "champion_model": "c", "shadow_model": "s"}\n'
+
+
+@pytest.mark.parametrize("text", ["", "{}\n{}\n", "no json\nat all\n", "[]\n[]\n", DONE_WITHOUT_FIGURES * 2])
 def test_files_that_hold_no_trial_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "scores").write_text(text)
     with pytest.raises(UserError, match="trial"):
+        shadow_report(tmp_path / "scores")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "scores").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="is no text, as a shadow's scores are; give the file that the service wrote"):
         shadow_report(tmp_path / "scores")

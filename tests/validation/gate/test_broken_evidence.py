@@ -1,6 +1,7 @@
 """Evidence that is missing, unreadable or no number rejects with the reason, whatever is broken and however."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,9 @@ def rejected(folders: dict[str, Path]) -> str:
     assert [rule["name"] for rule in decision["rules"]] == ["evidence readable"]
     words = json.dumps(decision, allow_nan=False)
     assert not any(str(folder.parent) in words for folder in folders.values())
-    return str(decision["reason"])
+    reason = str(decision["reason"])
+    assert not re.search(r"\b[A-Z]\w+(Error|Invalid|Exception)\b", reason)
+    return reason
 
 
 @pytest.mark.parametrize("path", FILES)
