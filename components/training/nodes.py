@@ -1,23 +1,30 @@
 """The train step on several nodes: inputs on a shared volume, a TrainJob started and waited for, its model taken."""
 
 import fcntl
+import json
 import logging
 import os
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from components.training.config import NodesConfig, TrainingConfig
-from components.training.trainjob import GROUP, MADE_ROOM, PLURAL, REFUSED, VERSION, WORKSPACE, train_job
+from components.training.trainjob import GRACE, GROUP, MADE_ROOM, PLURAL, REFUSED, VERSION, WORKSPACE, train_job
 from model.artefacts import digest_of, folder_digest, new_folder, read_json
 from model.errors import Preempted, UserError
 from model.locks import turn
+from model.network import why_no_answer
 from model.training.preemption import stopped_at_once
 
 SECONDS = 10.0  # between looks at the job
+GONE = GRACE + 60  # looks, a second apart, in which a job that was removed must be gone with its pods
+RETRIES, LONGEST = 15, 60.0  # of what may pass: further attempts, after 0, 2, 4, ... and at most so many seconds
+PASSING = (429, 500, 502, 503, 504)
+PATIENCE = (10.0, 60.0)  # seconds for a connection, and for an answer
 ENDED = ("Complete", "Failed")  # the conditions of a job that will not change
 DISCARDED = "discarded-"  # how folders of the shared volume begin that nobody needs
 USERS, MAKER = "users", "maker"  # locks in a shared folder: of the runs that need it, of the one that starts the job
@@ -40,8 +47,8 @@ def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) ->
     runs of the same at the same time share it. One whose nodes made room for others is made anew. On SIGTERM the last
     of the runs removes it: a cancelled run and an eviction look the same from here, and a job made anew goes on from
     the checkpoints of the one before.
-    Raises UserError where the cluster refuses the job or its nodes can only fail again, RuntimeError when it fails in
-    another way, and Preempted on SIGTERM.
+    Raises UserError where the cluster refuses the job, does not answer for ten minutes, or its nodes can only fail
+    again, RuntimeError when it fails in another way, and Preempted on SIGTERM.
     """
     train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
 
@@ -72,8 +79,12 @@ def train_on(jobs: Jobs, workspace: Path, *, dataset: Path, validation: Path, mo
         with new_folder(model) as draft:
             shutil.copytree(trained, draft, dirs_exist_ok=True)
         if _last(lock, shared):
-            _remove(jobs, name)
-            _discard(shared)
+            try:
+                _remove(jobs, name)
+            except UserError as error:
+                log.warning("the model is there, and what trained it stays: %s", error)
+            else:
+                _discard(shared)
 
 
 def _shown(source: Path, shared: Path) -> Path:
@@ -99,11 +110,14 @@ def _usable(jobs: Jobs, name: str, trained: Path) -> bool:
 def _remove(jobs: Jobs, name: str) -> None:
     """Remove a job, and return when it and its pods are gone."""
     jobs.delete(name)
-    for _ in range(60):
+    for _ in range(GONE):
         if jobs.get(name) is None:
             return
         time.sleep(1)
-    raise RuntimeError(f"the TrainJob {name} is still there a minute after it was removed")
+    raise UserError(
+        f"the TrainJob {name} is still there {GONE // 60} minutes after it was removed: see with `kubectl describe "
+        f"trainjob {name}` what holds it, such as a pod on a machine that is gone, and start again"
+    )
 
 
 def _joined(shared: Path) -> IO[str]:
@@ -178,10 +192,15 @@ def _state(job: dict[str, Any]) -> tuple[str, str]:
 
 
 class ClusterJobs:
-    """The TrainJobs of the namespace in which the step's own pod runs, by its service account."""
+    """The TrainJobs of the namespace in which the step's own pod runs, by its service account.
+
+    What may pass, such as an API server that is restarted, is tried again for ten minutes; to ask twice does no harm,
+    as a job has its name from here. Raises UserError after that, and for what will not pass.
+    """
 
     def __init__(self) -> None:
         from kubernetes import client, config
+        from urllib3 import Retry
 
         try:
             config.load_incluster_config()
@@ -189,39 +208,67 @@ class ClusterJobs:
         except (config.ConfigException, OSError) as error:
             raise UserError(f"training on several nodes needs a pod with a service account ({error}).") from None
         self.of = {"group": GROUP, "version": VERSION, "namespace": namespace, "plural": PLURAL}
-        self.api = client.CustomObjectsApi()
+        known = client.Configuration.get_default_copy()
+        known.retries = Retry(
+            RETRIES,
+            allowed_methods=None,
+            status_forcelist=PASSING,
+            raise_on_status=False,
+            backoff_factor=1,
+            backoff_max=LONGEST,
+        )
+        self.api = client.CustomObjectsApi(client.ApiClient(known))
 
     def get(self, name: str) -> dict[str, Any] | None:
-        from kubernetes.client import ApiException
-
-        try:
-            return dict(self.api.get_namespaced_custom_object(**self.of, name=name))
-        except ApiException as error:
-            if error.status == 404:
-                return None
-            raise
+        found = self._ask("show", self.api.get_namespaced_custom_object, 404, name=name)
+        return found and dict(found)
 
     def create(self, job: dict[str, Any]) -> None:
-        from kubernetes.client import ApiException
-
-        try:
-            self.api.create_namespaced_custom_object(**self.of, body=job)
-        except ApiException as error:
-            if error.status == 409:  # another attempt has just made the same
-                return
-            if error.status in (400, 403, 404, 422):
-                raise UserError(
-                    f"the cluster refuses the TrainJob ({error.status} {error.reason}): install Kubeflow Trainer, let "
-                    f"the service account make trainjobs, and see nodes in cluster.yaml. It says: {error.body}"
-                ) from None
-            raise
+        # 409: another attempt has just made the same
+        self._ask("make", self.api.create_namespaced_custom_object, 409, body=job)
 
     def delete(self, name: str) -> None:
+        # In the foreground: the object stays until its pods, which may have a checkpoint to write, are gone.
+        # 404: a killed attempt had removed it
+        self._ask("remove", self.api.delete_namespaced_custom_object, 404, name=name, propagation_policy="Foreground")
+
+    def _ask(self, what: str, call: Callable[..., Any], well: int, **more: Any) -> Any:
+        """The API's answer; None where it has the status `well`."""
         from kubernetes.client import ApiException
+        from urllib3.exceptions import HTTPError
 
         try:
-            # In the foreground: the object stays until its pods, which may have a checkpoint to write, are gone.
-            self.api.delete_namespaced_custom_object(**self.of, name=name, propagation_policy="Foreground")
+            return call(**self.of, **more, _request_timeout=PATIENCE)
         except ApiException as error:
-            if error.status != 404:  # a killed attempt had removed it
-                raise
+            if error.status == well:
+                return None
+            if error.status:
+                raise UserError(_refusal(what, error)) from None
+            raise UserError(_silence(error)) from None  # a certificate that is not trusted
+        except HTTPError as error:
+            raise UserError(_silence(error)) from None
+
+
+def _silence(error: Exception) -> str:
+    return (
+        f"the cluster's API does not answer ({why_no_answer(error)}): mend it, or the pod's way to it, and start "
+        "again; the nodes train on meanwhile, and their TrainJob is found again."
+    )
+
+
+def _refusal(what: str, error: Any) -> str:
+    """The sentence for an ApiException that an answer of the cluster raised when it was to do `what`."""
+    try:
+        said = json.loads(error.body)["message"]
+    except (ValueError, TypeError, KeyError):
+        said = error.body
+    if error.status in PASSING:
+        remedy = "see that its API server and Kubeflow Trainer are well, and start again: a TrainJob is found again"
+    elif error.status == 401:
+        remedy = "see that the pod's service account is still there, and start again"
+    else:
+        remedy = (
+            "install Kubeflow Trainer, let the service account get, create and delete trainjobs, and see nodes in "
+            "cluster.yaml"
+        )
+    return f"the cluster refuses to {what} the TrainJob ({error.status} {error.reason}): {remedy}. It says: {said}"

@@ -335,7 +335,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 @pytest.mark.parametrize("status", [403, 404, 422])
 def test_a_refusal_of_the_cluster_is_a_sentence(cluster: Kubernetes, step: dict[str, Any], status: int) -> None:
     cluster.refuse = status
-    with pytest.raises(UserError, match=rf"the cluster refuses the TrainJob \({status} .*you may not"):
+    with pytest.raises(UserError, match=rf"the cluster refuses to make the TrainJob \({status} .*you may not"):
         nodes.run(**step)
 
 

@@ -12,6 +12,7 @@ from components.training import nodes
 from components.training.config import NodesConfig
 from components.training.trainjob import Job
 from model.artefacts import new_folder
+from model.errors import UserError
 
 JOB = Job(
     image="train",
@@ -111,6 +112,18 @@ def test_a_run_that_looks_after_the_other_has_ended_gets_the_same_model(place: P
         finally:
             other_ended.set()
         late.result(30)
+    assert [(place / name / "adapter").read_text() for name in ("first", "second")] == ["trained"] * 2
+    assert (jobs.made, jobs.jobs, list((place / "workspace").iterdir())) == (1, {}, [])
+
+
+def test_a_job_that_cannot_be_removed_costs_nobody_the_model_and_is_found_by_the_next_run(place: Path) -> None:
+    def refuse() -> None:
+        raise UserError("the cluster refuses to remove the TrainJob (403 Forbidden)")
+
+    jobs = Jobs()
+    jobs.state = "Complete"
+    train(Stopping(jobs, delete=refuse), place, "first")
+    train(jobs, place, "second")
     assert [(place / name / "adapter").read_text() for name in ("first", "second")] == ["trained"] * 2
     assert (jobs.made, jobs.jobs, list((place / "workspace").iterdir())) == (1, {}, [])
 
