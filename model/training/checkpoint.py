@@ -6,7 +6,8 @@ number, the measures that no point of the curve holds yet and the trend of the l
 
 import logging
 import shutil
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from model.training.shards import like, whole
 from model.training.trend import Trend
 
 KEPT = 2
-WEIGHTS = "weights.safetensors"
+WEIGHTS, MOMENTS, PROGRESS = "weights.safetensors", "optimiser.safetensors", "progress.json"
 log = logging.getLogger(__name__)
 
 
@@ -60,24 +61,24 @@ class Progress:
     trend: Trend = field(default_factory=Trend)
 
 
-def save_checkpoint(
-    folder: Path, module: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, *, write: bool = True
-) -> None:
-    """Write `folder/step-NNNNNNN` and drop all but the newest two.
+def tensors_of(module: nn.Module, optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, str, Tensor]]:
+    """What a checkpoint holds: of each whole tensor the file, the name and, on its device, the values.
 
-    The files hold whole tensors. Where processes share them, all must call this, and one should `write`.
+    Where processes share tensors, all must go through these.
     """
-    weights = whole(module.state_dict(), keep=write)
-    if zero.in_pieces(module):
-        moments = zero.moments(module, optimiser, keep=write)
-    else:
-        moments = whole(_moments(module, optimiser), keep=write)
-    if not write:
-        return
-    with new_folder(folder / f"step-{progress.step:07d}") as draft:
-        save_file(weights, draft / WEIGHTS)
-        save_file(moments, draft / "optimiser.safetensors")
-        write_json(draft / "progress.json", {"schema": 1, **asdict(progress)})
+    for name, tensor in module.state_dict().items():
+        yield WEIGHTS, name, whole(tensor)
+    moments = zero.moments if zero.in_pieces(module) else _moments
+    for name, tensor in moments(module, optimiser):
+        yield MOMENTS, name, whole(tensor)
+
+
+def write_checkpoint(folder: Path, files: Mapping[str, dict[str, Tensor]], progress: dict[str, Any]) -> None:
+    """Write `folder/step-NNNNNNN` of the tensors of each file, and drop all but the newest two."""
+    with new_folder(folder / f"step-{progress['step']:07d}") as draft:
+        for file, tensors in files.items():
+            save_file(tensors, draft / file)
+        write_json(draft / PROGRESS, {"schema": 1, **progress})
     for old in checkpoints(folder)[:-KEPT]:
         shutil.rmtree(old)
 
@@ -91,8 +92,8 @@ def load_checkpoint(folder: Path, module: nn.Module, optimiser: torch.optim.Opti
     present = module.state_dict()
     module.load_state_dict({name: like(tensor, present[name]) for name, tensor in newest_weights(folder).items()})
     set_moments = zero.set_state if zero.in_pieces(module) else _set_moments
-    set_moments(module, optimiser, _read(newest / "optimiser.safetensors"))
-    progress = _read_progress(newest / "progress.json")
+    set_moments(module, optimiser, _read(newest / MOMENTS))
+    progress = _read_progress(newest / PROGRESS)
     log.info("going on from step %d", progress.step)
     return progress
 
@@ -128,11 +129,12 @@ def _remedy(file: Path) -> str:
     return f"delete {file.parent}, and start again to go on from the checkpoint before it"
 
 
-def _moments(module: nn.Module, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _moments(module: nn.Module, optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     """The optimiser's tensors as `<moment>/<parameter>`."""
-    state = optimiser.state_dict()["state"]
     names = [name for name, _ in module.named_parameters()]
-    return {f"{moment}/{names[index]}": tensor for index, row in state.items() for moment, tensor in row.items()}
+    for index, row in optimiser.state_dict()["state"].items():
+        for moment, tensor in row.items():
+            yield f"{moment}/{names[index]}", tensor
 
 
 def _set_moments(module: nn.Module, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

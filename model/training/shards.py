@@ -1,7 +1,7 @@
 """Weights that several processes share among them (FSDP2): what is cut, put together for a file, and cut again."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
@@ -50,17 +50,9 @@ def gather_for_keys(adapter: IdentityAdapter) -> None:
         register_fsdp_forward_method(attention, "keys_values")
 
 
-def whole(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
-    """The tensors on the CPU, put together where they are shards: for these all processes must ask, in this order.
-
-    A process that does not `keep` them gets none.
-    """
-    found = {}
-    for name, tensor in tensors.items():
-        full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-        if keep:
-            found[name] = full.detach().cpu().contiguous()
-    return found
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor put together where it is shards: for it all processes must ask, in the same order."""
+    return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach()
 
 
 def like(tensor: Tensor, other: Tensor) -> Tensor:

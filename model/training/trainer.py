@@ -18,16 +18,10 @@ from model.errors import Preempted, UserError
 from model.progress import track
 from model.training.ahead import Ahead
 from model.training.batches import Batch, Batches
-from model.training.checkpoint import (
-    Progress,
-    Window,
-    load_checkpoint,
-    newest_step,
-    newest_weights,
-    save_checkpoint,
-)
+from model.training.checkpoint import Progress, Window, load_checkpoint, newest_step, newest_weights
 from model.training.phases import Phase, phase_at, total_steps
 from model.training.processes import wait_for_all
+from model.training.saver import Saver
 from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
@@ -82,6 +76,7 @@ class Trainer:
         gather_for_keys(adapter)
         self._refuse_apart()
         self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
+        self.saver = Saver(self.work, writes=process.is_main_process)
 
     def train(self, stop: Callable[[], bool] = lambda: False, watch: Watch | None = None) -> list[dict[str, Any]]:
         """Run the remaining steps and return the loss curve: one row each `report_every` steps.
@@ -94,15 +89,16 @@ class Trainer:
         steps: Iterable[int] = range(self.progress.step, last)
         if self.accelerator.is_main_process:  # those of other machines do the same steps
             steps = track(range(self.progress.step, last), "training", unit="steps")
-        for step in steps:
-            phase, within = phase_at(self.loop.phases, step)
-            if watch:
-                watch.before(step, phase, self)
-            self.progress.window.add(self._step(step, phase, within))
-            self._record(step + 1, phase, last, watch)
-            if step + 1 < last and any(self._of_all(stop())):
-                self._save()
-                raise Preempted(f"training stopped after step {step + 1} of {last}, as asked; start it again to go on.")
+        with self.saver:
+            for step in steps:
+                phase, within = phase_at(self.loop.phases, step)
+                if watch:
+                    watch.before(step, phase, self)
+                self.progress.window.add(self._step(step, phase, within))
+                self._record(step + 1, phase, last, watch)
+                if step + 1 < last and any(self._of_all(stop())):
+                    raise self._preempted(step + 1, last)
+            self._all_written()
         return self.progress.curve
 
     def loss(self, number: int, phase: Phase, model: nn.Module | None = None) -> dict[str, torch.Tensor]:
@@ -143,7 +139,7 @@ class Trainer:
                 window.add(dict(zip(found, values, strict=True)))
                 if self.accelerator.sync_gradients:
                     norm = torch.as_tensor(self.accelerator.clip_grad_norm_(self.adapter.parameters(), self.loop.clip))
-                    measures = self._means(window) | {"gradient": float(whole({"norm": norm}, keep=True)["norm"])}
+                    measures = self._means(window) | {"gradient": float(whole(norm))}
                     self._refuse_nonsense(step, phase, measures)
                 self.prepared.step()
                 self.prepared.zero_grad()
@@ -185,7 +181,14 @@ class Trainer:
         if best := trend.left_behind(phase.name, measures["flow"], pictures):
             raise self._refusal(f"the flow loss runs away, {trend.mean:.3g} at step {step + 1} after {best:.3g}")
 
+    def _preempted(self, done: int, last: int) -> Preempted:
+        if self.saver.step != done:
+            self._save()
+        self._all_written()
+        return Preempted(f"training stopped after step {done} of {last}, as asked; start it again to go on.")
+
     def _refusal(self, what: str) -> UserError:
+        self._all_written()
         kept = f"; the checkpoint before it is kept in {self.work}" if newest_step(self.work) else ""
         return UserError(f"training: {what}{kept}; lower learning_rate of the phase, or start from another adapter.")
 
@@ -202,10 +205,15 @@ class Trainer:
                 watch.point(done, phase, means, self)
             window = Window()
         self.progress = replace(self.progress, step=done, window=window)
+        self.saver.check()
         if done % self.loop.checkpoint_every == 0 or done == last:
             self._save()
 
     def _save(self) -> None:
-        write = self.accelerator.is_main_process
-        save_checkpoint(self.work, self.adapter, self.optimiser, self.progress, write=write)
+        self._all_written()
+        self.saver.save(self.adapter, self.optimiser, self.progress)
+
+    def _all_written(self) -> None:
+        """Go on, in all processes, when the newest checkpoint is whole: one that ends takes the others with it."""
+        self.saver.wait()
         wait_for_all(self.accelerator)

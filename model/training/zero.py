@@ -7,7 +7,7 @@ Gradients are summed in the order in which they are ready. Processes agree on it
 does not: the pass of the flow loss comes first, ends each backward pass, and makes all weights ready in its own order.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -59,21 +59,15 @@ def in_pieces(module: nn.Module) -> bool:
     return any(hasattr(parameter, "_hp_mapping") for parameter in module.parameters())
 
 
-def moments(module: nn.Module, optimiser: torch.optim.Optimizer, *, keep: bool) -> dict[str, Tensor]:
-    """The optimiser's tensors as `<moment>/<parameter>` on the CPU, put together: all processes must ask.
-
-    A process that does not `keep` them gets none.
-    """
+def moments(module: nn.Module, optimiser: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    """The optimiser's tensors as `<moment>/<parameter>`, put together: all processes must go through them."""
     from deepspeed.utils import safe_get_full_optimizer_state
 
     (flat,) = optimiser.param_groups[0]["params"]
-    found = {}
     for name, parameter in module.named_parameters():
         for moment, piece in optimiser.state[flat].items():
-            whole = safe_get_full_optimizer_state(parameter, moment) if piece.shape == flat.shape else piece.clone()
-            if keep:
-                found[f"{moment}/{name}"] = whole.cpu()
-    return found
+            whole = safe_get_full_optimizer_state(parameter, moment) if piece.shape == flat.shape else piece
+            yield f"{moment}/{name}", whole
 
 
 def set_state(module: nn.Module, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

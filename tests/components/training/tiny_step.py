@@ -24,7 +24,7 @@ from model import presets
 from model.artefacts import write_json
 from model.presets import AdapterSize, Preset, nano
 from model.training import cache
-from model.training.checkpoint import save_checkpoint
+from model.training.checkpoint import write_checkpoint
 from tests.model.tiny import SIZES, tiny_backbone
 from tests.model.training.tiny_company import autoencoder_in_company, recogniser_in_company, texts_in_company
 from tests.model.training.tiny_dataset import tiny_dataset
@@ -80,7 +80,7 @@ def inputs(folder: Path, *, success: bool = True) -> dict[str, Any]:
 
 def hold_on(*given: Any, **rest: Any) -> None:
     """Save the checkpoint, say so, and wait for as long as there is who started this."""
-    save_checkpoint(*given, **rest)
+    write_checkpoint(*given, **rest)
     sys.stdout.write("saved\n")
     sys.stdout.flush()
     beginner = multiprocessing.parent_process()
@@ -106,6 +106,6 @@ if __name__ == "__main__":
     for number in filter(str.isdecimal, sys.argv[2:]):
         patch.setattr(cache, "put", killed_before(int(number)))
     if "hold" in sys.argv[2:]:
-        patch.setattr("model.training.trainer.save_checkpoint", hold_on)
+        patch.setattr("model.training.saver.write_checkpoint", hold_on)
     config = SHORT.model_copy(update={"accumulate": 2 if "twice" in sys.argv[2:] else 1})
     run(**{name: place / name for name in ("dataset", "validation", "model")}, config=config)
