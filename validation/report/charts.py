@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from markupsafe import Markup, escape
 
@@ -25,6 +25,12 @@ ABOVE, BELOW = 14, 16  # px of a label from its point
 NAMED = 170  # characters of a label that a chart keeps
 
 
+def interval(figure: Mapping[str, Any]) -> Interval:
+    """Mean and ends of a figure; where it has no ends it is drawn as a point."""
+    mean = figure["mean"]
+    return (mean, mean, mean) if figure["low"] is None else (mean, figure["low"], figure["high"])
+
+
 @dataclass(frozen=True)
 class Point:
     """One system on the plane: copy-paste `x` and SimGT `y`; `style` is the name of its colour and shape."""
@@ -33,6 +39,11 @@ class Point:
     style: str
     x: Interval
     y: Interval
+
+    @classmethod
+    def of(cls, label: str, style: str, figures: Mapping[str, Any]) -> Self:
+        """The point of a system's figures, by metric."""
+        return cls(label, style, interval(figures["copy_paste"]), interval(figures["sim_gt"]))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,11 @@ import jinja2
 from PIL import Image
 
 from model.words import counted
+from validation.benchmark.metrics import CHAMPION
 
 TEMPLATES = Path(__file__).with_name("templates")
 QUALITY = 88  # of pictures inside a page
+NAMES = {"model": "model", CHAMPION: "champion", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
 WHOLE = {"all": "All cases", "compared": "The cases that the champion has not seen"}
 LARGEST = 512  # px of a side of such a picture: a page with a hundred of them must open on a phone
 
@@ -37,6 +39,11 @@ def render(template: str, **context: Any) -> str:
         "moment": moment,
     }
     return environment.get_template(template).render(**context)
+
+
+def in_order(systems: Mapping[str, Any]) -> dict[str, Any]:
+    """What there is of the systems with a name, in the order of reading: JSON files are sorted by name."""
+    return {name: systems[name] for name in NAMES if name in systems}
 
 
 def plain(value: float) -> str:

@@ -11,19 +11,15 @@ from validation.benchmark.metrics import METRICS
 from validation.gate.evidence import Champion, Inputs, Scores
 from validation.gate.figures import COMPARED
 from validation.report import published
-from validation.report.charts import Bar, Interval, Point, intervals, plane
+from validation.report.charts import Bar, Point, intervals, plane
 from validation.report.facts import facts
-from validation.report.page import render
+from validation.report.page import NAMES as SYSTEMS
+from validation.report.page import in_order, render
 from validation.report.strips import Shown, strip
 
 SHOWN = 20  # worst cases
 BEGIN, END = "<!-- overrides: begin -->", "<!-- overrides: end -->"
-NAMES = {
-    "model": "candidate",
-    "champion": "champion",
-    "adapter_off": "adapter off",
-    "reference_pasted": "reference pasted",
-}
+NAMES = SYSTEMS | {"model": "candidate"}
 REACH = 0.25  # of the chart of rules: further from its bound than that is far enough
 Figures = Mapping[str, Mapping[str, Any]]
 Rules = Sequence[Mapping[str, Any]]
@@ -38,7 +34,7 @@ def reviewer_page(decision: Mapping[str, Any], inputs: Inputs) -> str:
         banner=_banner(decision),
         names=NAMES,
         metrics=METRICS,
-        figures={part: _ordered(systems) for part, systems in figures.items()},
+        figures={part: in_order(systems) for part, systems in figures.items()},
         plane=_plane(figures.get(COMPARED, figures["all"])) if figures else None,
         compared=COMPARED,
         landmarks=published,
@@ -60,22 +56,8 @@ def _banner(decision: Mapping[str, Any]) -> Markup:
     return Markup(f"{BEGIN}{inside}{END}")  # noqa: S704  (the template has escaped every text)
 
 
-def _ordered(systems: Figures) -> dict[str, Any]:
-    return {name: systems[name] for name in NAMES if name in systems}
-
-
-def _interval(figure: Mapping[str, Any]) -> Interval:
-    """Mean and ends; one person has no interval and is drawn as a point."""
-    mean = figure["mean"]
-    return (mean, mean, mean) if figure["low"] is None else (mean, figure["low"], figure["high"])
-
-
 def _plane(systems: Figures) -> Markup:
-    points = [
-        Point(NAMES[name], name, _interval(found["copy_paste"]), _interval(found["sim_gt"]))
-        for name, found in _ordered(systems).items()
-        if "copy_paste" in found
-    ]
+    points = [Point.of(NAMES[name], name, found) for name, found in in_order(systems).items() if "copy_paste" in found]
     return plane(points, published.landmarks())
 
 

@@ -9,12 +9,11 @@ import pyarrow.parquet as pq
 from markupsafe import Markup
 
 from model.artefacts import read_json
-from validation.benchmark.metrics import CHAMPION, METRICS
-from validation.report.charts import BOUND, COPY, Bar, Interval, Point, intervals, plane
-from validation.report.page import render
+from validation.benchmark.metrics import METRICS
+from validation.report.charts import BOUND, COPY, Bar, Point, interval, intervals, plane
+from validation.report.page import NAMES, in_order, render
 from validation.report.strips import Row, Shown, strip
 
-NAMES = {"model": "model", CHAMPION: "champion", "adapter_off": "adapter off", "reference_pasted": "reference pasted"}
 BOUNDS = {"ground truth at this size": BOUND, "output = reference": COPY}
 SHOWN = 6  # cases at each end
 
@@ -49,39 +48,27 @@ def _judged(table: Path, judge: str) -> pd.DataFrame:
 
 
 def _ordered(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores with systems and judges in the order of reading: JSON files are sorted by name."""
+    """The scores with systems and judges in the order of reading."""
     judges = dict(sorted(scores["judges"].items(), key=lambda item: (item[0] != scores["judge"], item[0])))
-    slices = {name: _by_name(systems) for name, systems in scores["slices"].items()}
-    return {**scores, "judges": judges, "systems": _by_name(scores["systems"]), "slices": slices}
-
-
-def _by_name(systems: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: systems[name] for name in NAMES if name in systems}
-
-
-def _interval(figure: Mapping[str, float]) -> Interval:
-    return figure["mean"], figure["low"], figure["high"]
+    slices = {name: in_order(systems) for name, systems in scores["slices"].items()}
+    return {**scores, "judges": judges, "systems": in_order(scores["systems"]), "slices": slices}
 
 
 def _plane(scores: Mapping[str, Any], judge: str) -> Markup:
     """SimGT against copy-paste: the systems, and the two bounds that the sanity rows give."""
     points = [
-        Point(NAMES[system], system, _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
-        for system, found in _by_name(scores["systems"]).items()
+        Point.of(NAMES[system], system, found[judge])
+        for system, found in in_order(scores["systems"]).items()
         if "copy_paste" in found[judge]
     ]
-    bounds = [
-        Point(name, BOUNDS[name], _interval(found[judge]["copy_paste"]), _interval(found[judge]["sim_gt"]))
-        for name, found in scores["sanity"].items()
-        if name in BOUNDS
-    ]
+    bounds = [Point.of(name, BOUNDS[name], found[judge]) for name, found in scores["sanity"].items() if name in BOUNDS]
     return plane([*bounds, *points])
 
 
 def _forest(figures: Mapping[str, Mapping[str, float]], other: str) -> Markup:
     """The model's differences to one baseline, metric by metric."""
     bars = [
-        Bar(metric.label, _interval(figures[name]), _good(figures[name], metric.better))
+        Bar(metric.label, interval(figures[name]), _good(figures[name], metric.better))
         for name, metric in METRICS.items()
         if name in figures
     ]
