@@ -7,20 +7,19 @@ Ends with 1 where the service fell, left somebody unanswered or grew.
 
 import asyncio
 import base64
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import numpy as np
 import psutil
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -112,11 +111,14 @@ def show(seen: Seen, rate: float, capacity: float) -> bool:
     return all(good.values())
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(
+    bento: Path,
+    reference: Path,
+    minutes: Annotated[float, typer.Argument()] = 5,
+    times: Annotated[float, typer.Argument()] = 4,
+) -> None:
     """Start the Bento, learn its capacity, and overload it."""
-    bento, reference = Path(arguments[0]), Path(arguments[1]).read_bytes()
-    minutes, times = (float(value) for value in (*arguments[2:], *("5", "4")[len(arguments) - 2 :]))
-    order = {"prompt": "a person smiling", "references": [base64.b64encode(reference).decode()]}
+    order = {"prompt": "a person smiling", "references": [base64.b64encode(reference.read_bytes()).decode()]}
     with tempfile.TemporaryDirectory() as scratch, serving(bento, Path(scratch), 600) as (client, _):
         start = time.monotonic()
         with ThreadPoolExecutor(CLIENTS) as pool:
@@ -134,8 +136,10 @@ def main(arguments: Sequence[str]) -> int:
         seen = asyncio.run(run())
         alive = ready(client)
         Console().print(f"{'yes' if alive else 'NO '}  ready afterwards")
-        return 0 if show(seen, times * capacity, capacity) and alive else 1
+        good = show(seen, times * capacity, capacity) and alive
+    if not good:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    typer.run(main)

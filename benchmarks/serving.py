@@ -1,11 +1,10 @@
 """The service beside the plain pipeline call on the same pictures, its throughput, and what keeping identities saves.
 
-python -m benchmarks.serving BENTO REFERENCE
+python -m benchmarks.serving BENTO REFERENCE [ROUNDS]
 """
 
 import base64
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,11 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import numpy as np
 import torch
+import typer
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -129,25 +129,25 @@ def batches(pipeline: Sampler, request: Request) -> None:
     Console().print(f"a picture in a batch of {', '.join(taken)}")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Start the Bento and measure; 1 where pictures differ or the overhead is not kept."""
-    bento, reference = Path(arguments[0]), Path(arguments[1]).read_bytes()
-    rounds = int(arguments[2]) if len(arguments) > 2 else ROUNDS
+def main(bento: Path, reference: Path, rounds: Annotated[int, typer.Argument()] = ROUNDS) -> None:
+    """Start the Bento and measure; ends with 1 where pictures differ or the overhead is not kept."""
+    photo = reference.read_bytes()
     model = bento / "src" / "bundle" / MODEL
     pipeline, keeping = Sampler.load(model), Sampler.load(model)
     keeping.encode_text = KeptTexts(keeping.encode_text)
-    pixels = read_bytes(reference, "reference")
+    pixels = read_bytes(photo, "reference")
     face = only_face(load_faces(pipeline.preset).analyse([pixels])[0], "reference")
     request = Request(PROMPT, face.embedding[None], *pipeline.layout(1), seed=7)
-    order = {"prompt": PROMPT, "references": [base64.b64encode(reference).decode()], "seed": 7}
+    order = {"prompt": PROMPT, "references": [base64.b64encode(photo).decode()], "seed": 7}
     with tempfile.TemporaryDirectory() as scratch, serving(bento, Path(scratch), 600) as (client, ready):
         Console().print(f"ready in {ready:.1f} s")
         good = overhead(client, lambda: pipeline([request])[0], lambda: keeping([request])[0], order, rounds)
         throughput(client, order, rounds)
     identity_path(model, request, rounds)
     batches(pipeline, request)
-    return 0 if good else 1
+    if not good:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    typer.run(main)
