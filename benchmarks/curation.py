@@ -34,13 +34,14 @@ from components.curation.seen import listed
 from components.curation.sources.folder import scan
 from components.files import digest_table
 from model.boxes import iou
+from model.cores import cores
 from model.faces.analyser import Analyser, Face, FaceAnalyser, PlanesToEmbeddings
 from model.faces.detector import Detector, PlanesToFaces
 from model.faces.inference import Eager, Inference
 from model.faces.recogniser import load_recogniser
 
 ROUNDS = 3
-CORES = len(os.sched_getaffinity(0))
+CORES = cores()
 Seen = dict[str, list[tuple[NDArray[np.float32], NDArray[np.float32]]]]  # boxes and embeddings by the photo's path
 console = Console()
 
