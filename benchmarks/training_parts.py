@@ -66,7 +66,7 @@ def nano_parts() -> Parts:
     return Parts(chosen, model, judges, TextEncoder.load(chosen.text_tokens).encode, device, chosen.bucket(PEOPLE))
 
 
-def flux_parts(device: torch.device, pixels: int = 512, depth: float = 1) -> Parts:
+def flux_parts(device: torch.device, pixels: int, depth: float) -> Parts:
     """Networks of FLUX.1-dev's size with random weights: the same work, pictures of noise.
 
     Frozen ones are in bfloat16, the adapter is in 32 bits. The text encoders are T5-XXL's encoder and a vector of noise
