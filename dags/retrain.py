@@ -19,7 +19,6 @@ from dags.command import CommandOperator
 HOST = os.environ.get("WITHANYONE_KFP_HOST", "")
 REPORTS = os.environ.get("WITHANYONE_REPORTS", "")
 WEEK = timedelta(days=7)
-BODY = """{{ ti.xcom_pull(task_ids="read_decision")["body"] }}"""
 
 
 @dag(
@@ -55,7 +54,7 @@ def retrain() -> None:
     ask = ApprovalOperator(
         task_id="approve",
         subject='Promote the run {{ ti.xcom_pull(task_ids="read_decision")["run"] }}?',
-        body=BODY,
+        body='{{ ti.xcom_pull(task_ids="read_decision")["body"] }}',
         params={
             "reason": Param(None, type=["null", "string"], description="Why, where the verdict is hold: recorded.")
         },
