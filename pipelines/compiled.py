@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -19,40 +20,38 @@ def write_ir(out: Path, settings: Mapping[str, BaseModel], cluster: Cluster) -> 
 
     Raises UserError for what would otherwise fail in a pod.
     """
-    from kfp.compiler import Compiler
-
-    from pipelines.retrain import retrain_pipeline, steps_of
-    from pipelines.runners import cluster_runner
+    from pipelines.retrain import steps_of
 
     check_together(settings)
     check_devices(steps_of(settings), settings, cluster)
-    with new_file(out) as draft:
-        named = draft.with_suffix(".yaml")  # kfp writes to no other ending
-        Compiler().compile(retrain_pipeline(settings, cluster_runner(cluster)), str(named))
-        named.replace(draft)
+    _compile(out, settings, cluster)
     return f"{re.sub('[^a-z0-9.]+', '-', version('withanyone').lower())}-{file_digest(out)[:12]}"
 
 
 def write_manifests(out: Path, settings: Mapping[str, BaseModel], cluster: Cluster) -> None:
     """Write the objects Pipeline and PipelineVersion to `out`; another content is another PipelineVersion."""
-    from kfp.compiler import Compiler, KubernetesManifestOptions
+    from kfp.compiler import KubernetesManifestOptions
+
+    with new_file(out) as draft:
+        name = write_ir(draft, settings, cluster)
+        options = KubernetesManifestOptions(
+            pipeline_name=PIPELINE,
+            pipeline_version_name=f"{PIPELINE}-{name}",
+            pipeline_version_display_name=name,
+            namespace=cluster.namespace,
+            include_pipeline_manifest=True,
+        )
+        _compile(draft, settings, cluster, kubernetes_manifest_format=True, kubernetes_manifest_options=options)
+
+
+def _compile(out: Path, settings: Mapping[str, BaseModel], cluster: Cluster, **form: Any) -> None:
+    """Write the graph to `out`, in another `form` than IR YAML where the compiler is told of one."""
+    from kfp.compiler import Compiler
 
     from pipelines.retrain import retrain_pipeline
     from pipelines.runners import cluster_runner
 
     with new_file(out) as draft:
-        name = write_ir(draft, settings, cluster)
-        named = draft.with_suffix(".yaml")
-        Compiler().compile(
-            retrain_pipeline(settings, cluster_runner(cluster)),
-            str(named),
-            kubernetes_manifest_format=True,
-            kubernetes_manifest_options=KubernetesManifestOptions(
-                pipeline_name=PIPELINE,
-                pipeline_version_name=f"{PIPELINE}-{name}",
-                pipeline_version_display_name=name,
-                namespace=cluster.namespace,
-                include_pipeline_manifest=True,
-            ),
-        )
+        named = draft.with_suffix(".yaml")  # kfp writes to no other ending
+        Compiler().compile(retrain_pipeline(settings, cluster_runner(cluster)), str(named), **form)
         named.replace(draft)
