@@ -192,7 +192,7 @@ def _no_slice(column: str) -> Outcome:
 
 
 def _measured(metric: str, comparison: Comparison) -> bool:
-    return metric in METRICS and any(metric in sheet.values for sheet in (comparison.ours, comparison.others[CHAMPION]))
+    return any(metric in sheet.values for sheet in (comparison.ours, comparison.others[CHAMPION]))
 
 
 def _side(metric: str) -> Literal["above", "below"]:

@@ -57,7 +57,7 @@ class Thresholds(Settings):
         """Refuse names of no metric, or of one that is better neither high nor low."""
         good = [name for name, metric in METRICS.items() if metric.better != "neither"]
         for name in value:
-            if name not in {*good, *QUALITY}:
+            if name not in good:
                 near = get_close_matches(name, good, 1, 0.0)[0]
                 raise ValueError(f"'{name}' is no metric with a better side; the nearest is '{near}'")
         return value
