@@ -150,17 +150,24 @@ def _blending(found: NDArray[np.floating], truth: Truth, chosen: NDArray[np.int6
 
 def by_case(rows: pd.DataFrame, system: str, judge: str, metric: str) -> "pd.Series[float]":
     """One value a case (the mean over its seeds), sorted by case; cases without the metric are absent."""
+    return _means_by_case(rows, system, judge, [metric])[metric].dropna()
+
+
+def _means_by_case(rows: pd.DataFrame, system: str, judge: str, measured: Sequence[str]) -> pd.DataFrame:
+    """The mean of each metric over a case's seeds, one row a case in their order; all at once takes no longer."""
     chosen = rows[(rows["system"] == system) & (rows["judge"] == judge)]
-    return chosen.groupby("case_id", sort=True)[metric].mean().dropna()
+    return chosen.groupby("case_id", sort=True)[list(measured)].mean()
+
+
+def _measured(rows: pd.DataFrame) -> list[str]:
+    """The metrics that the rows have a column of."""
+    return [metric for metric in metrics.METRICS if metric in rows.columns]
 
 
 def figures(rows: pd.DataFrame, system: str, judge: str) -> Figures:
     """Figure of each metric that at least one case has; those that were not measured have no column."""
-    found = {
-        metric: figure(by_case(rows, system, judge, metric).to_numpy(float))
-        for metric in metrics.METRICS
-        if metric in rows.columns
-    }
+    means = _means_by_case(rows, system, judge, _measured(rows))
+    found = {metric: figure(means[metric].dropna().to_numpy(float)) for metric in means.columns}
     return {metric: value for metric, value in found.items() if value is not None}
 
 
@@ -193,11 +200,14 @@ def slices(rows: pd.DataFrame, systems: Sequence[str], judges: Sequence[str]) ->
 def differences(rows: pd.DataFrame, system: str, others: Iterable[str], judges: Sequence[str]) -> dict[str, Any]:
     """`{other: {judge: {metric: figure of system minus other}}}`, paired by case."""
     result: dict[str, Any] = {}
+    measured = _measured(rows)
+    ours = {judge: _means_by_case(rows, system, judge, measured) for judge in judges}
     for other in others:
         result[other] = {judge: {} for judge in judges}
         for judge in judges:
-            for metric in filter(rows.columns.__contains__, metrics.METRICS):
-                value = difference(by_case(rows, system, judge, metric), by_case(rows, other, judge, metric))
+            theirs = _means_by_case(rows, other, judge, measured)
+            for metric in measured:
+                value = difference(ours[judge][metric].dropna(), theirs[metric].dropna())
                 if value is not None:
                     result[other][judge][metric] = value.as_json()
     return result
