@@ -17,7 +17,7 @@ PIXEL_SETTINGS = ("recogniser", "max_pixels", "min_side", "max_side")  # all tha
 
 def load(config: CurationConfig) -> Analyser:
     """The networks that the settings name."""
-    return load_analyser(config.recogniser, Path(config.pack) if config.pack else None, config.device)
+    return load_analyser(config.recogniser, Path(config.pack).expanduser() if config.pack else None, config.device)
 
 
 def recogniser(config: CurationConfig) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.gate.config import GateConfig
+from components.gate.config import GateConfig, named
 from components.gate.deletion import no_open_request
 from model.artefacts import UnreadableError, folder_digest, new_folder, read_json, write_json
 from model.errors import UserError
@@ -45,12 +45,12 @@ def replay_decision(
         if not path.is_dir():
             raise UserError(f"{path} is no folder: name the {name} that the decision was made from with --{name}")
     wanted = stated["inputs"].get("champion_scores")
-    reigning = Path(champion) if champion else _champion(folder, wanted) if wanted else None
+    reigning = named(champion) or (_champion(folder, wanted) if wanted else None)
     for name, file in (("forgotten", forgotten), ("shadow", shadow)):
         if name in stated["inputs"] and not file:
             raise UserError(f"the decision was made with {FURTHER[name]}: name it, --set gate.{name}=FILE")
-    listed, trial = GateConfig(forgotten=forgotten).tombstones(), Path(shadow) if shadow else None
-    inputs = Inputs(**paths, champion=reigning, forgotten=listed, shadow=trial)
+    listed = GateConfig(forgotten=forgotten).tombstones()
+    inputs = Inputs(**paths, champion=reigning, forgotten=listed, shadow=named(shadow))
     rules = [no_open_request(listed)]
     return Replayed(str(stated["verdict"]), replay(stated, lambda limits: decide(inputs, limits, rules)))
 

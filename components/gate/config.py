@@ -1,5 +1,6 @@
 """Settings of the step `gate`."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -9,6 +10,11 @@ from model.errors import UserError
 from validation.gate.thresholds import Thresholds
 
 REMEDY = f"name the photo folder, or the file {FORGOTTEN} that `withanyone forget` writes into it"
+
+
+def named(text: str) -> Path | None:
+    """The file or folder that a setting names; None where it is empty."""
+    return Path(os.path.expanduser(text)) if text else None  # noqa: PTH111  (a home of nobody is missing evidence)
 
 
 class GateConfig(Thresholds):
@@ -42,13 +48,13 @@ class GateConfig(Thresholds):
 
         Raises UserError for a file of another name: it would be looked for under its own, and nobody found.
         """
-        place = Path(self.forgotten)
-        if place.is_file() and place.name != FORGOTTEN:
+        place = named(self.forgotten)
+        if place and place.is_file() and place.name != FORGOTTEN:
             raise UserError(f"gate.forgotten '{place}' is a file of another name than {FORGOTTEN}: {REMEDY}")
-        if self.forgotten and place.is_dir():
+        if place and place.is_dir():
             file = place / FORGOTTEN
             return file if file.exists() else None
-        return place if self.forgotten else None
+        return place
 
     def limits(self) -> Thresholds:
         """The thresholds alone."""

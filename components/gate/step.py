@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from components.gate.config import GateConfig
+from components.gate.config import GateConfig, named
 from components.gate.deletion import no_open_request
 from model.artefacts import new_folder, write_json
 from validation.gate.decision import decide
@@ -15,9 +15,8 @@ log = logging.getLogger(__name__)
 
 def run(*, dataset: Path, validation: Path, model: Path, scores: Path, decision: Path, config: GateConfig) -> None:
     """Write `decision.json` and the reviewer's page; broken evidence is a decision too: `reject`."""
-    champion = Path(config.champion) if config.champion else None
-    shadow = Path(config.shadow) if config.shadow else None
-    inputs = Inputs(dataset, validation, model, scores, champion, config.tombstones(), shadow)
+    others = named(config.champion), config.tombstones(), named(config.shadow)
+    inputs = Inputs(dataset, validation, model, scores, *others)
     found = decide(inputs, config.limits(), [no_open_request(inputs.forgotten)])
     with new_folder(decision) as draft:
         write_json(draft / "decision.json", found)

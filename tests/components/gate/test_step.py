@@ -29,6 +29,19 @@ def test_the_decision_is_replayed_byte_for_byte(tmp_path: Path) -> None:
     assert "Promote" in (tmp_path / "first" / "report.html").read_text()
 
 
+def test_settings_may_name_what_is_below_the_users_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make(tmp_path / "new", Wishes({"sim_gt": 0.05}))
+    champion = make(tmp_path / "old", Wishes(weights="old"), made.dataset)
+    monkeypatch.setenv("HOME", str(champion.scores.parent))
+    Tombstones().write(champion.scores.parent)
+    config = GateConfig(champion=f"~/{champion.scores.name}", forgotten="~")
+    run(**made.paths(), decision=tmp_path / "decision", config=config)
+    assert read_json(tmp_path / "decision" / "decision.json")["verdict"] == "promote"
+    assert replay_decision(tmp_path / "decision", made.paths(), config.champion, config.forgotten).changes == []
+    run(**made.paths(), decision=tmp_path / "nobody", config=GateConfig(champion="~nobody-of-that-name/scores"))
+    assert read_json(tmp_path / "nobody" / "decision.json")["verdict"] == "reject"
+
+
 def test_broken_evidence_is_a_decision(tmp_path: Path) -> None:
     made = make(tmp_path / "new")
     (made.scores / "scores.json").write_text("<script>")
