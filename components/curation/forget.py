@@ -118,8 +118,8 @@ def _refuse_others(folder: Path, dataset: Dataset) -> None:
 
 
 def _of_centre(person: str, dataset: Dataset, centre: NDArray[np.float32], name: str | None = None) -> Tombstone:
-    """Faces near the centre count as the person's, by the margin nearer than faces that are given the name."""
-    similarity = _similarity(dataset)
+    """Faces count as the person's from the margin below the similarity at which faces are given the name."""
+    similarity = max(0.0, dataset.manifest["calibration"]["threshold"] - dataset.manifest["settings"]["margin"])
     shown = (_similarities(dataset, centre) >= similarity) | (dataset.faces["identity"] == name)
     return Tombstone(
         name_sha256=name_digest(person),
@@ -129,10 +129,6 @@ def _of_centre(person: str, dataset: Dataset, centre: NDArray[np.float32], name:
         similarity=similarity,
         since=dt.datetime.now(dt.UTC).date(),
     )
-
-
-def _similarity(dataset: Dataset) -> float:
-    return max(0.0, dataset.manifest["calibration"]["threshold"] - dataset.manifest["settings"]["margin"])
 
 
 def _who(stone: Tombstone) -> tuple[str, str]:
@@ -184,10 +180,10 @@ def _drop_kept(stone: Tombstone) -> None:
     for folder in sorted(work_folder("curate", ".").iterdir()):
         with Looks(folder) as looks:
             keys = looks.showing(set(stone.photos), np.array(stone.centre, np.float32), stone.similarity)
-            looks.forget(keys)
-            photos = {*stone.photos, *(key[:ID_DIGITS] for key in keys)}
+            photos = {key[:ID_DIGITS] for key in keys}
             drop_answers(photos)
             forget_downloads(photos)
+            looks.forget(keys)  # at the end: after a stop, they alone say which photos show the face
 
 
 def _nearest(stone: Tombstone, dataset: Dataset) -> float | None:

@@ -1,6 +1,7 @@
 """A forgotten person: gone from the next version and from what is kept, known again by face, named nowhere."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,29 @@ def test_a_stop_before_the_new_version_is_made_up_for(
     assert list(Dataset.open(folder).identities.index) == ["Anna", "Bea", "Cem"]
     forget("Anna", tmp_path / "album", folder)
     assert list(Dataset.open(folder).identities.index) == ["Bea", "Cem"]
+
+
+def test_a_stop_before_a_photo_that_left_the_folder_is_forgotten_is_made_up_for(
+    curate: Curate, album: Photos, painted: Paint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = painted(1, seed=40)
+    image = hashlib.sha256(left).hexdigest()[:ID_DIGITS]
+    curate(album | {"z.png": left}, config=CONFIG)
+    folder = curate(album, config=CONFIG)
+    features = feature_file(cache_folder(FEATURES), image, "0")
+    features.parent.mkdir(parents=True, exist_ok=True)
+    features.touch()
+
+    def stops(photos: Collection[str]) -> None:
+        if image in photos:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("components.curation.forget.drop_answers", stops)
+        with pytest.raises(KeyboardInterrupt):
+            forget("Anna", tmp_path / "album", folder)
+    forget("Anna", tmp_path / "album", folder)
+    assert not features.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"people": [{}]}', b'{"folk": []}'])
