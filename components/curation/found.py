@@ -36,7 +36,7 @@ class Found:
         """[N] shorter side of the boxes, pixels."""
         return np.minimum(self.box[:, 2] - self.box[:, 0], self.box[:, 3] - self.box[:, 1])
 
-    @property
+    @cached_property
     def length(self) -> NDArray[np.float32]:
         """[N] the root of the boxes' areas, pixels, at least 1."""
         width, height = np.maximum(self.box[:, 2:] - self.box[:, :2], 1).T

@@ -64,6 +64,12 @@ def named_photos(people: int) -> tuple[Found, Counting]:
     return replace(found, photos=Album(source, np.arange(len(photos))), fingerprint=prints), source
 
 
+def test_what_each_person_asks_of_all_faces_is_worked_out_once() -> None:
+    found, _ = named_photos(4)
+    assert found.length is found.length
+    assert found.counts is found.counts
+
+
 def test_photos_are_made_many_at_a_time(tmp_path: Path) -> None:
     found, source = named_photos(400)
     good = np.ones(len(found.photo), np.bool_)
