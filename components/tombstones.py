@@ -53,14 +53,11 @@ class Tombstones(BaseModel):
         path = folder / FORGOTTEN
         try:
             path.lstat()
+            if not path.is_file():  # a pipe would never end, and a link to nowhere is no sign that nobody is forgotten
+                raise UserError(_unreadable(path, "it is neither a file nor a link to one"))
+            return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return cls()
-        except OSError as error:
-            raise UserError(_unreadable(path, error.strerror)) from error
-        if not path.is_file():  # a pipe would never end, and a link to nowhere is no sign that nobody is forgotten
-            raise UserError(_unreadable(path, "it is neither a file nor a link to one"))
-        try:
-            return cls.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise UserError(_unreadable(path, error.errors()[0]["msg"])) from error
         except OSError as error:
@@ -68,10 +65,10 @@ class Tombstones(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write them into `folder`."""
+        path = folder / FORGOTTEN
         try:
-            write_json(folder / FORGOTTEN, self.model_dump(mode="json"))
+            write_json(path, self.model_dump(mode="json"))
         except OSError as error:
-            path = folder / FORGOTTEN
             raise UserError(f"{path} cannot be written ({error.strerror}): make the folder writable") from error
 
     def named(self, path: str, person: str = "") -> bool:
