@@ -61,17 +61,14 @@ def csv_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
         delimiter, names = _header(path, file.readline(), columns)
         file.seek(0)
         reader = csv.reader(file, delimiter=delimiter, strict=True)  # else a quote left open would swallow the rest
-        begins = 1
+        begins = 1  # the line on which the next row does
         try:
-            next(reader)
-            begins = reader.line_num + 1
-            for cells in reader:
+            for number, cells in enumerate(reader):
                 begins = reader.line_num + 1
-                if any(cell.strip() for cell in cells):
+                if number and any(cell.strip() for cell in cells):  # the first names the columns
                     yield _csv_row(path, reader.line_num, names, cells, columns)
         except csv.Error as error:
-            where = f"at line {begins}"
-            raise UserError(f"{path} is not readable as CSV {where} ({error}): mend that line") from error
+            raise UserError(f"{path} is not readable as CSV at line {begins} ({error}): mend that line") from error
 
 
 def parquet_rows(path: Path, columns: Columns) -> Iterator[Row | BadRow]:
