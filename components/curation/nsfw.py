@@ -28,8 +28,6 @@ class NsfwExaminer:
 
     def examine(self, photos: Sequence[NDArray[np.uint8]]) -> list[Marks]:
         """The marks of RGB photos [H, W, 3] of any size."""
-        if not photos:
-            return []
         batch = np.stack([_prepared(photo) for photo in photos])
         (scores,) = self._session.run(None, {self._session.get_inputs()[0].name: batch})
         return [{"nsfw": float(score)} for score in scores[:, 1]]
@@ -39,8 +37,7 @@ class NsfwExaminer:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # the pass runs one part a core
-        options.inter_op_num_threads = 1
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # the pass runs one part a core
         return onnxruntime.InferenceSession(str(weight("open-nsfw")), options, providers=["CPUExecutionProvider"])
 
 

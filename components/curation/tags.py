@@ -34,15 +34,12 @@ class TagExaminer:
 
         from components.curation.efficientnet import logits
 
-        if not photos:
-            return []
         batch = torch.from_numpy(np.stack([_prepared(photo) for photo in photos]))
         chances = logits(self._tensors, batch).softmax(-1).numpy()
         return [{"tags": self._tags(row)} for row in chances]
 
     @cached_property
-    def labels(self) -> list[str]:
-        """The 1000 labels, in the order of the network's classes."""
+    def _names(self) -> list[str]:
         return class_names()
 
     @cached_property
@@ -53,11 +50,11 @@ class TagExaminer:
 
     def _tags(self, chances: NDArray[np.float32]) -> list[tuple[str, float]]:
         best = np.argsort(-chances)[:TAGS]
-        return [(self.labels[place], float(chances[place])) for place in best if chances[place] >= FLOOR]
+        return [(self._names[place], float(chances[place])) for place in best if chances[place] >= FLOOR]
 
 
 def class_names() -> list[str]:
-    """The first word or phrase that WordNet has for each ImageNet class."""
+    """The first word or phrase that WordNet has for each of the 1000 ImageNet classes, in the network's order."""
     lines = weight("imagenet-names").read_text(encoding="utf-8").splitlines()
     lemmas = dict(line.split("\t", 1) for line in lines if line)
     return [lemmas[number].split(",")[0] for number in weight("imagenet-classes").read_text().split()]

@@ -14,7 +14,6 @@ def test_portraits_are_harmless_whatever_their_size_and_company() -> None:
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert min(together) >= 0
     assert max(together) < 0.2
-    assert examiner.examine([]) == []
     assert len(examiner.version) == 64
 
 
