@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from itertools import islice
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from anyio.from_thread import start_blocking_portal
 
 from components.photos.urls.fetch import Fetcher, Outcome
 from components.photos.urls.kept import stored_at, take_back, whole
-from components.photos.urls.ledger import ledger
+from components.photos.urls.ledger import Ledger
 from components.photos.urls.limits import Limits
 from components.photos.urls.network import connection_pool
 from components.photos.urls.refusal import FORGOTTEN, of_forgotten
@@ -20,19 +20,16 @@ from components.photos.urls.wanted import Wanted
 from components.tombstones import Tombstones
 from model.progress import track
 
-NOBODY = Tombstones()
 log = logging.getLogger(__name__)
 
 
-def download(
-    wanted: Sequence[Wanted], work: Path, limits: Limits, forgotten: Tombstones = NOBODY
-) -> dict[str, Outcome]:
+def download(wanted: Sequence[Wanted], work: Path, limits: Limits, forgotten: Tombstones) -> dict[str, Outcome]:
     """How each photo ended, by key; the pictures lie in `work` under `stored_at`. Raises OSError of the disk only.
 
     What `work` knows of an earlier download is not asked for again, except what failed for a passing reason and
     pictures that are gone. Photos of people who are `forgotten` are not asked for where they are known.
     """
-    with ledger(work) as book:
+    with closing(Ledger(work)) as book:
         barred = {outcome.key: outcome for outcome in _barred(wanted, book.known, forgotten)}
         for key in barred:
             stored_at(work, key).unlink(missing_ok=True)

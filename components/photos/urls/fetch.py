@@ -50,7 +50,7 @@ class Fetcher:
     """
 
     def __init__(
-        self, pool: httpcore.AsyncConnectionPool, limits: Limits, folder: Path, barred: Collection[str] = ()
+        self, pool: httpcore.AsyncConnectionPool, limits: Limits, folder: Path, barred: Collection[str]
     ) -> None:
         self.pool = pool
         self.limits = limits

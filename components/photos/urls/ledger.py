@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,9 +13,10 @@ NAME = "outcomes.jsonl"
 
 
 class Ledger:
-    """An open ledger: what it knew when it was opened, by key, and a place for more."""
+    """The open ledger of a download into `folder`: what it knew when it was opened, by key, and a place for more."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: Path) -> None:
+        path = folder / NAME
         self.known = {outcome.key: outcome for outcome in outcomes(path)}
         self.file = path.open("a+b")
         if self.file.tell():
@@ -30,15 +30,8 @@ class Ledger:
             self.file.write(json.dumps(asdict(outcome)).encode() + b"\n")
             self.file.flush()
 
-
-@contextmanager
-def ledger(folder: Path) -> Iterator[Ledger]:
-    """The ledger of a download into `folder`."""
-    book = Ledger(folder / NAME)
-    try:
-        yield book
-    finally:
-        book.file.close()
+    def close(self) -> None:
+        self.file.close()
 
 
 def outcomes(path: Path) -> Iterator[Outcome]:

@@ -14,7 +14,7 @@ class RefusedError(RefusedItemError):
         self.photo_id = photo_id
 
 
-def of_forgotten(photo_id: str = "") -> RefusedError:
+def of_forgotten(photo_id: str) -> RefusedError:
     """The refusal of a photo that shows a person who is to be forgotten, or bears their name."""
     return RefusedError(FORGOTTEN, "it is of a person who is to be forgotten", photo_id=photo_id)
 

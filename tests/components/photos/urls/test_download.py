@@ -12,6 +12,7 @@ from components.photos.urls.fetch import Outcome
 from components.photos.urls.kept import stored_at
 from components.photos.urls.limits import Limits
 from components.photos.urls.wanted import read_wanted
+from components.tombstones import Tombstones
 from tests.components.photos.urls.loopback import Page, Site, picture, serving
 
 QUICK = Limits(
@@ -34,7 +35,7 @@ def got(site: Site, work: Path, *paths: str, limits: Limits = QUICK, sha256: str
     wanted, bad = read_wanted(work.parent / "list.csv")
     assert bad == []
     work.mkdir(exist_ok=True)
-    outcomes = download(wanted, work, limits)
+    outcomes = download(wanted, work, limits, Tombstones())
     return [outcomes[photo.key] for photo in wanted]
 
 
