@@ -78,10 +78,26 @@ def without(
     found: Found, verdicts: Sequence[Verdict | None], stage: Literal["faces", "marks"], faces: Mask | None = None
 ) -> tuple[Found, list[Reject]]:
     """`found` without the photos that have a verdict, which become rejects of this `stage`; `faces` as in `keep`."""
+    gone, rejects = rejected(found, verdicts, stage)
+    return found.keep(~gone, faces), rejects
+
+
+def rejected(
+    found: Found, verdicts: Sequence[Verdict | None], stage: Literal["faces", "marks", "pairs"]
+) -> tuple[Mask, list[Reject]]:
+    """[photos] which have a verdict, and these as rejects of this `stage`."""
     gone = np.array([verdict is not None for verdict in verdicts], np.bool_)
-    photos = found.photos.some(np.flatnonzero(gone))
-    pairs = zip(photos, filter(None, verdicts), strict=True)
-    return found.keep(~gone, faces), [Reject(photo.item.path, stage, *verdict) for photo, verdict in pairs]
+    pairs = zip(found.photos.some(np.flatnonzero(gone)), filter(None, verdicts), strict=True)
+    return gone, [Reject(photo.item.path, stage, *verdict) for photo, verdict in pairs]
+
+
+def copies(found: Found, pairs: NDArray[np.intp], stage: Literal["bank", "retrieve"]) -> list[Reject]:
+    """The rejects of photos that copy others; `pairs` [C, 2] are places of the copy and of what it copies."""
+    photos, originals = (found.photos.some(column) for column in pairs.T)
+    return [
+        Reject(photo.item.path, stage, "near_duplicate", f"it is a copy of {original.item.path}")
+        for photo, original in zip(photos, originals, strict=True)
+    ]
 
 
 def good_faces(found: Found, config: CurationConfig) -> Mask:

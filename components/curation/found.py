@@ -60,7 +60,7 @@ class Found:
         prints, unit = self.fingerprint, self.unit
         return near_duplicates(prints[first], unit[first], prints[second], unit[second])
 
-    @property
+    @cached_property
     def ids(self) -> NDArray[np.uint64]:
         """[photos] the photos' ids as numbers."""
         return np.fromiter((int(photo.image_id, 16) for photo in self.photos), np.uint64, len(self.photos))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from components.curation.compared import Comparison, compared, pictures
+from components.curation.filters import Verdict, copies, rejected
 from components.curation.found import Found
 from components.curation.items import Reject
 
@@ -74,16 +75,16 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
                 if labels.reference[faces[earlier]] and _cut(found, faces[[later]], faces[[earlier]]):
                     cut.append((original, photo))
     keep = ~refused
-    rejects = []
+    pairs: list[tuple[int, int]] = []
     for worse, better in _copies(labels, shared, rank, edited):
         if keep[worse]:
             keep[worse] = False
-            rejects.append(_copy(found, worse, better))
+            pairs.append((worse, better))
     for bank, photo in sorted(cut):
         if keep[bank] and keep[photo]:
             keep[bank] = False
-            rejects.append(_copy(found, bank, photo))
-    return labels.keep(keep), rejects
+            pairs.append((bank, photo))
+    return labels.keep(keep), copies(found, np.array(pairs, np.intp).reshape(-1, 2), "retrieve")
 
 
 def _copies(
@@ -114,11 +115,6 @@ def _cut(found: Found, face: NDArray[np.intp], other: NDArray[np.intp]) -> bool:
     return bool(found.counts[found.photo[face]] > 1) and not found.alike(face, other).any()
 
 
-def _copy(found: Found, photo: int, original: int) -> Reject:
-    detail = f"it is a copy of {found.photos[original].item.path}"
-    return Reject(found.photos[photo].item.path, "retrieve", "near_duplicate", detail)
-
-
 def _same_layout(found: Found, photo: int, other: int) -> bool:
     """Whether like faces stand alike in two photos, mirrored or not, measured in widths of faces."""
     rows, others = (np.arange(*np.searchsorted(found.photo, (place, place + 1))) for place in (photo, other))
@@ -144,22 +140,17 @@ def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:
     """Without people of whom no pair can be made; their bank photos go, their faces elsewhere become unknown."""
     found = labels.found
     paired = np.zeros(len(labels.names), np.bool_)
-    keep = np.ones(len(found.photos), np.bool_)
-    rejects = []
+    verdicts: list[Verdict | None] = [None] * len(found.photos)
     for person, faces in labels.faces_of():
         paired[person] = bool(_can_pair(labels, faces).any())
         if paired[person]:
             continue
-        photos = np.unique(found.photo[faces[labels.reference[faces]]])
-        lone = len(np.unique(found.photo[faces])) == 1
-        reason, why = (
-            ("one_photo", "appears in no other photo") if lone else ("no_pair", "appears only in copies of it")
-        )
-        keep[photos] = False
-        rejects += [
-            Reject(found.photos[photo].item.path, "pairs", reason, f"{labels.names[person]} {why}: add a second photo")
-            for photo in photos
-        ]
+        if len(np.unique(found.photo[faces])) == 1:
+            verdict = "one_photo", f"{labels.names[person]} appears in no other photo: add a second photo"
+        else:
+            verdict = "no_pair", f"{labels.names[person]} appears only in copies of it: add a second photo"
+        for photo in found.photo[faces[labels.reference[faces]]]:
+            verdicts[photo] = verdict
     number = np.append(np.where(paired, np.cumsum(paired) - 1, -1), -1)  # the last is where the unknown, -1, look
     kept = replace(
         labels,
@@ -167,7 +158,8 @@ def drop_unpaired(labels: Labels) -> tuple[Labels, list[Reject]]:
         centres=labels.centres if paired.all() else labels.centres[paired],
         identity=number[labels.identity],
     )
-    return kept.keep(keep), rejects
+    gone, rejects = rejected(found, verdicts, "pairs")
+    return kept.keep(~gone), rejects
 
 
 def count_pairs(labels: Labels, splits: list[str]) -> int:
