@@ -220,9 +220,3 @@ PACKAGE = Step(
 )
 # LOOK and TRAIN_NODES are not among them: a part of CURATE for several tasks, and TRAIN by other means.
 STEPS = (PHOTOS, CURATE, VALIDATE, TRAIN, EVALUATE, GATE, PACKAGE)
-
-
-def edges() -> set[tuple[str, str]]:
-    """The graph as pairs of step names (earlier, later)."""
-    maker = {step.output: step.name for step in STEPS}
-    return {(maker[name], step.name) for step in STEPS for name in step.inputs}
