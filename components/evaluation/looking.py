@@ -1,6 +1,6 @@
 """What the judges see: of the dataset's true and reference faces, and of the pictures that were drawn."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -33,9 +33,8 @@ class Eyes(Protocol):
         ...
 
 
-def truths(panel: Eyes, dataset: Dataset, cases: Iterable[Case]) -> dict[str, dict[str, Truth]]:
+def truths(panel: Eyes, dataset: Dataset, cases: Sequence[Case]) -> dict[str, dict[str, Truth]]:
     """`{case id: {judge: truth}}`; each true or reference face is aligned by its stored landmarks and embedded once."""
-    cases = list(cases)
     names = sorted({face for case in cases for person in case.people for face in (person.target, person.reference)})
     embeddings = panel.embed([_crop(dataset, name) for name in names])
     rows = {name: row for row, name in enumerate(names)}

@@ -21,16 +21,15 @@ def no_open_request(file: Path | None) -> Callable[[Evidence], Outcome]:
         if file is None:
             return Outcome(NAME, "passed", "no list of people to be forgotten was given (gate.forgotten)")
         stones = Tombstones.read(file.parent).people
-        named = {name_digest(str(person)) for person in evidence.training["identities"]} | {
-            name_digest(person) for person in evidence.scores.people
-        }
+        people = [*map(str, evidence.training["identities"]), *evidence.scores.people]
+        named = {name_digest(person) for person in people}
         for stone in stones:
             where = _found(stone, evidence.dataset, named)
             if where:
                 why = f"a person to be forgotten since {stone.since} is still {where}: make dataset and model again"
                 return Outcome(NAME, "failed", why)
-        people = len({stone.name_sha256 for stone in stones})
-        return Outcome(NAME, "passed", f"none of the {people} people to be forgotten is in the dataset or the model")
+        count = len({stone.name_sha256 for stone in stones})
+        return Outcome(NAME, "passed", f"none of the {count} people to be forgotten is in the dataset or the model")
 
     return rule
 
