@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.examine import Marks
+from components.curation.album import Marks
 from model.aesthetic import AestheticPredictor
 from model.artefacts import folder_digest
 

@@ -14,7 +14,7 @@ from components.curation.items import Item
 
 BLOCK = 1024  # photos that are made at a time
 Box = tuple[int, int, int, int]  # left, top, right, bottom
-Marks = Mapping[str, Any]  # JSON values
+Marks = dict[str, Any]  # what examiners say of a photo, JSON values
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Photo:
     warmth: float
     picture: int  # fingerprint of the whole photo
     whole: Callable[[], bytes]
-    marks: dict[str, Any] = field(default_factory=dict)  # JSON values
+    marks: Marks = field(default_factory=dict)
     crop: Box | None = None
 
     def jpg(self) -> bytes:
@@ -119,7 +119,7 @@ class Album(Sequence[Photo]):
         photos = self.source.some(rows)
         for marked, marks in self.layers:
             said = (marks[int(place)] for place in np.searchsorted(marked, rows))
-            photos = [replace(photo, marks=photo.marks | dict(more)) for photo, more in zip(photos, said, strict=True)]
+            photos = [replace(photo, marks=photo.marks | more) for photo, more in zip(photos, said, strict=True)]
         return [self._crop(photo, self.crops.get(int(row))) for photo, row in zip(photos, rows, strict=True)]
 
     @staticmethod

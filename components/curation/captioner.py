@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.examine import Marks
+from components.curation.album import Marks
 from components.curation.vision_language import VisionLanguageModel
 from model.captions import compose
 

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from components.curation.album import Photo
+from components.curation.album import Marks, Photo
 from components.curation.captioner import CaptionExaminer, instruction
 from components.curation.config import ATTRIBUTES, CurationConfig
-from components.curation.examine import Marks
 from components.curation.found import Found
 from components.curation.vision_language import VisionLanguageModel
 from model.captions import compose

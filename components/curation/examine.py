@@ -9,14 +9,14 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Protocol, overload
 
 import cv2
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from components.curation.album import Photo
+from components.curation.album import Marks, Photo
 from components.curation.found import Found
 from components.curation.kept import KEY, Kept
 from components.curation.parts import through
@@ -25,7 +25,6 @@ from model.progress import track
 
 PART = 8
 ROWS = pa.schema([(KEY, pa.string()), ("marks", pa.string())])
-Marks = dict[str, Any]  # JSON values
 
 
 class Examiner(Protocol):
@@ -68,7 +67,7 @@ class _Said(Sequence[Marks]):
     def __getitem__(self, place: int | slice) -> Marks | list[Marks]:
         if isinstance(place, slice):
             return [json.loads(marks) for marks in self.column[place].to_pylist()]
-        return dict(json.loads(self.column[place].as_py()))
+        return json.loads(self.column[place].as_py())
 
 
 def _process(found: Found, places: Sequence[int], examiner: Examiner, store: Kept) -> Iterator[int]:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.examine import Marks
+from components.curation.album import Marks
 from components.curation.insets import VERSION, insets
 from components.curation.measures import grey_of
 

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.album import Box
+from components.curation.album import Box, Marks
 from components.curation.config import CurationConfig
 from components.curation.crop import area, crop_around
-from components.curation.examine import Marks, examine
+from components.curation.examine import examine
 from components.curation.filters import Verdict, without
 from components.curation.found import Found
 from components.curation.items import Reject

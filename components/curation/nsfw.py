@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation.examine import Marks
+from components.curation.album import Marks
 from model.artefacts import file_digest
 from model.weights import weight
 

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.curation.examine import Marks
+from components.curation.album import Marks
 from model.artefacts import file_digest
 
 SIDE = 480  # pixels: longer side at which text is looked for

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from components.curation.aesthetic import AestheticExaminer
+from components.curation.album import Marks
 from components.curation.config import CurationConfig
-from components.curation.examine import Marks
 from components.curation.filters import Verdict, without
 from components.curation.found import Found
 from components.curation.items import Reject

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.curation.album import Album
-from components.curation.examine import PART, Marks, examine
+from components.curation.album import Album, Marks
+from components.curation.examine import PART, examine
 from components.curation.found import Found
 from tests.components.curation.faces import found_of
 

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from components.curation import unwanted
+from components.curation.album import Marks
 from components.curation.captioner import OPENING, CaptionExaminer
 from components.curation.config import CurationConfig
-from components.curation.examine import Marks
 from model.dataset.dataset import Dataset
 from tests.components.curation.vision_language_folder import save_tiny_model
 
