@@ -195,14 +195,16 @@ def preset(name: str) -> Preset:
 def load_autoencoder(chosen: Preset) -> "AutoencoderKL":
     """The frozen autoencoder of a preset, in evaluation mode and the preset's precision."""
     from diffusers import AutoencoderKL
+    from safetensors import safe_open
     from safetensors.torch import load_file
 
     if chosen.parts:
         return _frozen(read_network(AutoencoderKL, chosen.parts.base, "vae", dtype=precision(chosen)))
     model = AutoencoderKL(**chosen.autoencoder)
     model.load_state_dict({name: value.float() for name, value in load_file(shipped(chosen, "autoencoder")).items()})
-    scale = load_statistics(chosen)
-    model.register_to_config(shift_factor=scale["shift"], scaling_factor=scale["scale"])
+    with safe_open(shipped(chosen, "autoencoder"), "pt") as file:
+        notes = file.metadata()  # which bring latents to mean 0 and deviation 1
+    model.register_to_config(shift_factor=float(notes["shift"]), scaling_factor=float(notes["scale"]))
     return _frozen(model)
 
 
@@ -293,15 +295,6 @@ def _check_shape(config: Any, chosen: Preset, where: str) -> None:
                 f"backbone '{where}': {field} is {config[field]}, the preset {chosen.name} needs "
                 f"{chosen.backbone[field]}; set {BASE} to a model of that shape."
             )
-
-
-def load_statistics(chosen: Preset) -> dict[str, float]:
-    """Shift and scale that bring the autoencoder's latents to mean 0 and deviation 1: (latent - shift) * scale."""
-    from safetensors import safe_open
-
-    with safe_open(shipped(chosen, "autoencoder"), "pt") as file:
-        notes = file.metadata()
-    return {"shift": float(notes["shift"]), "scale": float(notes["scale"])}
 
 
 def shipped(chosen: Preset, part: str) -> Path:
