@@ -193,10 +193,8 @@ class Sampler:
         embeddings = _padded([r.embeddings for r in requests]).to(self.device)
         boxes = _padded([r.boxes for r in requests]).to(self.device)
         patches = [r.patches for r in requests if r.patches is not None]
-        if patches:
-            people = People(embeddings, boxes, _padded(patches).to(self.device))
-            return conditions(self.adapter, people, size, weights)
-        return conditions(self.adapter, People(embeddings, boxes), size, weights._replace(siglip=0))
+        people = People(embeddings, boxes, _padded(patches).to(self.device) if patches else None)
+        return conditions(self.adapter, people, size, weights if patches else weights._replace(siglip=0))
 
     def _shown(self, requests: Sequence[Request]) -> Tensor | None:
         """The clean tokens [B, L, 4C] of the photos that are to be edited."""
