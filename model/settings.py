@@ -1,4 +1,4 @@
-"""What all settings of steps have in common."""
+"""What all settings have in common."""
 
 from pydantic import BaseModel, ConfigDict
 

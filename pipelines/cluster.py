@@ -7,10 +7,11 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from components.steps import CURATE, GATE, LOOK, STEPS, TRAIN, Resources, Step
 from components.training.trainjob import WORKSPACE
+from model.settings import Settings
 from pipelines.settings import SettingsError, home_of_tombstones, read_yaml, refusal
 from pipelines.sources import ROOT, code_version
 
@@ -21,11 +22,7 @@ SECONDS = r"^[1-9][0-9]*s$"
 OWN = ("/tmp", "/work", "/cache", WORKSPACE)  # noqa: S108  (places of the steps' containers)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class StepNeeds(_Strict):
+class StepNeeds(Settings):
     """What one step asks for here, in the place of what it declares; absent: as declared."""
 
     retries: int | None = Field(None, ge=0, le=20, description="further attempts after a failure")
@@ -34,7 +31,7 @@ class StepNeeds(_Strict):
     gpu: int | None = Field(None, ge=0, le=64, description="accelerators")
 
 
-class Backoff(_Strict):
+class Backoff(Settings):
     """How long a failed step waits before its next attempt."""
 
     first: str = Field("30s", pattern=SECONDS, description="wait before the first retry")
@@ -42,7 +39,7 @@ class Backoff(_Strict):
     within: str = Field("86400s", pattern=SECONDS, description="no attempt starts later than so long after the first")
 
 
-class Toleration(_Strict):
+class Toleration(Settings):
     """A taint of nodes on which the steps may run all the same."""
 
     key: str = Field(min_length=1, description="key of the taint")
@@ -51,7 +48,7 @@ class Toleration(_Strict):
     effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(None, description="absent: every one")
 
 
-class Secret(_Strict):
+class Secret(Settings):
     """A Kubernetes Secret whose entries steps get as environment variables; what it holds is never read here."""
 
     name: str = Field(pattern=NAME, description="name of the Secret")
@@ -72,7 +69,7 @@ def _check_names(steps: Iterable[str]) -> None:
             raise ValueError(f"{name!r} is no step; the steps are {', '.join(sorted(known))}")
 
 
-class Volume(_Strict):
+class Volume(Settings):
     """A PersistentVolumeClaim that every step sees, such as photos or a champion's run."""
 
     claim: str = Field(pattern=NAME, description="name of the claim")
@@ -80,7 +77,7 @@ class Volume(_Strict):
     dvc: str | None = Field(None, description="the .dvc file here of what the volume holds: its hash keys the cache")
 
 
-class Nodes(_Strict):
+class Nodes(Settings):
     """Training by several processes, as a Kubeflow TrainJob that the train step starts and waits for."""
 
     count: int = Field(ge=1, le=1024, description="nodes")
@@ -90,7 +87,7 @@ class Nodes(_Strict):
     hours: float = Field(24, gt=0, le=1000, description="a job that takes longer is ended")
 
 
-class Cluster(_Strict):
+class Cluster(Settings):
     """The cluster's part of the settings: cluster.yaml."""
 
     namespace: str | None = Field(None, pattern=NAME, description="namespace of pipeline and runs")
