@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -216,12 +216,17 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def folder_digest(path: Path) -> str:
-    """SHA-256 over the sorted relative names and contents of a folder's files, in hex."""
+def files_digest(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256 over the names below `root` and the contents of `files`, in their order, in hex."""
     total = hashlib.sha256()
-    for file in sorted(p for p in Path(path).rglob("*") if p.is_file()):
-        total.update(f"{file.relative_to(path).as_posix()}\0{file_digest(file)}\n".encode())
+    for file in files:
+        total.update(f"{file.relative_to(root).as_posix()}\0{file_digest(file)}\n".encode())
     return total.hexdigest()
+
+
+def folder_digest(path: Path) -> str:
+    """That of all files of a folder, sorted."""
+    return files_digest(path, sorted(p for p in Path(path).rglob("*") if p.is_file()))
 
 
 def cache_folder(*parts: str) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from components.steps import Step
-from model.artefacts import file_digest
+from model.artefacts import files_digest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("components", "validation", "model")
@@ -31,10 +31,7 @@ def step_version(step: Step, settings: BaseModel, code: str | None = None) -> st
 @cache
 def code_version(root: Path, folder: str) -> str:
     """Digest of every source and asset below `root` that the step in components/<folder> can reach by its imports."""
-    total = hashlib.sha256()
-    for file in sorted(_reachable_files(root, root / "components" / folder)):
-        total.update(f"{file.relative_to(root).as_posix()}\0{file_digest(file)}\n".encode())
-    return total.hexdigest()
+    return files_digest(root, sorted(_reachable_files(root, root / "components" / folder)))
 
 
 def listing_digest(path: Path) -> str:

@@ -1,6 +1,5 @@
 """A dataset folder opened for reading: its tables, its photos by id, and the digest that names its version."""
 
-import hashlib
 import io
 from collections.abc import Hashable
 from functools import cached_property
@@ -12,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.artefacts import file_digest, read_json
+from model.artefacts import files_digest, read_json
 from model.dataset.records import READABLE, TABLES, read_table
 from model.dataset.shards import Sample, ShardReader
 from model.errors import UserError
@@ -46,10 +45,8 @@ class Dataset:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the manifest, which names every shard's digest, and of the tables, in hex."""
-        total = hashlib.sha256()
-        for name in ("manifest.json", *(f"{table}.parquet" for table in TABLES)):
-            total.update(f"{name}\0{file_digest(self.folder / name)}\n".encode())
-        return total.hexdigest()
+        names = ("manifest.json", *(f"{table}.parquet" for table in TABLES))
+        return files_digest(self.folder, (self.folder / name for name in names))
 
     @cached_property
     def images(self) -> pd.DataFrame:
