@@ -29,6 +29,7 @@ from components.evaluation.judging import Known, judge
 from components.evaluation.outside import Asked, score_scenes
 from components.evaluation.scenes import SEED, SYSTEM, Encoded, Scene, decode
 from components.evaluation.witness import Witnessed, open_scene, witness
+from model.cores import cores
 from model.dataset.dataset import Dataset
 from model.faces.geometry import align
 from validation.benchmark import metrics, paper
@@ -180,8 +181,7 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - start)
     medians = {name: statistics.median(taken) for name, taken in seconds.items()}
     first = next(iter(medians.values()))
-    cores = len(os.sched_getaffinity(0))
-    title = f"{len(scenes)} cases, {cores} cores, load {os.getloadavg()[0]:.1f} (medians of {given.rounds})"
+    title = f"{len(scenes)} cases, {cores()} cores, load {os.getloadavg()[0]:.1f} (medians of {given.rounds})"
     table = Table("way", "cases/s", "times as fast", title=title)
     for name, median in medians.items():
         table.add_row(name, f"{len(scenes) / median:.2f}", f"{first / median:.2f}")
