@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -159,9 +160,7 @@ class Cluster(Settings):
 
     def needs(self, step: Step) -> Resources:
         """The resources of `step` on this cluster: its own declaration, changed where the file says so."""
-        asked = self.steps.get(step.name, StepNeeds()).model_dump(exclude_none=True)
-        declared = step.resources
-        return Resources(**{name: asked.get(name, getattr(declared, name)) for name in Resources.__dataclass_fields__})
+        return replace(step.resources, **self.steps.get(step.name, StepNeeds()).model_dump(exclude_none=True))
 
 
 def load_cluster(file: Path | None) -> Cluster:
