@@ -7,7 +7,6 @@ from validation.benchmark.cases import Case
 from validation.benchmark.metrics import CHAMPION, METRICS
 
 NAMES = {
-    "model": "the model",
     "adapter_off": "the adapter switched off",
     "reference_pasted": "the reference face pasted in",
     CHAMPION: "the champion",
@@ -28,7 +27,7 @@ def comparison_notes(differences: Mapping[str, Any], judge: str) -> list[str]:
                 figure += f"95 % interval {found['low']:+.3f} to {found['high']:+.3f}, {found['n']} cases"
             else:
                 figure += "1 case, which proves nothing about others"
-            notes.append(f"{metric.label}: the model is {verdict} {NAMES.get(baseline, baseline)} ({figure}).")
+            notes.append(f"{metric.label}: the model is {verdict} {NAMES[baseline]} ({figure}).")
     return notes
 
 
