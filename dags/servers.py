@@ -109,7 +109,7 @@ class Servers:
             "CORE__LOAD_EXAMPLES": "False",
             "CORE__PLUGINS_FOLDER": str(ROOT / "dags" / "plugins"),
             "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "CORE__FERNET_KEY": base64.urlsafe_b64encode(self.secret("fernet").ljust(32)[:32].encode()).decode(),
+            "CORE__FERNET_KEY": base64.urlsafe_b64encode(self.secret("fernet").encode()).decode(),
             "CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
             "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
             "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.home / "passwords.json"),
