@@ -55,7 +55,7 @@ def _notes(rows: pd.DataFrame, facts: Sequence[dict[str, Any]]) -> list[str]:
 
 def _table(rows: pd.DataFrame, judge: str) -> tuple[list[str], list[list[str]]]:
     """Heading and lines: each arm's figures, the seeds' range and the difference to the arm before."""
-    heading = ["arm", *(f"{METRICS[name]}" for name in METRICS), "SimGT by seed", "SimGT added", "copy-paste added"]
+    heading = ["arm", *METRICS.values(), "SimGT by seed", "SimGT added", "copy-paste added"]
     lines, before = [], ""
     for arm in _arms(rows):
         found = figures(rows, arm, judge)
