@@ -142,9 +142,10 @@ class Looks:
         keys = set()
         for table in self._kept.scan([KEY, "dim", "embedding"]):
             for row in table.to_pylist():
-                comparable = row["dim"] == len(centre)
-                faces = np.array(row["embedding"] if comparable else [], np.float32).reshape(-1, len(centre) or 1)
-                near = comparable and (faces @ centre >= similarity * np.linalg.norm(faces, axis=1)).any()
+                near = False
+                if row["embedding"] and row["dim"] == len(centre):
+                    faces = np.array(row["embedding"], np.float32).reshape(-1, len(centre))
+                    near = bool((faces @ centre >= similarity * np.linalg.norm(faces, axis=1)).any())
                 if near or row[KEY][:ID_DIGITS] in ids:
                     keys.add(row[KEY])
         return keys

@@ -149,6 +149,7 @@ def test_a_name_over_faces_of_others_takes_its_own_photos_alone(
     faces: tuple[int, ...], curate: Curate, album: Photos, painted: Paint, tmp_path: Path
 ) -> None:
     album |= {f"Dan/{n}.png": painted(face, seed=40 + n) for n, face in enumerate(faces)}
+    album["nobody.png"] = painted(seed=50)
     folder = curate(album, config=CONFIG)
     done = forget("Dan", tmp_path / "album", folder)
     assert {file.parent.name for file in done.files} == {"Dan"}
