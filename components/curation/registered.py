@@ -170,8 +170,8 @@ def _one_picture(less: _View, more: _View) -> bool | None:
 
 def _turned(less: _View, more: _View) -> bool:
     """Whether the photos agree in detail once turns and stretches are undone."""
-    part = less.photo[less.around]
-    return any(_agreement(_details(laid), part, 1.0, False, True) >= REFINED for laid in _laid(less, more))
+    part = _details(less.photo[less.around])
+    return any(_alike(_details(laid), part) >= REFINED for laid in _laid(less, more))
 
 
 def _cut_out(less: _View, more: _View) -> bool | None:
