@@ -22,7 +22,8 @@ FORGOTTEN = "forgotten.json"
 class Tombstone(BaseModel):
     """One forgotten person: `centre` [d] is a unit embedding of the recogniser whose digest is `recogniser`.
 
-    A face is the person's from the cosine `similarity` on. Both are empty for a person who was in no dataset.
+    A face is the person's from the cosine `similarity` on. A person who is known by name alone has neither centre nor
+    recogniser.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 from components.curation.cluster import density_clusters
 from components.curation.compared import Compared, Comparison, compared, pictures
 from components.curation.config import CurationConfig
-from components.curation.filters import copies
+from components.curation.filters import rejected_copies
 from components.curation.found import Found
 from components.curation.items import Reject
 from components.curation.vectors import BLOCK, Vectors
@@ -158,13 +158,13 @@ def _agreeing(found: Found, groups: Iterable[Indices], config: CurationConfig, f
 def _person(found: Found, faces: Indices, told: Compared, config: CurationConfig) -> _Person:
     kept = _best(found, faces, told)
     distinct = faces[kept == faces]
-    pairs = np.stack([faces, kept], axis=1)[kept != faces]
+    copies = np.stack([faces, kept], axis=1)[kept != faces]
     if len(distinct) == 1:
-        return _Person(distinct, pairs, distinct[:0])
+        return _Person(distinct, copies, distinct[:0])
     labels = density_clusters(found.unit[distinct], config.link, 2 if len(distinct) < 6 else 3)
     sizes = np.bincount(labels[labels >= 0], minlength=2)
     agree = (labels == 0) & (sizes[0] > sizes[1])  # nobody where two faces are as frequent, or nothing clusters
-    return _Person(distinct[agree], pairs, distinct[~agree], (int(sizes[0]), int(sizes[1])))
+    return _Person(distinct[agree], copies, distinct[~agree], (int(sizes[0]), int(sizes[1])))
 
 
 def _best(found: Found, faces: Indices, told: Compared) -> Indices:
@@ -177,7 +177,7 @@ def _best(found: Found, faces: Indices, told: Compared) -> Indices:
 
 def _rejects(found: Found, people: dict[str, _Person], bank: Bank, config: CurationConfig) -> list[Reject]:
     pairs = [np.zeros((0, 2), np.intp), *(person.copies for person in people.values())]
-    rejects = copies(found, found.photo[np.concatenate(pairs)], "bank")
+    rejects = rejected_copies(found, found.photo[np.concatenate(pairs)], "bank")
     known = set(bank.names)
     for name, person in people.items():
         for face, photo in zip(person.others.tolist(), found.photos_of(person.others), strict=True):

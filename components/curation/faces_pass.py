@@ -1,4 +1,4 @@
-"""The first pass over all photos: decode, detect, align, embed, measure. The only one that touches pixels.
+"""The first pass over all photos: decode, detect, align, embed, measure.
 
 Photos that were not seen before go through in parts of a few neighbours, one part a core, so decoding here overlaps
 with networks there, and memory holds one part a core whatever the number of photos. Each finished part is kept; a

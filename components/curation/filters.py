@@ -91,7 +91,7 @@ def rejected(
     return gone, [Reject(photo.item.path, stage, *verdict) for photo, verdict in pairs]
 
 
-def copies(found: Found, pairs: NDArray[np.intp], stage: Literal["bank", "retrieve"]) -> list[Reject]:
+def rejected_copies(found: Found, pairs: NDArray[np.intp], stage: Literal["bank", "retrieve"]) -> list[Reject]:
     """The rejects of photos that copy others; `pairs` [C, 2] are places of the copy and of what it copies."""
     photos, originals = (found.photos.some(column) for column in pairs.T)
     return [

@@ -12,7 +12,7 @@ from model.dataset.rights import RIGHTS
 Entry = TypeVar("Entry")
 
 
-@dataclass(frozen=True, order=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """A photo to look at and what its owner says of it. `person` is empty when nobody is named.
 

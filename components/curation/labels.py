@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from components.curation.compared import Comparison, compared, pictures
-from components.curation.filters import Verdict, copies, rejected
+from components.curation.filters import Verdict, rejected, rejected_copies
 from components.curation.found import Found
 from components.curation.items import Reject
 
@@ -84,7 +84,7 @@ def drop_duplicates(labels: Labels, refused: NDArray[np.bool_], folder: Path) ->
         if keep[bank] and keep[photo]:
             keep[bank] = False
             pairs.append((bank, photo))
-    return labels.keep(keep), copies(found, np.array(pairs, np.intp).reshape(-1, 2), "retrieve")
+    return labels.keep(keep), rejected_copies(found, np.array(pairs, np.intp).reshape(-1, 2), "retrieve")
 
 
 def _copies(

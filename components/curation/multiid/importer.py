@@ -124,13 +124,8 @@ def _keep(draft: Path, part: Part, sample: Packed, labelled: Labelled) -> dict[s
     path = f"{part.folder}/{plain_name(sample.key)}.jpg"
     (draft / path).write_bytes(sample.jpg)
     person = labelled.people[0] if part.reference and labelled.people else None
-    row = dict(
-        zip(
-            LISTED,
-            (path, person or "", labelled.url, labelled.licence, labelled.consent, labelled.query, labelled.caption),
-            strict=True,
-        )
-    )
+    said = labelled.url, labelled.licence, labelled.consent, labelled.query, labelled.caption
+    row = dict(zip(LISTED, (path, person or "", *said), strict=True))
     faces = [{"person": person, "box": box} for person, box in zip(labelled.people, labelled.boxes, strict=True)]
     truth = {"path": path, "key": sample.key, "size": labelled.size, "faces": faces}
     return {"row": row, "truth": truth, "digest": hashlib.sha256(sample.jpg).hexdigest()[:32]}
