@@ -74,7 +74,7 @@ def _process(found: Found, places: Sequence[int], examiner: Examiner, store: Kep
     """Examine the photos at `places`, several parts at a time; yields each place when its part is kept."""
 
     def look(part: Sequence[int]) -> None:
-        photos = [found.photos[place] for place in part]
+        photos = list(found.photos.some(np.array(part)))
         marks = examiner.examine([photo.pixels("RGB") for photo in photos])
         store.add([{KEY: _key(photo), "marks": json.dumps(mark)} for photo, mark in zip(photos, marks, strict=True)])
 
