@@ -19,11 +19,11 @@ def merge_branches(
     size: Annotated[str, typer.Option("--preset", help="Preset that the branches are of.")] = "flux-dev",
 ) -> None:
     """Make one model folder of an ArcFace branch, a SigLIP branch or both; the published weights come in this way."""
-    from model.adapter.merge import merge_branches as merge
-
     parts = {branch: part for branch, part in (("arc", arc), ("sig", sig)) if part}
     if not parts:
         raise UserError("merge-branches: no branch is given; give --arc, --sig or both.")
-    TRAIN.check_output(out)
+    TRAIN.check_output(out, **parts)
+    from model.adapter.merge import merge_branches as merge  # torch: after what can be refused at once
+
     merge(parts, preset(size), out)
     typer.echo(str(out))

@@ -88,7 +88,7 @@ def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = F
         context.default_map = {context.invoked_subcommand: {"runs": runs}}  # --runs may stand on either side
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from pipelines.runs import Runs
 
@@ -96,7 +96,8 @@ def list_runs(context: typer.Context, runs: RunsFolder = RUNS, as_json: Json = F
     if as_json:
         typer.echo(json.dumps(records, indent=2))
         return
-    table = Table("run", "status", "verdict", "seconds", "", box=None)
+    # Commands take the id: a narrow terminal may cut all else.
+    table = Table(Column("run", no_wrap=True), "status", "verdict", "seconds", "", box=None)
     for record in records:
         marks = " ".join(mark for mark in ("latest", "champion") if record[mark])
         table.add_row(record["id"], record["status"], record.get("verdict"), str(record.get("seconds", "")), marks)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from components.curation.multiid.layout import CENTRES, MEMBERS, PAIRED, RECONSTRUCTION, REFERENCES
-from model.artefacts import new_folder, write_json
+from model.artefacts import entangled, new_folder, write_json
 from model.dataset.dataset import Dataset
 from model.dataset.shards import ShardReader, add_member
 from model.errors import UserError
@@ -37,6 +37,8 @@ def export_release(folder: Path, out: Path, per_tar: int = PER_TAR) -> dict[str,
     dataset = Dataset.open(folder)
     if os.path.lexists(out):
         raise UserError(f"the folder {out} is there already: give the name of a new folder")
+    if entangled(folder, out):
+        raise UserError(f"the folder {out} lies in the dataset {folder}, which would change: give one outside of it")
     numbers = {str(name): number for number, name in enumerate(sorted(dataset.identities.index), 1)}
     keys = _keys(dataset, numbers)
     if not any(keys.values()):

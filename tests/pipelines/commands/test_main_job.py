@@ -43,6 +43,12 @@ def test_a_damaged_record_hides_no_other_run(tmp_path: Path, text: str) -> None:
     assert {record["id"]: record["status"] for record in listed} == {damaged.name: "damaged", whole.name: "done"}
 
 
+def test_a_narrow_terminal_shows_the_whole_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Runs(tmp_path).begin({})
+    monkeypatch.setenv("COLUMNS", "40")
+    assert f" {made.name} " in CliRunner().invoke(app, ["runs", "--runs", str(tmp_path)]).stdout
+
+
 @pytest.mark.parametrize("words", ["--runs there {}", "{} --runs there", "--runs nowhere {} --runs there"])
 def test_the_folder_of_runs_may_be_named_before_the_command_or_after(
     words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

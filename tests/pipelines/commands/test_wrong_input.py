@@ -37,7 +37,8 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        ("run --runs file --photos empty", "file/.store cannot be used (Not a directory)"),
+        ("run --photos empty", "/empty' holds no picture that can be read: put photos into it"),
+        ("run --runs file", "file/.store cannot be used (Not a directory)"),
         ("run --photos empty --set curate.captioner=nowhere", "curate.captioner"),
         ("run --photos empty --set gate.champion=nowhere", "gate.champion"),
         ("run --photos .", "the runs folder runs lies in photos.folder"),
@@ -69,6 +70,7 @@ def refusal(words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         ("compile --params empty", "The settings file empty cannot be read: Is a directory."),
         ("curate --photos empty --out new", "(it lacks a good photos.json): for a folder of pictures, run 'withanyone"),
         ("merge-branches file --arc file --preset nano", "file is there already"),
+        ("merge-branches empty/new --arc empty", "lie one in the other, and would be replaced together"),
         ("merge-branches new --arc file --preset nano", "no readable safetensors"),
     ],
 )

@@ -135,6 +135,12 @@ def test_what_was_exported_comes_back(dataset: Dataset, release: Path, tmp_path:
     assert text.count("synthetic") == 19
 
 
+def test_a_dataset_is_not_exported_into_itself(dataset: Dataset) -> None:
+    with pytest.raises(UserError, match=r"lies in the dataset .*, which would change: give one outside of it"):
+        export_release(dataset.folder, dataset.folder / "release")
+    assert not (dataset.folder / "release").exists()
+
+
 def test_the_commands_do_both(dataset: Dataset, tmp_path: Path) -> None:
     runner = CliRunner()
     done = runner.invoke(app, ["export-multiid", str(dataset.folder), "--out", str(tmp_path / "release")])
