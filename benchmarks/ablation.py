@@ -91,7 +91,8 @@ class Laboratory:
         began = time.monotonic()
         start = find_start(self.plan.start, self.chosen, seed)
         work = self.out / "work" / folder.name
-        trainer = _trainer(self.chosen, start.adapter, self.frozen, self.batches, self.plan.phase(arm), seed, work)
+        adapter = start.adapter_on(torch.device("cpu"))
+        trainer = _trainer(self.chosen, adapter, self.frozen, self.batches, self.plan.phase(arm), seed, work)
         until = time.monotonic() + 60 * self.plan.minutes
         try:
             trainer.train(lambda: time.monotonic() > until)

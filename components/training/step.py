@@ -53,7 +53,7 @@ def run(*, dataset: Path, validation: Path, model: Path, config: TrainingConfig)
     work, live = work_folder("train", key), cache_folder("live", "train", key)
     with _to_oneself(live, process), asked_to_stop() as stop:
         with stopped_at_once("encoding what is trained on"):
-            trainer = assemble(opened, chosen, start.adapter, loop, config.batch, config.seed, work, process)
+            trainer = assemble(opened, chosen, start.adapter_on, loop, config.batch, config.seed, work, process)
         with closing(Watch(live, sampler(opened, trainer, chosen), config.samples_every)) as watch:
             trainer.train(stop, watch)
         if process.is_main_process:

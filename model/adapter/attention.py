@@ -24,8 +24,7 @@ class PerceiverAttentionCA(nn.Module):
         self.norm2 = nn.LayerNorm(sizes.hidden)
         self.to_q = nn.Linear(sizes.hidden, sizes.inner, bias=False)
         self.to_kv = nn.Linear(sizes.hidden, 2 * sizes.inner, bias=False)
-        self.to_out = nn.Linear(sizes.inner, sizes.hidden, bias=False)
-        nn.init.zeros_(self.to_out.weight)
+        self.to_out = _Silent(sizes.inner, sizes.hidden, bias=False)
 
     def keys_values(self, tokens: Tensor) -> KeysValues:
         """Keys and values [B, heads, T, head_dim] of identity tokens [B, T, hidden], whatever the noise."""
@@ -46,3 +45,11 @@ class PerceiverAttentionCA(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class _Silent(nn.Linear):
+    """A layer that starts at zero."""
+
+    def reset_parameters(self) -> None:
+        super().reset_parameters()  # seeded layers that follow have always been drawn after it
+        nn.init.zeros_(self.weight)

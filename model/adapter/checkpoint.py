@@ -48,8 +48,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     return described
 
 
-def load_weights(adapter: IdentityAdapter, file: Path, dtype: torch.dtype = torch.float32) -> None:
-    """Load `file` into `adapter` (which may be on the meta device) as `dtype`.
+def load_weights(adapter: IdentityAdapter, file: Path, dtype: torch.dtype | None = torch.float32) -> None:
+    """Load `file` into `adapter` (which may be on the meta device) as `dtype`; None: as they lie in the file.
 
     A branch of a published merged file that the adapter does not have is left out, as is `siglip_in_arc`, which nothing
     reads. UserError names the first tensor that is missing, unknown or of another shape.
@@ -62,7 +62,7 @@ def load_weights(adapter: IdentityAdapter, file: Path, dtype: torch.dtype = torc
     unread = tuple(part for part in PARTS if part not in own)
     tensors = {name: tensor for name, tensor in read_tensors(file).items() if not name.startswith(unread)}
     check_weights(tensors, adapter.state_dict(), file)
-    adapter.load_state_dict({name: tensor.to(dtype) for name, tensor in tensors.items()}, assign=True)
+    adapter.load_state_dict({name: tensor.to(dtype=dtype) for name, tensor in tensors.items()}, assign=True)
 
 
 def read_tensors(file: Path, what: str = "adapter weights", remedy: str = "bring the file anew") -> dict[str, Tensor]:
