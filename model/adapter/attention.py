@@ -31,12 +31,13 @@ class PerceiverAttentionCA(nn.Module):
         keys, values = self.to_kv(self.norm1(tokens)).chunk(2, dim=-1)
         return self._split(keys), self._split(values)
 
-    def forward(self, image: Tensor, keys_values: KeysValues, regions: Regions) -> Tensor:
+    def forward(self, image: Tensor, people: KeysValues | Tensor, regions: Regions) -> Tensor:
         """The update [B, L, hidden] of image tokens [B, L, hidden], in their precision; zero outside every box.
 
-        Only the tokens inside boxes are computed, in the precision of the adapter's weights.
+        `people` are keys and values, or the identity tokens of which they are to be made. Only the image tokens inside
+        boxes are computed, in the precision of the adapter's weights.
         """
-        keys, values = keys_values
+        keys, values = self.keys_values(people) if isinstance(people, Tensor) else people
         inside = regions.gathered(image).to(self.norm2.weight.dtype)
         queries = self._split(self.to_q(self.norm2(inside)))
         seen = scaled_dot_product_attention(queries, keys, values, attn_mask=regions.attend)

@@ -14,7 +14,7 @@ from model.adapter.regions import Regions, token_regions
 from model.adapter.sizes import ARC, SIG
 
 BlockOutput = tuple[Tensor, Tensor]
-Attend = Callable[[Tensor, KeysValues, Regions], Tensor]  # a PerceiverAttentionCA, or what calls one
+Attend = Callable[[Tensor, KeysValues | Tensor, Regions], Tensor]  # a PerceiverAttentionCA, or what calls one
 
 
 class People(NamedTuple):
@@ -42,10 +42,13 @@ class Weights(NamedTuple):
 
 @dataclass(frozen=True)
 class Condition:
-    """What one branch adds to the image tokens: keys and values for each block, where they act and how strongly."""
+    """What one branch adds to the image tokens: keys and values for each block, where they act and how strongly.
+
+    Instead of its keys and values a block may be given the tokens of which it makes them.
+    """
 
     attentions: Sequence[Attend]
-    keys_values: Sequence[KeysValues]
+    keys_values: Sequence[KeysValues | Tensor]
     regions: Regions
     weight: float = 1.0
 
@@ -60,7 +63,12 @@ def condition(
     branch: str = ARC,
 ) -> Condition:
     """What one branch of the adapter makes of raw face embeddings [B, N, d] (and patches [B, N, P, f])."""
-    return Condition(adapter.attentions(branch), adapter(embeddings, patches, branch), regions, weight)
+    given: Sequence[KeysValues | Tensor] = (
+        adapter(embeddings, patches, branch)
+        if adapter.keys_first
+        else [adapter.tokens(embeddings, patches, branch)] * adapter.sizes.blocks
+    )
+    return Condition(adapter.attentions(branch), given, regions, weight)
 
 
 def conditions(

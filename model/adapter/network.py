@@ -17,6 +17,7 @@ class IdentityAdapter(nn.Module):
     def __init__(self, sizes: AdapterSizes) -> None:
         super().__init__()
         self.sizes = sizes
+        self.keys_first = True  # False: each block makes its own, of weights that are there for that block alone
         if ARC in sizes.branches:
             self.arcface_in_arc = IdentityTokens(sizes)
             self.ipa_arc = nn.ModuleList(PerceiverAttentionCA(sizes) for _ in range(sizes.blocks))
@@ -32,9 +33,13 @@ class IdentityAdapter(nn.Module):
         the result is person by person, and what a person has does not depend on the others: it may be kept for a person
         and joined. Raises ValueError where the SigLIP branch is not given its patches.
         """
-        people: Tensor = self.arcface_in_arc(embeddings) if branch == ARC else self._sig(embeddings, patches)
-        tokens = people.flatten(1, 2)
+        tokens = self.tokens(embeddings, patches, branch)
         return [attention.keys_values(tokens) for attention in self.attentions(branch)]
+
+    def tokens(self, embeddings: Tensor, patches: Tensor | None = None, branch: str = ARC) -> Tensor:
+        """The identity tokens [B, N * T, hidden], person by person, of which all blocks make their keys and values."""
+        people: Tensor = self.arcface_in_arc(embeddings) if branch == ARC else self._sig(embeddings, patches)
+        return people.flatten(1, 2)
 
     def attentions(self, branch: str = ARC) -> list[PerceiverAttentionCA]:
         """The cross-attentions of a branch, in the order of the backbone's blocks."""

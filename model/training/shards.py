@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from torch import Tensor
-from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from model.adapter.network import IdentityAdapter
 from model.errors import UserError
 from model.training.phases import Phase
 
@@ -30,6 +28,7 @@ def sharded(accelerator: Accelerator) -> bool:
     # Networks cast what they are given to what their weights are, and autocast does the rest, as without shards.
     # FSDP's own policy would also round what must stay exact: rotary positions, and gradients that are summed.
     accelerator.state.fsdp_plugin.mixed_precision_policy = None
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nobody writes into what is returned
     return True
 
 
@@ -41,13 +40,6 @@ def refuse_uneven(phases: Sequence[Phase]) -> None:
                 f"train.phases: '{phase.name}' has drawn {phase.drawn} and decoded {phase.decoded:g}, with which "
                 "processes that share the weights would wait for one another; set its decoded to 1."
             )
-
-
-def gather_for_keys(adapter: IdentityAdapter) -> None:
-    """Let a sharded adapter put its weights together for `keys_values`, too, which is not a module's `forward`."""
-    warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view")  # nobody writes into what is returned
-    for attention in (one for branch in adapter.sizes.branches for one in adapter.attentions(branch)):
-        register_fsdp_forward_method(attention, "keys_values")
 
 
 def whole(tensor: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from model.training.checkpoint import Progress, Window, load_checkpoint, newest_
 from model.training.phases import Phase, phase_at, total_steps
 from model.training.processes import wait_for_all
 from model.training.saver import Saver
-from model.training.shards import gather_for_keys, refuse_uneven, sharded, whole
+from model.training.shards import refuse_uneven, sharded, whole
 from model.training.step import AdaptedBackbone, Judges, losses, recompute
 from model.training.watch import Watch
 from model.training.zero import by_zero, set_up
@@ -65,6 +65,7 @@ class Trainer:
         self.judges, self.batches, self.loop, self.work = judges, batches, loop, work / "checkpoints"
         self.ahead = Ahead(batches, self.accelerator.num_processes)
         self.adapter = adapter.requires_grad_(True).train()
+        adapter.keys_first = not self.sharded  # else each attention is put together twice
         in_place = process.device.type != "cpu"  # torch's other way on a GPU holds a copy of all second moments
         self.optimiser = torch.optim.AdamW(adapter.parameters(), weight_decay=loop.weight_decay, fused=in_place)
         recompute(backbone, loop.recompute)
@@ -73,7 +74,6 @@ class Trainer:
         if by_zero(self.accelerator):
             self.autocast = set_up(self.accelerator, batches.size, loop.accumulate, loop.clip)
         self.model, self.prepared = self.accelerator.prepare(self.whole, self.optimiser)
-        gather_for_keys(adapter)
         self._refuse_apart()
         self.progress = load_checkpoint(self.work, adapter, self.optimiser) or Progress(0, [])
         self.saver = Saver(self.work, writes=process.is_main_process)

@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from model.adapter.attention import PerceiverAttentionCA
+from model.adapter.inject import People, conditions
 from model.adapter.regions import cells_in_boxes, token_regions
-from tests.model.tiny import SIZES, tiny_adapter
+from tests.model.tiny import BOTH, SIZES, tiny_adapter
 
 TOKENS = 2
 corner = st.integers(-2, 9).map(lambda n: 8.0 * n)
@@ -61,6 +62,21 @@ def test_rows_that_see_nobody_are_exactly_zero_in_every_kernel(kernel: SDPBacken
     assert image.grad is not None
     assert image.grad.isfinite().all()
     assert not image.grad[~inside].any()
+
+
+def test_keys_made_by_the_blocks_add_what_keys_made_first_do() -> None:
+    adapter, image = tiny_adapter(sizes=BOTH), torch.randn(1, 16, SIZES.hidden)
+    people = People(
+        torch.randn(1, 2, SIZES.embedding),
+        torch.tensor([[[0.0, 0, 32, 32], [16.0, 16, 48, 64]]]),
+        torch.randn(1, 2, 4, 6),
+    )
+    updates = list[list[Tensor]]()
+    for adapter.keys_first in (True, False):
+        both = conditions(adapter, people, (64, 64))
+        updates.append([one.attentions[k](image, one.keys_values[k], one.regions) for one in both for k in range(3)])
+    assert all(torch.equal(first, late) for first, late in zip(*updates, strict=True))
+    assert len(updates[0]) == 6
 
 
 def test_nobody_anywhere_changes_nothing() -> None:

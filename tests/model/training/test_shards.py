@@ -18,9 +18,25 @@ from model.errors import UserError
 from model.training.checkpoint import checkpoints
 from model.training.phases import Phase
 from model.training.shards import refuse_uneven, sharded
+from tests.forks import fork
 from tests.model.training.tiny_job import FILES, launcher, same_end, start, tiny_trainer
 
 FILE = "fsdp2.yaml"
+GATHERS = """
+import sys
+from pathlib import Path
+from unittest.mock import patch
+import torch.distributed
+from torch.distributed.fsdp import FSDPModule
+from model.dataset.dataset import Dataset
+from tests.model.training.tiny_job import PHASES, tiny_trainer
+torch.set_num_threads(1)
+trainer = tiny_trainer(Dataset.open(Path(sys.argv[1])), Path(sys.argv[2]))
+units = sum(isinstance(part, FSDPModule) for part in trainer.whole.modules()) - 1  # all weights are in those below
+with patch("torch.distributed.all_gather_single", wraps=torch.distributed.all_gather_single) as gathers:
+    trainer.gradient(trainer.accelerator.process_index, PHASES[0])
+assert gathers.call_count == 2 * units > 0, (gathers.call_count, units)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +75,14 @@ def test_a_stopped_job_goes_on_bit_for_bit_and_one_process_goes_on_with_it(
     whole = load_file(shared / "checkpoints" / "step-0000016" / "weights.safetensors")
     for name, parameter in alone.adapter.named_parameters():
         torch.testing.assert_close(parameter, whole[name], rtol=1e-2, atol=1e-4, check_device=False)
+
+
+def test_weights_are_put_together_once_forward_and_once_back(dataset: Dataset, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(GATHERS)
+    with fork([*launcher(FILE), str(program), str(dataset.folder), str(tmp_path / "work")]) as process:
+        process.join()
+    assert process.exitcode == 0
 
 
 def test_samples_are_drawn_by_shared_weights(shared: Path) -> None:
