@@ -39,7 +39,7 @@ def test_a_limit_of_time_counts_as_cores(
     assert module.cores() == found
 
 
-LIMITED = """
+PROGRAM = """
 import os, pathlib, sys
 os.sched_getaffinity, read = lambda _: set(range(8)), pathlib.Path.read_text
 pathlib.Path.read_text = lambda self: sys.argv[1] if self.name == "cpu.max" else read(self)
@@ -50,28 +50,27 @@ print(os.environ.get("OMP_NUM_THREADS"), torch.get_num_threads())
 """
 
 
-def threads(limit: str, **given: str) -> list[str]:
-    """What torch is told, and how many threads it starts, where a container has that limit."""
-    rest = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    command = [sys.executable, "-c", LIMITED, limit]
-    return subprocess.run(command, env=rest | given, capture_output=True, text=True, check=True).stdout.split()
+def torch_with(limit: str, **given: str) -> tuple[list[str], str]:
+    """What torch is told and how many threads it starts, where a container has that limit, and how long these look.
+
+    The last is what their library says itself.
+    """
+    told = ("OMP_NUM_THREADS", "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+    rest = {name: value for name, value in os.environ.items() if name not in told} | {"OMP_DISPLAY_ENV": "VERBOSE"}
+    command = [sys.executable, "-c", PROGRAM, limit]
+    done = subprocess.run(command, env=rest | given, capture_output=True, text=True, check=True)
+    return done.stdout.split(), done.stderr.partition("GOMP_SPINCOUNT = '")[2].partition("'")[0]
 
 
-def test_torch_is_told_of_a_limit_unless_somebody_else_told_it() -> None:
-    assert threads("100000 100000") == ["1", "1"]
-    assert threads("100000 100000", OMP_NUM_THREADS="2")[0] == "2"
-    assert threads("max 100000")[0] == "None"
+def test_torch_is_told_of_a_limit_and_to_sleep_soon_where_nobody_else_told_it() -> None:
+    assert torch_with("100000 100000") == (["1", "1"], "10000")
 
 
-def spins(**given: str) -> str:
-    """How long torch's threads wait awake, as their library says itself."""
-    rest = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
-    command, told = [sys.executable, "-c", "import model, torch"], {"OMP_DISPLAY_ENV": "VERBOSE"}
-    said = subprocess.run(command, env=rest | told | given, capture_output=True, text=True, check=True).stderr
-    return said.partition("GOMP_SPINCOUNT = '")[2].partition("'")[0]
+def test_who_told_torch_otherwise_is_heeded() -> None:
+    threads, spins = torch_with("100000 100000", OMP_NUM_THREADS="2", GOMP_SPINCOUNT="5")
+    assert (threads[0], spins) == ("2", "5")
 
 
-def test_threads_that_wait_soon_sleep_unless_somebody_else_told_them() -> None:
-    assert spins() == "10000"
-    assert spins(GOMP_SPINCOUNT="5") == "5"
-    assert spins(OMP_WAIT_POLICY="PASSIVE") == "0"
+def test_without_a_limit_torch_counts_itself_and_who_told_it_how_to_wait_is_heeded() -> None:
+    threads, spins = torch_with("max 100000", OMP_WAIT_POLICY="PASSIVE")
+    assert (threads[0], spins) == ("None", "0")
