@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,23 @@ FILES = [
 Frame = Callable[[pd.DataFrame], pd.DataFrame]
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> dict[str, Path]:
-    """The folders of a challenger that is promoted against its champion."""
-    champion = make(tmp_path / "old", Wishes(weights="old"))
-    challenger = make(tmp_path / "new", Wishes({"sim_gt": 0.05}), champion.dataset)
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
+    """A folder with a challenger that is promoted against its champion, and the paths of both in it."""
+    place = tmp_path_factory.mktemp("sound")
+    champion = make(place / "old", Wishes(weights="old"))
+    challenger = make(place / "new", Wishes({"sim_gt": 0.05}), champion.dataset)
     found = {**challenger.paths(), "champion": champion.scores}
     assert decided(found)["verdict"] == "promote"
-    return found
+    return place, {name: folder.relative_to(place) for name, folder in found.items()}
+
+
+@pytest.fixture
+def pair(sound: tuple[Path, dict[str, Path]], tmp_path: Path) -> dict[str, Path]:
+    """A copy of it for a test to break."""
+    place, paths = sound
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    return {name: tmp_path / path for name, path in paths.items()}
 
 
 def decided(folders: dict[str, Path]) -> dict[str, Any]:
