@@ -86,8 +86,8 @@ def results(output: str) -> list[dict[str, Any]]:
 TEST = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag({dags!r})
 for name, conf in json.loads(sys.argv[1]):
+    bag = DagBag({dags!r})  # anew, as a DAG that is tried keeps what it was told
     run = bag.dags[name].test(run_conf=conf, mark_success_pattern="^(approve|hand_over|promote)$")
     state = str(getattr(run.state, "value", run.state))
     tried = {{ti.task_id: str(getattr(ti.state, "value", ti.state)) for ti in run.get_task_instances()}}
