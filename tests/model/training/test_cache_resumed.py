@@ -3,10 +3,10 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ from model.training.cache import compute_features
 from model.training.data import TrainingSet, training_set
 from model.training.feature_files import ALL, Share
 from model.training.patches import compute_patches
+from tests.forks import fork
 from tests.model.training.tiny_company import (
     autoencoder_in_company,
     recogniser_in_company,
@@ -29,10 +30,10 @@ from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import BUCKETS
 
 CHUNK = 4
-ROOT = Path(__file__).resolve().parents[3]
 NODE = """
 import os, signal, sys
 from pathlib import Path
+import torch
 from model.dataset.dataset import Dataset
 from model.training import cache, patches
 from model.training.data import training_set
@@ -50,6 +51,7 @@ def noted(file, tensors):
 
 for module in (cache, patches):
     module.CHUNK, module.put = CHUNK, noted
+torch.set_num_threads(1)
 process = accelerator(1)
 dataset = Dataset.open(folder)
 share = share_of(process, store)
@@ -132,23 +134,25 @@ def machines(dataset: Dataset, store: Path, tmp_path: Path, last: int = 0) -> li
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    plain = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     both = {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": port,
         "WORLD_SIZE": "2",
         "LOCAL_WORLD_SIZE": "1",
         "LOCAL_RANK": "0",
+        "CUDA_VISIBLE_DEVICES": "",
     }
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", NODE, dataset.folder, store, str(last * (rank == 0)), tmp_path / f"made {rank}"],
-            env=os.environ | plain | both | {"RANK": str(rank)},
-            cwd=ROOT,
-        )
-        for rank in range(2)
-    ]
-    codes = [process.wait() for process in running]
+    program = tmp_path / "node.py"
+    program.write_text(NODE)
+    with ExitStack() as stack:
+        running = []
+        for rank in range(2):
+            command = [program, dataset.folder, store, last * (rank == 0), tmp_path / f"made {rank}"]
+            with patch.dict(os.environ, both, RANK=str(rank)):
+                running.append(stack.enter_context(fork([str(word) for word in command])))
+        for process in running:
+            process.join()
+        codes = [process.exitcode for process in running]
     if last:
         assert codes[0] == -signal.SIGKILL
         assert codes[1] != 0  # it does not go on with what is not there

@@ -1,8 +1,6 @@
 """An optimiser that processes share by DeepSpeed: they learn what one process learns, and checkpoints go both ways."""
 
 import shutil
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +15,8 @@ from model.dataset.dataset import Dataset
 from model.errors import Preempted, UserError
 from model.training.checkpoint import checkpoints
 from model.training.zero import by_zero, set_up
-from tests.model.training.tiny_job import CLIP, ROOT, UNEVEN, launcher, same_end, start, tiny_trainer
+from tests.forks import fork
+from tests.model.training.tiny_job import CLIP, UNEVEN, launcher, same_end, start, tiny_trainer
 
 FILE = "deepspeed.yaml"
 END = Path("checkpoints", "step-0000016")
@@ -138,10 +137,19 @@ def test_bfloat16_is_autocast_and_weights_and_sums_stay_in_32_bits(precision: st
     assert (config["gradient_clipping"], config["gradient_accumulation_steps"]) == (0.5, 2)
 
 
-def test_deepspeed_is_imported_by_those_alone_who_asked_for_it() -> None:
-    program = (
-        "import sys\nimport model.training.assemble\nfrom model.training.processes import accelerator\n"
-        "from model.training.zero import by_zero\nprint(by_zero(accelerator(1)), 'deepspeed' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout == "False False\n"
+PLAIN = """
+import sys
+import model.training.assemble
+from model.training.processes import accelerator
+from model.training.zero import by_zero
+assert not by_zero(accelerator(1))
+sys.exit(5 if "deepspeed" in sys.modules else 4)
+"""
+
+
+def test_deepspeed_is_imported_by_those_alone_who_asked_for_it(tmp_path: Path) -> None:
+    program = tmp_path / "plain.py"
+    program.write_text(PLAIN)
+    with fork([str(program)]) as plain:  # of a process that has imported all that a training does
+        plain.join()
+    assert plain.exitcode == 4
