@@ -38,14 +38,25 @@ def url(app: ASGIApp, served: tuple[TestClient, Engine]) -> Iterator[str]:
 
 
 @pytest.fixture(
-    params=[{"width": 1280, "height": 1000}, {"width": 390, "height": 844, "phone": True}], ids=["desktop", "phone"]
+    scope="module",
+    params=[{"width": 1280, "height": 1000}, {"width": 390, "height": 844, "phone": True}],
+    ids=["desktop", "phone"],
 )
-def browser(request: pytest.FixtureRequest, tmp_path: Path, url: str) -> Iterator[Browser]:
-    with chromium(tmp_path / "profile", **request.param) as window:
-        window.open(url)
-        window.until("document.getElementById('licence').textContent.includes('Model')")
-        yield window
-        assert window.faults() == []
+def window(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with chromium(tmp_path_factory.mktemp("profile"), **request.param) as found:
+        yield found
+
+
+@pytest.fixture
+def browser(window: Browser, url: str) -> Iterator[Browser]:
+    """The window with the page as who has never seen it finds it."""
+    window.open(url)
+    window.until("document.getElementById('licence').textContent.includes('Model')")
+    yield window
+    faults = window.faults()
+    window.run("sessionStorage.clear()")
+    window.open("about:blank")
+    assert faults == []
 
 
 def add(browser: Browser, folder: Path, *greys: int) -> None:
