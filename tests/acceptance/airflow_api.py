@@ -9,6 +9,7 @@ import httpx
 from dags.servers import USER, Servers
 
 ENDED = ("success", "failed")
+READING = 5  # seconds
 
 
 class Api:
@@ -52,8 +53,13 @@ class Api:
         return wait(lambda: state if (state := self.state(dag, run)) in ENDED else None, seconds)
 
     def asked(self, run: str, seconds: float = 900) -> dict[str, Any]:
-        """Wait until the reviewer is asked."""
+        """Wait until the reviewer is asked, and as long as one takes to read it.
+
+        Airflow fails a task that goes on before its scheduler has heard from the executor that it pauses
+        (apache/airflow#71580), which takes seconds on a busy machine.
+        """
         wait(lambda: self.tasks("retrain", run).get("approve") == "awaiting_input" or None, seconds)
+        time.sleep(READING)
         return self.request(run)
 
 
