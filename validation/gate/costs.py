@@ -19,10 +19,9 @@ def budgets(evidence: Evidence, limits: Thresholds) -> list[Outcome]:
 
 
 def _within(name: str, most: float, found: float | None, unit: str) -> Outcome:
+    name = f"budget of {name}"
     if found is None or not found > 0:
-        return Outcome(
-            f"budget of {name}", "failed", "the evaluation did not measure it: evaluate again", None, None, most
-        )
+        return Outcome(name, "failed", "the evaluation did not measure it: evaluate again", threshold=most)
     why = f"{found:.3g} {unit}; at most {most:g} {unit} is allowed"
     state: State = "passed" if found <= most else "failed"
-    return Outcome(f"budget of {name}", state, why, found, None, most)
+    return Outcome(name, state, why, found, threshold=most)

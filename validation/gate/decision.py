@@ -102,7 +102,7 @@ def _comparable(evidence: Evidence, limits: Thresholds) -> Outcome:
     compared = len({row[0] for row in both.ours.who})
     if compared < limits.minimum_cases:
         why = f"{words}; {compared} cases are left, at least {limits.minimum_cases} are asked for"
-        return Outcome(name, "unproven", why, float(compared), None, float(limits.minimum_cases))
+        return Outcome(name, "unproven", why, float(compared), threshold=float(limits.minimum_cases))
     return Outcome(name, "passed", words)
 
 

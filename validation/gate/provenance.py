@@ -43,11 +43,11 @@ def enough_cases(evidence: Evidence, limits: Thresholds) -> Outcome:
     stated = int(evidence.scores.summary["cases"])
     if stated != count:
         why = f"scores.json states {stated} cases, its tables hold {count}: evaluate again"
-        return Outcome("enough cases", "failed", why, float(count), None, float(least))
+        return Outcome("enough cases", "failed", why, float(count), threshold=float(least))
     why = f"{count} {'case' if count == 1 else 'cases'}; at least {least} are asked for"
     state: State = "passed" if count >= least else "unproven"
     more = max(0, least - count) or None
-    return Outcome("enough cases", state, why, float(count), None, float(least), None, more)
+    return Outcome("enough cases", state, why, float(count), threshold=float(least), more_cases=more)
 
 
 def no_leakage(evidence: Evidence) -> Outcome:

@@ -46,6 +46,18 @@ class Rule:
     where: Slice | None = None
     group: str = FLOORS
 
+    def outcome(
+        self,
+        state: State,
+        why: str,
+        figure: float | None = None,
+        interval: tuple[float, float] | None = None,
+        p: float | None = None,
+        more_cases: int | None = None,
+    ) -> Outcome:
+        """What the rule came to."""
+        return Outcome(self.name, state, why, figure, interval, self.bound, p, more_cases, self.group, self.side)
+
 
 def floors(limits: Thresholds) -> list[Rule]:
     """What every model must reach, whoever is champion."""
@@ -99,19 +111,17 @@ def judge_trial(trial: Trial, limits: Thresholds) -> list[Outcome]:
     why = f"the shadow drew {trial.orders - trial.failed} of {trial.orders} orders"
     why += "; the service's log says why it failed" if trial.failed else ""
     state: State = "unproven" if trial.failed else "passed"
-    drew = Outcome("drew every live order", state, why, float(trial.failed), None, 0.0, group=LIVE)
+    drew = Outcome("drew every live order", state, why, float(trial.failed), threshold=0.0, group=LIVE)
     return [drew, *(_live(rule, trial.differences.get(rule.metric)) for rule in on_live_traffic(limits))]
 
 
 def _live(rule: Rule, found: Figure | None) -> Outcome:
     if found is None:
-        why = "no order was drawn by both"
-        return Outcome(rule.name, "unproven", why, None, None, rule.bound, group=LIVE, side=rule.side)
+        return rule.outcome("unproven", "no order was drawn by both")
     why = f"mean {rule.metric} of the shadow minus that of the champion is {found.mean:+.3f} (95 % interval "
     why += f"{found.low:+.3f} to {found.high:+.3f}, {found.n} orders); asked is an interval wholly {rule.side} "
     state = "unproven" if found.n < 2 else _state(rule, found)
-    ends = (found.low, found.high)
-    return Outcome(rule.name, state, f"{why}{rule.bound:g}", found.mean, ends, rule.bound, group=LIVE, side=rule.side)
+    return rule.outcome(state, f"{why}{rule.bound:g}", found.mean, (found.low, found.high))
 
 
 def judge_scores(comparison: Comparison, limits: Thresholds) -> list[Outcome]:
@@ -132,21 +142,17 @@ def judge(rule: Rule, comparison: Comparison) -> Outcome:
     found = comparison.estimate(rule.metric, rule.against, rule.where)
     what = METRICS[rule.metric].label + (f" minus that of {WORDS[rule.against]}" if rule.against else "")
     if found is None or not isfinite(found.mean):
-        why = f"{what} could not be computed"
-        return Outcome(rule.name, "failed", why, None, None, rule.bound, None, None, rule.group, rule.side)
+        return rule.outcome("failed", f"{what} could not be computed")
     if found.units < 2:
         why = f"{what} is {found.mean:+.3f} in {_evidence(found)}, which proves nothing about others"
-        return Outcome(
-            rule.name, "unproven", why, found.mean, None, rule.bound, 1.0, found.cases, rule.group, rule.side
-        )
+        return rule.outcome("unproven", why, found.mean, p=1.0, more_cases=found.cases)
     state = _state(rule, found)
     more = found.more_cases(_far(rule, found)) if state == "unproven" else None
     why = f"{what} is {_words(found)}; asked is an interval wholly {rule.side} {rule.bound:g}"
     why += f" and a mean of at least {rule.mean:g}" if rule.mean is not None else ""
     why += _plan(more) if state == "unproven" else ""
     p = found.p_value(rule.bound, rule.side == "above")
-    ends = (found.low, found.high)
-    return Outcome(rule.name, state, why, found.mean, ends, rule.bound, p, more, rule.group, rule.side)
+    return rule.outcome(state, why, found.mean, (found.low, found.high), p, more)
 
 
 def one_of(name: str, rules: Sequence[Rule], comparison: Comparison) -> Outcome:
@@ -162,18 +168,8 @@ def one_of(name: str, rules: Sequence[Rule], comparison: Comparison) -> Outcome:
     best = outcomes[adjusted.index(min(adjusted))]
     numbers = [outcome.more_cases for outcome in outcomes if outcome.more_cases]
     claims = (f"{o.why} (p {p:.3g} after Holm)" for o, p in zip(outcomes, adjusted, strict=True))
-    return Outcome(
-        name,
-        state,
-        "; or ".join(claims),
-        best.figure,
-        best.interval,
-        best.threshold,
-        min(adjusted),
-        min(numbers) if numbers and state == "unproven" else None,
-        BETTER,
-        best.side,
-    )
+    more = min(numbers) if numbers and state == "unproven" else None
+    return replace(best, name=name, state=state, why="; or ".join(claims), p=min(adjusted), more_cases=more)
 
 
 def _margin(label: str, metric: str, margin: float) -> Rule:
