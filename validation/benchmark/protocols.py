@@ -90,8 +90,8 @@ def _same_faces(truth: Truth, faces: paper.Faces) -> bool:
 
 def differs(a: object, b: object) -> bool:
     """Whether two values of the tables differ; a value that is not there is None or NaN."""
-    gone = [value is None or bool(np.isnan(float(str(value)))) for value in (a, b)]
-    return gone[0] != gone[1] if any(gone) else abs(float(str(a)) - float(str(b))) > NEAR
+    one, other = np.array([a, b], float)
+    return not np.isclose(one, other, rtol=0, atol=NEAR, equal_nan=True)
 
 
 def add_trimming(rows: pd.DataFrame) -> pd.DataFrame:
