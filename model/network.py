@@ -19,9 +19,9 @@ def why_no_answer(error: BaseException) -> str:
     while link is not None:
         if _of_network(link):
             found = link
-        link = link.__cause__ or link.__context__
+        link = link.__cause__ or link.__context__ or _told_of(link)
     if found is None:
-        return " ".join(str(error).split()) or type(error).__name__
+        return " ".join(str(getattr(error, "reason", None) or error).split()) or type(error).__name__
     if isinstance(found, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {found.verify_message}"
     if isinstance(found, TimeoutError):
@@ -29,6 +29,11 @@ def why_no_answer(error: BaseException) -> str:
     if found.errno and found.errno > 0 and not isinstance(found, ssl.SSLError):
         return os.strerror(found.errno)  # asyncio has words of its own
     return found.strerror or str(found)
+
+
+def _told_of(error: BaseException) -> BaseException | None:
+    """The error that `error` holds among its words, as urllib3's for a connection that is cut."""
+    return next((word for word in error.args if isinstance(word, BaseException)), None)
 
 
 def _of_network(error: BaseException) -> TypeGuard[OSError]:

@@ -18,18 +18,17 @@ from pipelines.compiled import PIPELINE
 UNSUCCESSFUL = ("FAILED", "CANCELED", "SKIPPED")
 ENDED = ("SUCCEEDED", *UNSUCCESSFUL)
 PATIENCE = 300.0  # seconds in which a server may be out of reach while a run is followed
+ANSWER = (10.0, 60.0)  # seconds for a connection, and for an answer; kfp's client would wait for ever
 
 
 class Server:
     """The server at `host`; what it refuses, and that it is out of reach, are UserErrors."""
 
     def __init__(self, host: str, cluster: Cluster, token: str | None = None) -> None:
-        from kfp import Client
-
         self.host = host.rstrip("/")
         self.cluster = cluster
         with _quiet(), _refusals(host):
-            self.client = Client(host=host, namespace=cluster.namespace or "kubeflow", existing_token=token)
+            self.client = _client(host, cluster, token)
 
     def upload(self, package: Path, name: str) -> tuple[str, str]:
         """Ids of the pipeline and of its version `name`, made from the file `package` where the server lacks them."""
@@ -115,6 +114,35 @@ class Server:
             if found.state in ENDED:
                 return found
             time.sleep(every)
+
+
+def _client(host: str, cluster: Cluster, token: str | None) -> Any:
+    """Kfp's client of a server that is known to be one: it would take the page of a login before it for an answer."""
+    from kfp import Client
+
+    class Checked(Client):
+        def get_kfp_healthz(self, *_: Any) -> Any:  # kfp's own logs a trace for each of its attempts
+            found = self._healthz_api.healthz_service_get_healthz(_request_timeout=ANSWER)
+            if not _is_object(self._healthz_api.api_client.last_response.data):
+                raise UserError(
+                    f"{host} answers, but not as Kubeflow Pipelines does, such as with a page to log in: give the "
+                    "address of its API, and a token in WITHANYONE_KFP_TOKEN where it asks for one."
+                )
+            return found
+
+    client = Checked(host=host, namespace=cluster.namespace or "kubeflow", existing_token=token)
+    client.get_kfp_healthz()
+    rest = client._healthz_api.api_client.rest_client  # which all parts of the client share
+    ask = rest.request
+    rest.request = lambda *what, **more: ask(*what, **{**more, "_request_timeout": ANSWER})
+    return client
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 class OutOfReachError(UserError):

@@ -50,6 +50,17 @@ def test_only_the_network_speaks_for_a_library(beneath: Exception, words: str) -
     assert why_no_answer(error) == " ".join(words.split())
 
 
+def test_a_connection_that_is_cut_and_a_circle_of_addresses_are_told_without_pools_and_retries() -> None:
+    cut = urllib3.exceptions.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset"))
+    circle = urllib3.exceptions.ResponseError("too many redirects")
+    told = []
+    for reason in (cut, circle):
+        with pytest.raises(urllib3.exceptions.MaxRetryError) as error:
+            raise urllib3.exceptions.MaxRetryError(urllib3.HTTPConnectionPool("host"), "/", reason) from reason
+        told.append(why_no_answer(error.value))
+    assert told == ["Connection reset by peer", "too many redirects"]
+
+
 def test_a_certificate_is_told_from_a_dead_server() -> None:
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"

@@ -28,6 +28,7 @@ class Kubeflow:
         self.refuse: list[int] = []  # status codes of the next answers about a run
         self.started: Callable[[str], object] = lambda run: None  # called with the id of each run that is started
         self.looks = 0
+        self.health: tuple[bytes, int] = (b'{"multi_user": false}', 200)  # what it says of itself
         self.host = ""
 
     def kept(self, name: str) -> Kept:
@@ -84,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, query = self._asked()
         if path == ["healthz"]:
-            return self._answer({"multi_user": False})
+            return self._send(*self.state.health)
         if len(path) == 3:  # pipelines/ID/versions
             kept = {key: one for key, one in self.state.versions.items() if one["pipeline_id"] == path[1]}
             return self._answer({"pipeline_versions": self._matching(kept, query)})
@@ -131,7 +132,9 @@ class _Handler(BaseHTTPRequestHandler):
         return [one for one in kept.values() if not wanted or one["display_name"] == value]
 
     def _answer(self, body: dict[str, Any], status: int = 200) -> None:
-        data = json.dumps(body).encode()
+        self._send(json.dumps(body).encode(), status)
+
+    def _send(self, data: bytes, status: int) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

@@ -1,6 +1,7 @@
 """Submissions to a cluster against a server on loopback: versions, runs, schedules, states, decisions, refusals."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,44 @@ def test_refusals_are_sentences(kfp: Kubeflow) -> None:
         known.follow("r9", lambda *_: None)
     with pytest.raises(UserError, match=r"http://127\.0\.0\.1:9 cannot be reached \(Connection refused\)"):
         Server("http://127.0.0.1:9", Cluster(namespace="team")).upload(Path("x.yaml"), "1")
+
+
+@pytest.mark.parametrize("namespace", [None, "team"])
+@pytest.mark.parametrize(
+    ("said", "status", "sentence"),
+    [
+        (
+            b"<html>Please log in</html>",
+            200,
+            "answers, but not as Kubeflow Pipelines does, such as with a page to log in",
+        ),
+        (b"null", 200, "answers, but not as Kubeflow Pipelines does"),
+        (b"[]", 200, "answers, but not as Kubeflow Pipelines does"),
+        (b"", 401, "refuses these credentials (401): give a valid token in WITHANYONE_KFP_TOKEN"),
+        (b"<html>no such page</html>", 404, "answered 404 Not Found: <html>no such page</html>."),
+        (b"<html>bad gateway</html>", 502, "answered 502 Bad Gateway: <html>bad gateway</html>."),
+    ],
+)
+def test_what_is_no_server_of_kubeflow_is_a_sentence(
+    kfp: Kubeflow, said: bytes, status: int, sentence: str, namespace: str | None
+) -> None:
+    kfp.health = said, status
+    with pytest.raises(UserError) as error:
+        Server(kfp.host, Cluster(namespace=namespace))
+    assert sentence in str(error.value)
+
+
+def test_a_server_that_takes_a_request_and_never_answers_is_out_of_reach(
+    kfp: Kubeflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "ANSWER", (5.0, 0.2))
+    known = Server(kfp.host, Cluster())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        known.client._healthz_api.api_client.configuration.host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(OutOfReachError, match=r"cannot be reached \(Connection timed out\)"):
+            known.upload(Path("x.yaml"), "1")
+        with pytest.raises(OutOfReachError, match=r"cannot be reached \(Connection timed out\)"):
+            Server(f"http://127.0.0.1:{silent.getsockname()[1]}", Cluster())
 
 
 def test_a_token_is_sent_and_never_shown(kfp: Kubeflow, monkeypatch: pytest.MonkeyPatch) -> None:
