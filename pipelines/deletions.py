@@ -40,16 +40,17 @@ class Deletions:
 
     def _apply(self, person: str, photos: Path, dataset: Path, registry: Registry, deployment: Path) -> dict[str, Any]:
         from components.curation.forget import forget
-        from components.tombstones import Tombstones, name_digest
+        from components.tombstones import name_digest
 
         digest = name_digest(person)
         try:
-            done = forget(person, photos, dataset)
+            try:
+                done = forget(person, photos, dataset)
+            finally:  # it writes the tombstone first: whatever it fails at later, the service is to know the face
+                _deny(photos, deployment)
         except UserError as error:
             return {"person": digest, "done": False, "why": str(error)}
         versions = affected(registry, digest)
-        denied = (*Tombstones.read(deployment).people, *Tombstones.read(photos).people)  # of all photo folders
-        Tombstones(people=tuple(dict.fromkeys(denied))).write(deployment)
         facts = {"person": digest, "done": True, "photos": done.photos, "versions": versions}
         facts["champion"] = registry.production() in versions
         write_json(self.folder / "done" / f"{digest}.json", facts)
@@ -58,6 +59,15 @@ class Deletions:
 
     def _pending(self, digest: str) -> Path:
         return self.folder / "pending" / f"{digest}.json"
+
+
+def _deny(photos: Path, deployment: Path) -> None:
+    """Add the tombstones of a photo folder to those of the service, which has those of all such folders."""
+    from components.tombstones import Tombstones
+
+    before, more = Tombstones.read(deployment).people, Tombstones.read(photos).people
+    if more:
+        Tombstones(people=tuple(dict.fromkeys((*before, *more)))).write(deployment)
 
 
 def affected_versions(registry: Registry) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """Requests to forget: kept, carried out once, told to the registry; what cannot be done stays and is told."""
 
+from contextlib import nullcontext
 from datetime import date
 from pathlib import Path
 
@@ -28,6 +29,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             raise UserError("person 'Nobody' is not in the dataset")
         known = Tombstones.read(photos).people
         Tombstones(people=(*known, Tombstone(name_sha256=name_digest(person), photos=(), since=TODAY))).write(photos)
+        if person == "Last":
+            raise UserError("the person is left out from now on, but no next version can be made")
+        if person == "Odd":
+            raise OSError("odd")
         return Forgetting(3, [], frozenset(), None, None)
 
     monkeypatch.setattr(room, "forget", leave_out)
@@ -65,6 +70,18 @@ def test_one_that_cannot_be_done_stays_and_the_others_are_done(home: Path) -> No
         requests.add(person)
     assert sorted(bool(row["done"]) for row in carried_out(home)) == [False, True]
     assert requests.pending() == ["Nobody"]
+
+
+@pytest.mark.parametrize(("person", "error"), [("Last", None), ("Odd", OSError)])
+def test_the_service_denies_who_has_a_tombstone_also_where_the_dataset_fails(
+    home: Path, person: str, error: type[Exception] | None
+) -> None:
+    requests = Deletions(home / "deletions")
+    requests.add(person)
+    with pytest.raises(error) if error else nullcontext():
+        carried_out(home)
+    assert [one.name_sha256 for one in Tombstones.read(home / "deployment").people] == [name_digest(person)]
+    assert requests.pending() == [person]
 
 
 def test_a_second_photo_folder_takes_nobody_off_the_deny_list(home: Path) -> None:
