@@ -54,7 +54,10 @@ def refuse_no_picture(folder: Path) -> None:
         except Exception:  # noqa: BLE001, S112  (codecs raise whatever broken data lets them stumble over)
             continue
         return
-    raise UserError(f"photos.folder '{folder}' holds no picture that can be read: put photos into it")
+    raise UserError(
+        f"photos.folder '{folder}' holds no picture that can be read: put photos into it themselves, as links to them "
+        "are not followed, and save HEIC as JPEG"
+    )
 
 
 def _digests(folder: Path, paths: Sequence[str]) -> Iterator[tuple[str, str]]:

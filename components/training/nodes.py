@@ -47,8 +47,8 @@ def run(*, dataset: Path, validation: Path, model: Path, config: NodesConfig) ->
     runs of the same at the same time share it. One whose nodes made room for others is made anew. On SIGTERM the last
     of the runs removes it: a cancelled run and an eviction look the same from here, and a job made anew goes on from
     the checkpoints of the one before.
-    Raises UserError where the cluster refuses the job, does not answer for ten minutes, or its nodes can only fail
-    again, RuntimeError when it fails in another way, and Preempted on SIGTERM.
+    Raises UserError where the cluster refuses the job or does not answer for ten minutes, and where its nodes fail, and
+    Preempted on SIGTERM.
     """
     train_on(ClusterJobs(), Path(WORKSPACE), dataset=dataset, validation=validation, model=model, config=config)
 
@@ -158,7 +158,7 @@ def _discard(shared: Path) -> None:
 
 
 def _wait(jobs: Jobs, name: str, trained: Path) -> bool:
-    """Whether the job left its model when it ended, or is gone, and not only made room; RuntimeError for neither.
+    """Whether the job left its model when it ended, or is gone, and not only made room; UserError for neither.
 
     A job whose nodes say that they can only fail again is removed: Kubernetes would start them some times more, and a
     TrainJob cannot ask it not to (trainer 2.3 lets it patch pods alone). Raises UserError with what they say.
@@ -176,7 +176,10 @@ def _wait(jobs: Jobs, name: str, trained: Path) -> bool:
             if job and trained.with_name(MADE_ROOM).exists():
                 log.info("TrainJob %s made room: it is made anew, and goes on", name)
                 return False
-            raise RuntimeError(f"the TrainJob {name} left no model, {state}: {words}; the logs of its pods say more")
+            raise UserError(
+                f"the TrainJob {name} left no model, {state}: {words}; the logs of its pods say more: mend that, and "
+                "start again"
+            )
         if state != told:
             log.info("TrainJob %s: %s", name, state)
             told = state

@@ -212,7 +212,7 @@ def test_a_job_that_failed_fails_the_step_and_is_made_anew_by_the_next(
     cluster: Kubernetes, step: dict[str, Any]
 ) -> None:
     cluster.courses = [["Created", "Failed"], ["Complete"]]
-    with pytest.raises(RuntimeError, match="left no model, Failed: it is Failed; the logs of its pods say more"):
+    with pytest.raises(UserError, match="left no model, Failed: it is Failed; the logs of its pods say more"):
         nodes.run(**step)
     assert not step["model"].exists()
     nodes.run(**step)
@@ -253,7 +253,7 @@ def test_a_job_that_fails_after_one_that_made_room_fails_the_step(
             Path(job["spec"]["trainer"]["args"][2]).with_name(MADE_ROOM).touch()
 
     monkeypatch.setattr(cluster, "create", create_and_preempt_the_first)
-    with pytest.raises(RuntimeError, match="left no model, Failed"):
+    with pytest.raises(UserError, match="left no model, Failed"):
         nodes.run(**step)
     assert len(cluster.made) == 2
 
@@ -277,7 +277,7 @@ def test_nodes_that_can_only_fail_again_are_not_started_again(
         nodes.run(**step)
     assert cluster.jobs == {}
     cluster.courses[0].append("Failed")
-    with pytest.raises(RuntimeError, match="left no model, Failed"):  # after Kubernetes' own attempts
+    with pytest.raises(UserError, match="left no model, Failed"):  # after Kubernetes' own attempts
         nodes.run(**step)
     nodes.run(**step)
     assert (step["model"] / "adapter.safetensors").read_text() == "trained"

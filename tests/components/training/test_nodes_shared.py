@@ -131,7 +131,7 @@ def test_a_job_that_cannot_be_removed_costs_nobody_the_model_and_is_found_by_the
 def test_two_runs_that_find_a_failed_job_make_one_anew(place: Path) -> None:
     jobs, looked = Jobs(), threading.Event()
     jobs.state = "Failed"
-    with pytest.raises(RuntimeError, match="left no model"):
+    with pytest.raises(UserError, match="left no model"):
         train(jobs, place, "first")
     (failed,) = jobs.jobs.values()
     failed["state"] = "Failed"
