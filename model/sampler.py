@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -15,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from model.adapter.checkpoint import load_adapter, read_description
-from model.adapter.inject import Condition, People, Weights, conditions, injected
+from model.adapter.inject import Condition, People, Weights, autocast_apart, conditions, injected
 from model.adapter.network import IdentityAdapter
 from model.adapter.sizes import ARC, SIG
 from model.dataset.buckets import Size
@@ -83,9 +84,11 @@ class Sampler:
         encode_text: Callable[[Sequence[str]], tuple[Tensor, Tensor]],
         adapter: IdentityAdapter,
         device: torch.device | str | None = None,
+        autocast: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """All networks are on `device`; without it, on that of the backbone's weights.
 
+        Adapter and backbone run under `autocast` as they do in a training step (adapter.inject.autocast_apart).
         UserError for an adapter that is cut to another backbone.
         """
         blocks = len(backbone.transformer_blocks) + len(backbone.single_transformer_blocks)
@@ -97,6 +100,7 @@ class Sampler:
             )
         self.preset, self.backbone, self.autoencoder = preset, backbone.eval(), autoencoder.eval()
         self.encode_text, self.adapter = encode_text, adapter.eval()
+        self.autocast = autocast
         self.device = torch.device(device) if device else next(backbone.parameters()).device
         networks = (backbone, adapter) if self.device.type == "cpu" else ()  # a GPU would be slower by it
         self._steady = [m for network in networks for m in network.modules() if isinstance(m, nn.Linear)]
@@ -164,21 +168,23 @@ class Sampler:
         return [pictures[number] for number in range(len(requests))]
 
     def _sample(self, requests: Sequence[Request], size: Size, way: Way) -> list[Image.Image]:
-        people = self._people(requests, size, way.weights)
         text = TextFeatures(*(t.to(self.device) for t in self.encode_text([r.prompt for r in requests])))
         shown = self._shown(requests)
         noise = torch.stack([self._noise(r, size) for r in requests]).to(self.device)
-
-        def predicted(x_t: Tensor, t: Tensor) -> Tensor:
-            with injected(self.backbone, people):
-                return velocity(self.backbone, x_t, t.expand(len(x_t)), text, size, way.guidance, shown)
-
         times = way.times(way.steps, noise.shape[1]).to(self.device)
         x_t = noise
-        for number, following in enumerate(euler(predicted, noise, times), 1):
-            x_t = following
-            if way.on_step is not None:
-                way.on_step(number, way.steps)
+        with self.autocast():
+            people = self._people(requests, size, way.weights)
+            added, alone = autocast_apart(people, self.backbone.dtype, self.device)
+
+            def predicted(x_t: Tensor, t: Tensor) -> Tensor:
+                with injected(self.backbone, added), alone:
+                    return velocity(self.backbone, x_t, t.expand(len(x_t)), text, size, way.guidance, shown)
+
+            for number, following in enumerate(euler(predicted, noise, times), 1):
+                x_t = following
+                if way.on_step is not None:
+                    way.on_step(number, way.steps)
         return [self._picture(latent) for latent in unpack(x_t, *size).split(1)]
 
     def _picture(self, latent: Tensor) -> Image.Image:

@@ -17,14 +17,15 @@ SEED = 1
 def sampler(dataset: Dataset, trainer: Trainer, chosen: Preset) -> Callable[[], list[Image.Image]]:
     """What draws one picture for each number of people in the training set, always from the same noise.
 
-    It needs nothing that the training does not hold: its prompts have been encoded.
+    It needs nothing that the training does not hold, whose prompts have been encoded, and computes as its steps do.
     """
     requests = scenes(dataset, trainer.batches, edits=chosen.edits)
 
     def draw() -> list[Image.Image]:
         parts = trainer.judges.autoencoder, trainer.batches.features.text_of
         try:
-            pipe = Sampler(chosen, trainer.whole.backbone, *parts, trainer.adapter, trainer.accelerator.device)
+            networks, device = (trainer.whole.backbone, *parts, trainer.adapter), trainer.accelerator.device
+            pipe = Sampler(chosen, *networks, device, trainer.autocast)
             return pipe(requests)
         finally:
             trainer.adapter.train()

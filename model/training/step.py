@@ -1,11 +1,9 @@
 """One step's mathematics: a batch through backbone and adapter to the losses, with no work for weights of zero."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 
-import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.transformers.transformer_flux import (
     FluxSingleTransformerBlock,
@@ -16,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from model.adapter.attention import PerceiverAttentionCA
-from model.adapter.inject import Condition, People, conditions, injected
+from model.adapter.inject import People, autocast_apart, conditions, injected
 from model.adapter.network import IdentityAdapter
 from model.adapter.regions import cells_in_boxes
 from model.adapter.tokens import IdentityTokens, PatchTokens
@@ -59,9 +57,7 @@ class AdaptedBackbone(nn.Module):
         """The velocity [B, L, 4C] of noised tokens, given the batch's people and text."""
         people = People(batch.embeddings, batch.boxes, batch.patches)
         self.hooks.close()
-        added, alone = _autocast_apart(
-            conditions(self.adapter, people, batch.size), self.backbone.dtype, x_t.device.type
-        )
+        added, alone = autocast_apart(conditions(self.adapter, people, batch.size), self.backbone.dtype, x_t.device)
         with ExitStack() as hooks:
             hooks.enter_context(injected(self.backbone, added))
             with alone:
@@ -69,23 +65,6 @@ class AdaptedBackbone(nn.Module):
             if self.backbone.gradient_checkpointing:  # blocks run again in the backward pass, with the adapter
                 self.hooks = hooks.pop_all()
         return predicted
-
-
-def _autocast_apart(
-    added: Sequence[Condition], kind: torch.dtype, device: str
-) -> tuple[Sequence[Condition], AbstractContextManager[None]]:
-    """What is added, computed under the present autocast wherever it is called, and what a backbone of `kind` runs in.
-
-    One that has autocast's precision needs none: it runs as in sampling. On a GPU autocast would take its
-    normalisations in 32 bits, and 4 pictures of 512 px would keep 3 GiB more for FLUX.1-dev's backward pass.
-    """
-    if not torch.is_autocast_enabled(device) or torch.get_autocast_dtype(device) != kind:
-        return added, nullcontext()
-    cast = torch.autocast(device, kind)
-    # As parts: what autocast wraps it copies the attributes of, which of a module are its weights.
-    return [
-        replace(one, attentions=[cast(partial(attention)) for attention in one.attentions]) for one in added
-    ], torch.autocast(device, enabled=False)
 
 
 def recompute(backbone: FluxTransformer2DModel, share: float) -> None:

@@ -1,11 +1,14 @@
 """Sample pictures of a training: one for each number of people, the same every time the adapter is."""
 
+from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from components.training.samples import sampler, scenes
 from model.presets import nano
@@ -43,6 +46,34 @@ def test_samples_show_their_own_people_where_blocks_are_recomputed(tmp_path: Pat
     trainer.train(watch=Watch(tmp_path / "live", draw, samples_every=8))
     assert (tmp_path / "live" / "samples" / "step-0000008.png").is_file()
     assert not any(module._forward_hooks for module in trainer.whole.backbone.modules())
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float32])
+def test_samples_are_computed_in_the_precision_of_the_steps(tmp_path: Path, kind: torch.dtype) -> None:
+    dataset = tiny_dataset(tmp_path / "dataset")
+    trainer = tiny_trainer(dataset, tmp_path / "work", PHASES[:1])
+    trainer.autocast = partial(torch.autocast, "cpu", torch.bfloat16)
+    trainer.whole.backbone.to(kind)
+    seen = defaultdict[str, set[tuple[torch.dtype, bool]]](set)
+
+    def watch(name: str, network: nn.Module) -> None:
+        def note(_module: object, _inputs: object, output: torch.Tensor) -> None:
+            seen[name].add((output.dtype, torch.is_autocast_enabled("cpu")))
+
+        network.register_forward_hook(note)
+
+    for name, network in trainer.whole.named_modules():
+        if isinstance(network, nn.Linear | nn.LayerNorm):
+            watch(name, network)
+    trainer.loss(0, PHASES[0])
+    trained = dict(seen)
+    seen.clear()
+    watch("picture", trainer.judges.autoencoder.decoder)
+    sampler(dataset, trainer, replace(nano(), steps=2))()
+    assert seen.pop("picture") == {(torch.float32, False)}
+    assert dict(seen) == trained
+    assert trained["adapter.ipa_arc.0.to_kv"] == {(torch.bfloat16, True)}
+    assert trained["backbone.proj_out"] == {(torch.bfloat16, kind == torch.float32)}
 
 
 def test_samples_of_a_siglip_branch_are_drawn_from_the_faces(tmp_path: Path) -> None:
