@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +17,7 @@ from accelerate.utils import DeepSpeedPlugin, DistributedType, FullyShardedDataP
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.distributed.tensor import DTensor
+from torch.optim import AdamW
 
 from model.artefacts import write_json
 from model.dataset.dataset import Dataset
@@ -84,15 +86,28 @@ def tiny_trainer(
     features = compute_features(dataset, data, *networks, store, edits=edits, share=share_of(process, store))
     process.wait_for_everyone()
     bank = IdentityBank.of(torch.from_numpy(data.embeddings[data.bank_rows]), torch.from_numpy(data.bank_codes))
-    return Trainer(
-        tiny_backbone(),
-        tiny_adapter(trained=False),
-        Judges(autoencoder, recogniser, bank, Detector.load()),
-        Batches(data, features, size=batch, seed=5),
-        Loop(phases, accumulate=accumulate, clip=CLIP, checkpoint_every=4, report_every=2),
-        work,
-        process,
-    )
+    with stepped_in_place() if process.is_fsdp2 else nullcontext():
+        return Trainer(
+            tiny_backbone(),
+            tiny_adapter(trained=False),
+            Judges(autoencoder, recogniser, bank, Detector.load()),
+            Batches(data, features, size=batch, seed=5),
+            Loop(phases, accumulate=accumulate, clip=CLIP, checkpoint_every=4, report_every=2),
+            work,
+            process,
+        )
+
+
+@contextmanager
+def stepped_in_place() -> Iterator[None]:
+    """Let an optimiser that is made step as on a GPU."""
+    make = AdamW.__init__
+
+    def made(optimiser: AdamW, *given: Any, **options: Any) -> None:
+        make(optimiser, *given, **options | {"fused": True})
+
+    with patch.object(AdamW, "__init__", made):
+        yield
 
 
 def processes(accumulate: int) -> Accelerator:
@@ -206,6 +221,7 @@ def job(dataset: Path, work: Path, moment: str, number: int, flags: Sequence[str
         work = work / "elsewhere"
     phases = UNEVEN if "uneven" in flags else PHASES
     trainer = tiny_trainer(Dataset.open(dataset), work, phases, edits="edits" in flags)
+    assert trainer.sharded == trainer.optimiser.param_groups[0]["fused"]
     assert trainer.sharded == all(isinstance(parameter, DTensor) for parameter in trainer.whole.parameters())
 
     def write(path: Path, value: dict[str, Any]) -> None:
