@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from components.steps import CURATE, PHOTOS, STEPS, TRAIN, Step
 from model.errors import UserError
-from model.presets import preset
 
 FILE = "params.yaml"
 
@@ -120,6 +119,7 @@ def check_together(settings: Mapping[str, BaseModel]) -> None:
     Of the photos, two sources; of the preset, embeddings that it does not read.
     """
     from components.photos.config import PhotosConfig
+    from model.presets import preset
 
     photos = settings[PHOTOS.name]
     assert isinstance(photos, PhotosConfig)

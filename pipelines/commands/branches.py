@@ -7,7 +7,6 @@ import typer
 
 from components.steps import TRAIN
 from model.errors import UserError
-from model.presets import preset
 
 Part = Annotated[Path | None, typer.Option(exists=True, help="Model folder, or safetensors file (merged or not).")]
 
@@ -24,6 +23,7 @@ def merge_branches(
         raise UserError("merge-branches: no branch is given; give --arc, --sig or both.")
     TRAIN.check_output(out, **parts)
     from model.adapter.merge import merge_branches as merge  # torch: after what can be refused at once
+    from model.presets import preset
 
     merge(parts, preset(size), out)
     typer.echo(str(out))

@@ -159,7 +159,7 @@ def test_branches_trained_apart_are_merged(tmp_path: Path, monkeypatch: pytest.M
     from tests.model.published import published_tensors
     from tests.model.tiny import BOTH
 
-    monkeypatch.setattr("pipelines.commands.branches.preset", lambda _name: preset_of_the_tiny_sizes())
+    monkeypatch.setattr("model.presets.preset", lambda _name: preset_of_the_tiny_sizes())
     published = tmp_path / "published.safetensors"
     save_file(published_tensors(BOTH), published)
     arguments = ["merge-branches", str(tmp_path / "model"), "--arc", str(published), "--sig", str(published)]
