@@ -16,7 +16,7 @@ class AestheticExaminer:
 
     name = "aesthetic"
 
-    def __init__(self, folder: str, device: str = "cpu") -> None:
+    def __init__(self, folder: str, device: str) -> None:
         """Raises `UserError` where a file of the folder is missing; nothing is loaded yet."""
         self._predictor = AestheticPredictor(folder, "curate.aesthetic", device)
 

@@ -14,6 +14,7 @@ from PIL import Image
 from components.evaluation.drawing import Drawing
 from components.evaluation.leakage import QUALITY, Leakage, face_picture
 from components.evaluation.looking import FITTED_TRUTH, PASTED, Picture
+from model.artefacts import write_json
 from model.dataset.dataset import Dataset
 from validation.benchmark import paper, sanity
 from validation.benchmark.bootstrap import RESAMPLES, SEED
@@ -31,6 +32,7 @@ from validation.benchmark.notes import (
     protocol_notes,
 )
 from validation.benchmark.score import differences, slices, table
+from validation.report.scores_page import scores_page
 
 SYSTEMS = ("model", "adapter_off", PASTED)
 CHECKS = (*sanity.SANITY, FITTED_TRUTH)
@@ -110,12 +112,17 @@ class Outcome:
         return {name: int(rows.loc[rows["judge"] == name, "ill_conditioned"].sum()) for name in self.judges}
 
 
-def write_tables(folder: Path, outcome: Outcome) -> None:
-    """Write `faces.parquet` (one row a wanted face and judge) and `cases.parquet` (one row a picture and judge)."""
+def write_scores(folder: Path, outcome: Outcome, summary: dict[str, Any]) -> None:
+    """Write the tables of faces (one row a wanted face and judge) and cases (a picture and judge), summary and page.
+
+    The page shows the pictures that `folder` holds already.
+    """
     for name, frame in (("faces", outcome.faces), ("cases", outcome.cases)):
         pq.write_table(
             pa.Table.from_pandas(frame, preserve_index=False), folder / f"{name}.parquet", compression="zstd"
         )
+    write_json(folder / "scores.json", summary)
+    (folder / "report.html").write_text(scores_page(folder), encoding="utf-8")
 
 
 def write_pictures(

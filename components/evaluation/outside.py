@@ -16,11 +16,11 @@ from components.evaluation.config import EvaluationConfig
 from components.evaluation.judging import Known, judge
 from components.evaluation.leakage import QUALITY, Leakage, find_leaks, refuse_leaks
 from components.evaluation.looking import FITTED_TRUTH, Eyes
-from components.evaluation.outcome import Outcome, write_tables
+from components.evaluation.outcome import Outcome, write_scores
 from components.evaluation.scenes import SEED, SYSTEM, Refusal, RefusedError, Scene, read_folders
 from components.evaluation.witness import Opened, Witnessed, open_scene, reference_pictures, witness
 from model.adapter.checkpoint import read_description
-from model.artefacts import folder_digest, new_folder, write_json
+from model.artefacts import folder_digest, new_folder
 from model.cores import cores
 from model.dataset.dataset import Dataset
 from model.dataset.records import write_table
@@ -30,7 +30,6 @@ from model.progress import track
 from validation.benchmark.cases import Cases
 from validation.benchmark.judges import Panel, standing
 from validation.benchmark.metrics import unit
-from validation.report.scores_page import scores_page
 
 AT_ONCE = 16  # cases whose pictures are held decoded
 
@@ -105,11 +104,9 @@ def score_scenes(
         left_out = Counter(refusal.detail for refusal in gathered.refused if refusal.stage == "case")
         built = Cases(tuple(known.cases), dict(left_out))
         outcome = Outcome(faces, rows, built, judges, known.same, known.by, appearance.absent, leakage, asked.systems)
-        write_tables(draft, outcome)
         write_table(draft, "rejects", [asdict(refusal) for refusal in gathered.refused])
         trained_on = dataset.digest if dataset else None
-        write_json(draft / "scores.json", outcome.summary(asked.model, trained_on, asked.seeds, asked.steps))
-        (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
+        write_scores(draft, outcome, outcome.summary(asked.model, trained_on, asked.seeds, asked.steps))
 
 
 def _gather(scenes: Sequence[Scene], panel: Eyes, appearance: Appearance, images: Path) -> Gathered:

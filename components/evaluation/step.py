@@ -15,7 +15,7 @@ from components.evaluation.drawing import OWN, Drawing, Pipe, draw, drawings, pl
 from components.evaluation.judging import Known, judge, sound
 from components.evaluation.leakage import Leakage, face_picture, find_leaks, heldout_centres, refuse_leaks
 from components.evaluation.looking import Eyes, Picture, all_pictures, paper_faces, samples, truths
-from components.evaluation.outcome import SYSTEMS, Outcome, write_pictures, write_tables
+from components.evaluation.outcome import SYSTEMS, Outcome, write_pictures, write_scores
 from components.evaluation.references import dataset_references
 from components.evaluation.released import Drawer, evaluate_release
 from model.artefacts import digest_of, folder_digest, new_folder, work_folder, write_json
@@ -30,7 +30,6 @@ from validation.benchmark.cases import Case, Cases, build_cases, case_set
 from validation.benchmark.judges import Panel, standing
 from validation.benchmark.metrics import CHAMPION
 from validation.benchmark.score import Truth
-from validation.report.scores_page import scores_page
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +100,8 @@ def evaluate(
         outcome = Outcome(faces, rows, cases, judges, known.same, known.by, appearance.absent, leakage, systems, met)
         with new_folder(scores) as draft:
             write_pictures(draft / "images", dataset, pictures, cases.chosen)
-            write_tables(draft, outcome)
-            write_json(
-                draft / "scores.json", outcome.summary(digest, dataset.digest, config.seeds, config.steps, frozen)
-            )
             write_json(draft / "costs.json", spent)
-            (draft / "report.html").write_text(scores_page(draft), encoding="utf-8")
+            write_scores(draft, outcome, outcome.summary(digest, dataset.digest, config.seeds, config.steps, frozen))
 
 
 @dataclass(frozen=True)
