@@ -34,7 +34,6 @@ def promote(runs: Runs, name: str, registry: Registry, approval: Approval) -> di
     run = runs.find(name)
     record = version_record(run)
     with registry.only_user():
-        registry.create()
         known = {
             version: old
             for version, old in registry.versions().items()
@@ -46,6 +45,7 @@ def promote(runs: Runs, name: str, registry: Registry, approval: Approval) -> di
             _finish(runs, registry, version, run)
             return {"version": version, "new": False, **record}
         _check(record, registry, approval)
+        registry.create()
         record["approval"] = {
             "by": approval.by,
             "at": approval.at or datetime.now(UTC).isoformat(timespec="seconds"),
