@@ -17,6 +17,7 @@ from components.packaging.selftest import SelfTest
 from tests.components.packaging import small
 from tests.components.packaging.artefacts import incoming
 from tests.components.packaging.small import Painter, small_engine
+from tests.once import once
 
 
 @pytest.fixture(scope="session")
@@ -75,13 +76,15 @@ def small_sources(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Path]]:
     """A Bento made by the step, with the small engine in place of the networks and no weights."""
-    root = tmp_path_factory.mktemp("made")
-    folders = incoming(root)
+    root = once(tmp_path_factory, "made", _make)
+    return root / "bento", {name: root / name for name in ("model", "scores", "decision")}
+
+
+def _make(root: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "write_sources", small_sources)
         patch.setattr(step, "_self_test", lambda model, references, device: SelfTest())
         patch.setattr("components.packaging.presets.SERVED_WEIGHTS", ())
         patch.setenv("BENTOML_HOME", str(root / "home of the user"))
-        step.run(**folders, bento=root / "bento", config=PackagingConfig())
+        step.run(**incoming(root), bento=root / "bento", config=PackagingConfig())
     assert not (root / "home of the user").exists()
-    return root / "bento", folders
