@@ -16,7 +16,12 @@ from multiprocessing.context import ForkServerProcess
 PAIR = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")  # begins a program as two processes
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["tests.components.training.tiny_step", "accelerate.commands.launch", "torch.distributed.run"]
+    [
+        "tests.components.training.tiny_step",
+        "tests.model.training.tiny_detector",
+        "accelerate.commands.launch",
+        "torch.distributed.run",
+    ]
 )
 # Torch's launcher, and accelerate's that is made of it, fork the processes that they else start as new interpreters.
 LAUNCHERS = {"PET_START_METHOD": "fork", "PET_RUN_PATH": "1"}

@@ -1,11 +1,8 @@
 """What pretraining is tried on: a tiny dataset's batches with their judges and a detector."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
-from model.faces.detector import Detector
 from model.pretraining.backbone import Source
 from tests.model.training.tiny_dataset import tiny_dataset
 from tests.model.training.tiny_job import tiny_trainer
@@ -16,4 +13,4 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("source")
     trainer = tiny_trainer(tiny_dataset(folder / "dataset"), folder / "work")
-    return Source(trainer.batches, replace(trainer.judges, detector=Detector.load()))
+    return Source(trainer.batches, trainer.judges)

@@ -22,7 +22,6 @@ from torch.optim import AdamW
 from model.artefacts import write_json
 from model.dataset.dataset import Dataset
 from model.errors import PREEMPTED, Preempted
-from model.faces.detector import Detector
 from model.losses.bank import IdentityBank
 from model.presets import nano
 from model.sampler import Request, Sampler
@@ -77,6 +76,8 @@ def tiny_trainer(
     edits: bool = False,
 ) -> Trainer:
     """A trainer of the tiny networks with batches of 4; of an editor where it `edits`."""
+    from tests.model.training.tiny_detector import DETECTOR
+
     autoencoder, recogniser = tiny_autoencoder(), TinyRecogniser()
     data = training_set(dataset, BUCKETS, edits=edits)
     networks = autoencoder, recogniser, encode_text, "tiny"
@@ -90,7 +91,7 @@ def tiny_trainer(
         return Trainer(
             tiny_backbone(),
             tiny_adapter(trained=False),
-            Judges(autoencoder, recogniser, bank, Detector.load()),
+            Judges(autoencoder, recogniser, bank, DETECTOR),
             Batches(data, features, size=batch, seed=5),
             Loop(phases, accumulate=accumulate, clip=CLIP, checkpoint_every=4, report_every=2),
             work,
