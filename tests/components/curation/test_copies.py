@@ -4,7 +4,8 @@ Some are edited in several ways at once, some cropped through a face (benchmarks
 """
 
 import csv
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,16 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from components.curation import step as curate
 from components.curation.config import CurationConfig
+from components.listing import LISTING
 from components.photos import step as photos
 from components.photos.config import PhotosConfig
+from model.artefacts import read_json
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
+from tests.cast import cast, unseen
 
 Picture = Image.Image
-CAST = PhotosConfig(people=2, photos=4, group_portraits=2, scenes=5, strangers=0, places=0, blemishes=False)
+TRUTH = Path("truth", "truth.json")
 
 
 def resized(share: float) -> Callable[[Picture], Picture]:
@@ -49,13 +53,25 @@ COPIES: Mapping[str, tuple[Callable[[Picture], Picture], int]] = {  # what is do
 }
 
 
+def album_of_two(album: Path) -> None:
+    """The photos of the cast that show nobody but two of its people."""
+    made = cast()
+    shown = {photo["path"]: {face["person"] for face in photo["faces"]} for photo in read_json(made / TRUTH)["photos"]}
+    two = set(sorted(set().union(*shown.values()))[:2])
+    with open(made / "photos" / LISTING, newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if shown[row["path"]] <= two]
+    for row in rows:
+        (album / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(made / "photos" / row["path"], album / row["path"])
+    _write(album, rows)
+
+
 def plant(album: Path) -> dict[str, str]:
     """Copies of every photo of the album beside it, named in its listing, and in a folder `elsewhere`, unlisted.
 
     The original of each photo's path.
     """
-    listing = album / "photos.csv"
-    with open(listing, newline="", encoding="utf-8") as file:
+    with open(album / LISTING, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     original, named = {}, []
     for number, row in enumerate(rows):
@@ -69,22 +85,27 @@ def plant(album: Path) -> dict[str, str]:
                 change(photo.convert("RGB")).save(album / path, quality=quality)
             original[path] = row["path"]
             named += [row | {"path": path}] if beside else []
-    with open(listing, "w", newline="", encoding="utf-8") as file:
+    _write(album, [*rows, *named])
+    return original
+
+
+def _write(album: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    with open(album / LISTING, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows([*rows, *named])
-    return original
+        writer.writerows(rows)
 
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str, str]]:
     folder = tmp_path_factory.mktemp("planted")
-    photos.run(photos=folder / "cast", config=CAST)
-    album = folder / "cast" / "photos"
+    album = folder / "album"
+    album_of_two(album)
     original = plant(album)
     photos.run(photos=folder / "photos", config=PhotosConfig(folder=str(album)))
     config = CurationConfig(heldout_fraction=0.0, kinds=False, text="keep")  # copies alone
-    curate.run(photos=folder / "photos", dataset=folder / "dataset", config=config)
+    with unseen(folder):
+        curate.run(photos=folder / "photos", dataset=folder / "dataset", config=config)
     return Dataset.open(folder / "dataset"), original
 
 

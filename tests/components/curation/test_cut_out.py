@@ -1,6 +1,7 @@
 """Photos cut out of a cast's group photos and edited are not paired with these, but for a few; see the README."""
 
 import csv
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from components.photos.config import PhotosConfig
 from model.artefacts import read_json
 from model.dataset.dataset import Dataset
 from model.dataset.pairs import dataset_pairs
+from tests.cast import cast, unseen
 
 Picture = Image.Image
 Edit = Callable[[Picture], Picture]
-CAST = PhotosConfig(people=4, photos=3, group_portraits=3, scenes=36, strangers=0, places=0, blemishes=False)
 EVEN = (0.5, 0.5, 0.5, 0.5)  # what is left around the face, in its smaller sides: left, top, right, bottom
 
 
@@ -92,11 +93,12 @@ def plant(album: Path, truth: Path) -> dict[str, tuple[str, str]]:
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, dict[str, tuple[str, str]]]:
     folder = tmp_path_factory.mktemp("cut_out")
-    photos.run(photos=folder / "cast", config=CAST)
+    shutil.copytree(cast(), folder / "cast")
     planted = plant(folder / "cast" / "photos", folder / "cast" / "truth" / "truth.json")
     photos.run(photos=folder / "photos", config=PhotosConfig(folder=str(folder / "cast" / "photos")))
     config = CurationConfig(heldout_fraction=0.0, kinds=False, text="keep")  # copies alone
-    curate.run(photos=folder / "photos", dataset=folder / "dataset", config=config)
+    with unseen(folder):
+        curate.run(photos=folder / "photos", dataset=folder / "dataset", config=config)
     return Dataset.open(folder / "dataset"), planted
 
 
