@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipelines.sources import ROOT
+from tests.once import once
 
 DAGS = ROOT / "dags"
 PROGRAM = """#!{python}
@@ -43,12 +45,18 @@ if sys.argv[1] == "run":
 
 
 class Home:
-    def __init__(self, folder: Path, program: str = PROGRAM) -> None:
+    """Airflow's database there is migrated, or a copy of one that is."""
+
+    def __init__(self, folder: Path, program: str = PROGRAM, migrated: Path | None = None) -> None:
         self.folder = folder
         command = folder / "withanyone"
         command.write_text(program.format(python=sys.executable, root=ROOT))
         command.chmod(0o755)
-        self.python("-m", "airflow", "db", "migrate")
+        if migrated:
+            (folder / "home").mkdir()
+            shutil.copy(migrated, folder / "home")
+        else:
+            self.python("-m", "airflow", "db", "migrate")
 
     def python(self, *arguments: str) -> str:
         settings = {
@@ -103,4 +111,5 @@ def try_out(home: Home, *runs: tuple[str, dict[str, Any]]) -> str:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return Home(tmp_path_factory.mktemp("airflow"))
+    migrated = once(tmp_path_factory, "migrated", Home)
+    return Home(tmp_path_factory.mktemp("airflow"), migrated=migrated / "home" / "airflow.db")
