@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ARGS ?=
-WORKERS ?= 2
+# One more than two cores: some tests wait for servers.
+WORKERS ?= 3
 
 # Each stage of the set-up leaves a stamp that carries the hash of what it installed: nothing changed, nothing done.
 hash = $(shell cat $(1) 2>/dev/null | sha256sum | cut -c1-16)
@@ -29,7 +30,7 @@ airflow: setup ## start Airflow with its DAGs on this machine, on PostgreSQL and
 	@bash .ci/system psql=postgresql
 	@$(BIN)/python -m dags.servers $(ARGS)
 
-test: setup $(CHECKERS) ## run the tests (ARGS="tests/model -k name", WORKERS=2)
+test: setup $(CHECKERS) ## run the tests (ARGS="tests/model -k name", WORKERS=3)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-containers: setup $(CHECKERS) ## run the whole pipeline in its containers, where podman can be had (BASE=image)
