@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kfp import dsl, local
+from PIL import Image
 
 from components.steps import GATE, STEPS, Step
 from pipelines.containers import Containers
@@ -113,9 +114,10 @@ def test_a_champion_is_drawn_in_its_container_too(boxed: tuple[Path, dict[str, A
 
 def test_a_step_that_refuses_its_input_ends_the_run_with_its_sentence(engine: Any, tmp_path: Path) -> None:
     open_to_steps(tmp_path)
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "faceless").mkdir()
+    Image.new("RGB", (400, 300), "grey").save(tmp_path / "faceless" / "wall.png")
     code, record, words = run(
-        tmp_path, "runs", "--in-containers", changes={"photos": {"folder": str(tmp_path / "empty")}}
+        tmp_path, "runs", "--in-containers", changes={"photos": {"folder": str(tmp_path / "faceless")}}
     )
     assert code == 3, words
     assert record["status"] == "failed"
