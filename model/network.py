@@ -1,4 +1,4 @@
-"""What lies beneath a library's error when the network fails: the system's own words, which a user can act on."""
+"""How long a server may take to answer, and why one does not: the system's own words, which a user can act on."""
 
 import errno
 import os
@@ -6,6 +6,7 @@ import socket
 import ssl
 from typing import TypeGuard
 
+ANSWER = (10.0, 60.0)  # seconds that a cluster's server has for a connection, and for an answer
 NO_WAY = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENOENT, errno.EACCES)  # the last two of a socket in a folder
 
 

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import UserError
-from model.network import why_no_answer
+from model.network import ANSWER, why_no_answer
 from pipelines.cluster import Cluster
 from pipelines.compiled import PIPELINE
 
 UNSUCCESSFUL = ("FAILED", "CANCELED", "SKIPPED")
 ENDED = ("SUCCEEDED", *UNSUCCESSFUL)
 PATIENCE = 300.0  # seconds in which a server may be out of reach while a run is followed
-ANSWER = (10.0, 60.0)  # seconds for a connection, and for an answer; kfp's client would wait for ever
 
 
 class Server:
@@ -132,7 +131,7 @@ def _client(host: str, cluster: Cluster, token: str | None) -> Any:
 
     client = Checked(host=host, namespace=cluster.namespace or "kubeflow", existing_token=token)
     client.get_kfp_healthz()
-    rest = client._healthz_api.api_client.rest_client  # which all parts of the client share
+    rest = client._healthz_api.api_client.rest_client  # which all parts of the client share, and which waits for ever
     ask = rest.request
     rest.request = lambda *what, **more: ask(*what, **{**more, "_request_timeout": ANSWER})
     return client

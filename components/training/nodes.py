@@ -17,14 +17,13 @@ from components.training.trainjob import GRACE, GROUP, MADE_ROOM, PLURAL, REFUSE
 from model.artefacts import digest_of, folder_digest, new_folder, read_json
 from model.errors import Preempted, UserError
 from model.locks import turn
-from model.network import why_no_answer
+from model.network import ANSWER, why_no_answer
 from model.training.preemption import stopped_at_once
 
 SECONDS = 10.0  # between looks at the job
 GONE = GRACE + 60  # looks, a second apart, in which a job that was removed must be gone with its pods
 RETRIES, LONGEST = 15, 60.0  # of what may pass: further attempts, after 0, 2, 4, ... and at most so many seconds
 PASSING = (429, 500, 502, 503, 504)
-PATIENCE = (10.0, 60.0)  # seconds for a connection, and for an answer
 ENDED = ("Complete", "Failed")  # the conditions of a job that will not change
 DISCARDED = "discarded-"  # how folders of the shared volume begin that nobody needs
 USERS, MAKER = "users", "maker"  # locks in a shared folder: of the runs that need it, of the one that starts the job
@@ -241,7 +240,7 @@ class ClusterJobs:
         from urllib3.exceptions import HTTPError
 
         try:
-            return call(**self.of, **more, _request_timeout=PATIENCE)
+            return call(**self.of, **more, _request_timeout=ANSWER)
         except ApiException as error:
             if error.status == well:
                 return None

@@ -1,7 +1,6 @@
 """Saves checkpoints beside the training: taken between two steps, and written by a thread while it goes on."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_until_done
 from dataclasses import asdict
 from pathlib import Path
 from typing import Self
@@ -29,7 +28,7 @@ class Saver:
         return self
 
     def __exit__(self, *_: object) -> None:
-        wait_until_done([self.writing] if self.writing else [])
+        self.pool.shutdown()
 
     def save(self, module: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress) -> None:
         """Take a checkpoint and begin to write it, once the one before is written. All processes must call this."""

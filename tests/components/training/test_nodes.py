@@ -4,10 +4,8 @@ import json
 import os
 import shutil
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -21,6 +19,7 @@ from components.training.config import NodesConfig, TrainingConfig
 from components.training.trainjob import MADE_ROOM
 from model import artefacts
 from model.errors import PREEMPTED, BusyError, Preempted, UserError
+from tests.components.training.kubernetes_api import ApiHandler, in_cluster
 from tests.components.training.test_nodes_shared import JOB
 from tests.components.training.trainjob_schema import TRAIN_JOB
 
@@ -59,23 +58,10 @@ class Kubernetes:
 @pytest.fixture
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kubernetes]:
     """An API server, a pod's facts about it, and the shared volume as a folder."""
-    from kubernetes import client, config
-
     state = Kubernetes(tmp_path / "workspace")
     state.workspace.mkdir()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name of the base class)
-            pass
-
-        def answer(self, body: object, status: int = 200) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
+    class Handler(ApiHandler):
         def name(self) -> str:
             assert self.path.startswith("/apis/trainer.kubeflow.org/v1alpha1/namespaces/team-a/trainjobs"), self.path
             return urlsplit(self.path).path.partition("/trainjobs")[2].removeprefix("/")
@@ -99,20 +85,10 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kuberne
                 del state.jobs[self.name()]
             self.answer(job or {"message": "no such job"}, 200 if job else 404)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    (tmp_path / "namespace").write_text("team-a\n")
-    known = client.Configuration(host=f"http://127.0.0.1:{server.server_address[1]}")
-    monkeypatch.setattr(config, "load_incluster_config", lambda: client.Configuration.set_default(known))
-    monkeypatch.setattr(nodes, "NAMESPACE", tmp_path / "namespace")
     monkeypatch.setattr(nodes, "WORKSPACE", str(state.workspace))
     monkeypatch.setattr(nodes, "SECONDS", 0.01)
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    client.Configuration.set_default(None)
+    with in_cluster(Handler, tmp_path, monkeypatch):
+        yield state
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """What the Kubernetes API may answer beside the usual: what passes is waited for, what does not is one sentence."""
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from components.training import nodes
 from components.training.nodes import ClusterJobs
 from model.errors import UserError
+from tests.components.training.kubernetes_api import ApiHandler, in_cluster
 
 CUT, SLOW = 0, -1  # a connection that is closed without an answer, and one on which none comes in time
 
@@ -29,15 +28,10 @@ class Api:
 
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    from kubernetes import client, config
-
     state = Api()
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the name of the base class)
-            pass
-
-        def answer(self) -> None:
+    class Handler(ApiHandler):
+        def reply(self) -> None:
             state.asked.append(self.command)
             self.rfile.read(int(self.headers["Content-Length"] or 0))
             status = state.answers.pop(0) if state.answers else 200
@@ -45,30 +39,15 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
                 state.done.wait(30)
             if status in (CUT, SLOW):
                 self.close_connection = True
-                return
-            body = json.dumps({"metadata": {"name": "one"}, "message": "the server says so"}).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            else:
+                self.answer({"metadata": {"name": "one"}, "message": "the server says so"}, status)
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815  (names of the base class)
+        do_GET = do_POST = do_DELETE = reply  # noqa: N815  (names of the base class)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    (tmp_path / "namespace").write_text("team-a\n")
-    known = client.Configuration(host=f"http://127.0.0.1:{server.server_address[1]}")
-    monkeypatch.setattr(config, "load_incluster_config", lambda: client.Configuration.set_default(known))
-    monkeypatch.setattr(nodes, "NAMESPACE", tmp_path / "namespace")
     monkeypatch.setattr(nodes, "LONGEST", 0.01)
-    yield state
-    state.done.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    client.Configuration.set_default(None)
+    with in_cluster(Handler, tmp_path, monkeypatch):
+        yield state
+        state.done.set()
 
 
 @pytest.mark.parametrize("passing", [500, 503, 429, CUT])
@@ -81,7 +60,7 @@ def test_what_passes_is_asked_again(api: Api, passing: int) -> None:
 def test_a_server_that_takes_a_request_and_never_answers_is_asked_again(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes, "PATIENCE", (5.0, 0.2))
+    monkeypatch.setattr(nodes, "ANSWER", (5.0, 0.2))
     api.answers = [SLOW]
     assert ClusterJobs().get("one")
     assert api.asked == ["GET"] * 2
